@@ -1,0 +1,140 @@
+/*
+ * config - the YAML configuration, checked and with its defaults filled in.
+ *
+ * config_parse gives a finished, constant struct config or the list of all
+ * errors, each with line and column. It reads no file: zones and code pages,
+ * which live in the system's files, come through the caller's functions.
+ */
+#ifndef SEPMLOG_CONFIG_H
+#define SEPMLOG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <netinet/in.h>
+
+#include "encode.h"
+#include "message.h"
+#include "record.h"
+#include "span.h"
+
+enum config_transport { CONFIG_UDP, CONFIG_TCP };
+
+struct config_listen {
+	enum config_transport transport;
+	char *text;		     /* as written: `[::]:514` */
+	struct sockaddr_storage addr; /* AF_INET or AF_INET6 */
+	socklen_t addr_len;
+	unsigned line;
+};
+
+/* An address range. IPv4 is kept as ::ffff:0:0/96, so one compare serves. */
+struct config_cidr {
+	struct in6_addr net;
+	unsigned bits; /* 0-128 */
+};
+
+struct config_source {
+	struct config_cidr from;
+	struct message_source read; /* spans point into the config */
+};
+
+enum config_compress { CONFIG_NONE, CONFIG_GZIP, CONFIG_ZSTD };
+enum config_on_full { CONFIG_BLOCK, CONFIG_DROP_OLDEST };
+
+struct config_spool {
+	char *directory;
+	uint64_t rotate_size;  /* bytes */
+	uint64_t rotate_age;   /* ms */
+	uint64_t commit_interval; /* ms */
+	uint64_t commit_bytes; /* bytes */
+	enum config_compress compress;
+	uint64_t quota;	       /* bytes; 0: none */
+	uint64_t min_free;     /* bytes, or ... */
+	unsigned min_free_percent; /* ... percent of the file system */
+	enum config_on_full on_full;
+	uint64_t buffer;       /* bytes of memory per stream */
+};
+
+/* One key of `where`: the field has one of these values. Text is compared
+ * without case. */
+struct config_condition {
+	enum record_field field;
+	size_t count;
+	struct span *texts;  /* TEXT and WORD fields */
+	uint64_t *numbers;   /* UINT fields */
+};
+
+struct config_stream {
+	char *name; /* [a-z][a-z0-9_]*, at most 32 bytes */
+	unsigned types; /* bit set of enum record_type */
+	enum encode_format format;
+	size_t conditions;
+	struct config_condition *where; /* all must hold */
+};
+
+struct config {
+	struct config_listen *listen;
+	size_t listens;
+	uint64_t receive_buffer; /* bytes, per UDP socket */
+	uint64_t max_message;	 /* bytes */
+	unsigned max_connections;
+	unsigned max_connections_per_source;
+	uint64_t frame_timeout; /* ms: age of an unfinished frame */
+	struct config_cidr *allow;
+	size_t allows; /* 0: everyone */
+	struct message_source fallback; /* `timezone`, `code_page` */
+	struct config_source *sources;	/* first match wins */
+	size_t source_count;
+	struct config_spool spool;
+	struct config_stream *streams;
+	size_t stream_count;
+	void *memory; /* owner of everything above; config.c's own */
+};
+
+struct config_error {
+	unsigned line, column; /* from 1; 0: the whole file */
+	char *text;	       /* `key: what is wrong` */
+};
+
+struct config_errors {
+	struct config_error *list;
+	size_t count;
+};
+
+/* How the caller finds what system files define. Each answers NULL when there
+ * is no such thing; what they answer stays good as long as the config. */
+struct config_lookup {
+	const struct zone *(*zone)(void *arg, const char *name);
+	const struct text_codepage *(*codepage)(void *arg, const char *name);
+	void *arg;
+};
+
+/*
+ * The configuration in `text`, or NULL and at least one error. Free it with
+ * config_free, the errors with config_errors_clear (both ways).
+ */
+struct config *config_parse(struct span text,
+    const struct config_lookup *lookup, struct config_errors *errors);
+void config_free(struct config *config);
+
+/* Adds an error found by the caller (an address that cannot be bound). */
+void config_error_add(struct config_errors *errors, unsigned line,
+    unsigned column, const char *key, const char *what);
+void config_errors_clear(struct config_errors *errors);
+
+/* Does the range hold the address (v4 ones mapped)? */
+bool config_cidr_holds(
+    const struct config_cidr *cidr, const struct in6_addr *addr);
+/* A socket address as config_cidr wants it. */
+struct in6_addr config_address(const struct sockaddr *addr);
+
+/* The settings of a sender: the first source that holds it, or the fallback. */
+const struct message_source *config_source_of(
+    const struct config *config, const struct in6_addr *addr);
+
+/* Does the record belong into the stream? */
+bool config_stream_takes(
+    const struct config_stream *stream, const struct record *record);
+
+#endif

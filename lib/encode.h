@@ -1,0 +1,55 @@
+/*
+ * encode - a record to one line of text.
+ *
+ * Each encoder appends to room that the caller has made (encode_bound) and
+ * answers the end of what it wrote. No line holds a byte below 0x20 but its
+ * final LF, except `raw`, which is the message byte for byte.
+ */
+#ifndef SEPMLOG_ENCODE_H
+#define SEPMLOG_ENCODE_H
+
+#include <stddef.h>
+
+#include "message.h"
+#include "record.h"
+
+enum encode_format {
+	ENCODE_JSONL, /* the native record */
+	ENCODE_CSV,   /* SEPM's 31-column export; see encode_csv */
+	ENCODE_RAW,   /* the original message */
+	ENCODE_FORMAT_COUNT
+};
+
+/* `jsonl`, `csv`, `raw`: name of the format and extension of its files. */
+extern const struct span encode_format_name[ENCODE_FORMAT_COUNT];
+enum encode_format encode_format_find(struct span name);
+
+/* Bytes that are always enough for one line of any format from a message of
+ * `n` bytes, its id and the strings of its source included. */
+size_t encode_bound(size_t n, const struct message_source *source);
+
+/*
+ * The record as a JSON object without its closing brace, so that several
+ * streams share the text and differ in their id; encode_jsonl_end adds
+ * `,"id":"..."` (nothing for an empty id), `}` and LF. Strict JSON, valid
+ * UTF-8; control characters, DEL, C1 and U+2028/2029 are escaped.
+ */
+char *encode_jsonl(const struct record *record, char *out);
+char *encode_jsonl_end(struct span id, char *out);
+
+/*
+ * A row of the 31 columns, CR LF at its end. Times are the source's wall clock
+ * as `MM/dd/yyyy HH:mm:ss`. What syslog does not carry is filled by the rules
+ * in sepmlogctl(1).
+ */
+char *encode_csv(const struct record *record,
+    const struct message_source *source, char *out);
+
+/* The header row, CR LF included. */
+extern const struct span encode_csv_header;
+
+/* The original bytes and LF. Trailing CR, LF and NUL are left out; a LF inside
+ * is written `#012`, so that a line stays a message. */
+char *encode_raw(const struct record *record, char *out);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * span - a borrowed run of bytes.
+ *
+ * A span never owns its bytes and is never NUL-terminated. It is good for as
+ * long as the bytes stay where they are. All bounds checks of the parsers
+ * live in these helpers.
+ */
+#ifndef SEPMLOG_SPAN_H
+#define SEPMLOG_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct span {
+	const char *p;
+	size_t n;
+};
+
+/* The span of a string literal. */
+#define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
+
+static inline struct span
+span_of(const char *p, size_t n)
+{
+	return (struct span){p, n};
+}
+
+static inline struct span
+span_str(const char *text)
+{
+	return (struct span){text, strlen(text)};
+}
+
+/* From `from` up to, not including, `to`; both point into the same bytes. */
+static inline struct span
+span_between(const char *from, const char *to)
+{
+	return (struct span){from, (size_t)(to - from)};
+}
+
+static inline const char *
+span_end(struct span s)
+{
+	return s.p + s.n;
+}
+
+/* Without the first `n` bytes; the empty span at the end if there are fewer. */
+static inline struct span
+span_skip(struct span s, size_t n)
+{
+	if (n > s.n)
+		n = s.n;
+	return (struct span){s.p + n, s.n - n};
+}
+
+/* At most the first `n` bytes. */
+static inline struct span
+span_take(struct span s, size_t n)
+{
+	return (struct span){s.p, n < s.n ? n : s.n};
+}
+
+static inline bool
+span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool
+span_starts(struct span s, struct span prefix)
+{
+	return s.n >= prefix.n &&
+	    (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/* The byte at `i`, or -1 past the end. */
+static inline int
+span_at(struct span s, size_t i)
+{
+	return i < s.n ? (unsigned char)s.p[i] : -1;
+}
+
+/* Index of the first `byte`, or s.n. */
+static inline size_t
+span_find(struct span s, char byte)
+{
+	const char *hit = s.n ? memchr(s.p, byte, s.n) : NULL;
+
+	return hit ? (size_t)(hit - s.p) : s.n;
+}
+
+/* Compares ASCII letters without case, any other byte exactly. */
+bool span_caseeq(struct span a, struct span b);
+
+/*
+ * Without blanks, tabs, CR, LF, NUL and U+00A0 (UTF-8) at both ends
+ * (formats: rules for values, 1).
+ */
+struct span span_trim(struct span s);
+
+/* Character tests; c is a byte or -1. */
+static inline bool
+span_isdigit(int c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+span_isblank(int c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool
+span_isalpha(int c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline int
+span_lower(int c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * timestamp - the stamps that SEPM, relays and files write, and RFC 3339.
+ *
+ * Scanning reads the digits and rejects impossible dates; resolving turns them
+ * into an instant with the source's zone and a reference for what the stamp
+ * leaves out (the year, or the whole date).
+ */
+#ifndef SEPMLOG_TIMESTAMP_H
+#define SEPMLOG_TIMESTAMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "span.h"
+#include "zone.h"
+
+/* A date and time of day of the Gregorian calendar. */
+struct civil {
+	int year;  /* 1-9999 */
+	int month; /* 1-12 */
+	int day;   /* 1-31 */
+	int hour, minute, second;
+};
+
+/* Is there such a date and time? Second 60 is taken as 59 by the scanners. */
+bool civil_valid(const struct civil *c);
+/* Seconds since 1970 as if the civil time were UTC, and back. */
+int64_t civil_seconds(const struct civil *c);
+void civil_of(int64_t seconds, struct civil *c);
+
+/* What to look for at the start of the input. */
+enum timestamp_kind {
+	/* `May 14 08:30:11`, `May  4 ...`, `June 4 ...`: no year (RFC 3164) */
+	TIMESTAMP_BSD = 1 << 0,
+	/* `2024-05-14T08:30:11[.123][Z|+02:00|+0200]`, or with a blank or two
+	 * instead of the T; ` +02:00` after a blank is taken, too */
+	TIMESTAMP_ISO = 1 << 1,
+	/* `7/20/2016 5:50:50 PM` */
+	TIMESTAMP_US12 = 1 << 2,
+	/* `07/19/2016 14:46:53` */
+	TIMESTAMP_US24 = 1 << 3,
+	/* `08:30:11` */
+	TIMESTAMP_CLOCK = 1 << 4,
+};
+
+struct timestamp {
+	enum timestamp_kind kind;
+	struct civil civil; /* year 0: BSD; year, month, day 0: CLOCK */
+	bool has_offset;
+	int32_t offset;	      /* seconds east of UTC */
+	uint32_t microsecond; /* 0 when not given */
+};
+
+/*
+ * Reads one stamp of one of `kinds` (a bit set) at the start of `in`, without
+ * skipping blanks. Answers the bytes used, 0 when there is none: an impossible
+ * date (Feb 30, hour 24) is none. Feb 29 without a year passes here. The byte
+ * after the stamp is not a digit.
+ */
+size_t timestamp_scan(
+    struct span in, unsigned kinds, struct timestamp *stamp);
+
+/*
+ * The instant of a stamp, seconds since 1970 UTC, in *utc. Without an offset
+ * of its own the stamp is in `zone`. Without a year it gets the one that puts
+ * it nearest to `reference` (UTC seconds), Feb 29 only leap years; without a
+ * date the day that does. *twice is set, and never cleared, when the wall
+ * clock shows it twice; then the instant nearest to the reference is taken.
+ * False when no year makes it a date.
+ */
+bool timestamp_resolve(const struct timestamp *stamp, const struct zone *zone,
+    struct zone_cache *cache, int64_t reference, int64_t *utc, bool *twice);
+
+enum {
+	TIMESTAMP_RFC3339 = 20,	   /* `2016-07-19T14:46:53Z` */
+	TIMESTAMP_RFC3339_US = 27, /* `2016-07-19T14:46:53.000001Z` */
+};
+
+/* Write exactly that many bytes, no NUL; years 0000-9999, else clamped. */
+void timestamp_format(int64_t seconds, char out[TIMESTAMP_RFC3339]);
+void timestamp_format_us(int64_t microseconds, char out[TIMESTAMP_RFC3339_US]);
+
+#endif
