@@ -17,16 +17,17 @@
 
 enum { INPUT_MAX_COLUMNS = 64 };
 
-/* One message: a line, or a CSV row with its cells. Good until the next call. */
+/* One message: a line, or a CSV row with its cells. Good until the next call.
+ */
 struct input_item {
 	struct span bytes; /* as it came (UTF-16 as UTF-8), no line end */
 	uint64_t length;   /* > bytes.n when longer than max_message */
-	uint64_t line;	   /* of its first byte, from 1 */
+	uint64_t line;     /* of its first byte, from 1 */
 	bool unterminated; /* the input ended without a line end */
-	size_t cells;	   /* 0: a line, not a row */
+	size_t cells;      /* 0: a line, not a row */
 	const struct span *columns; /* names from the header row */
 	const struct span *cell;    /* unquoted; `cells` of each */
-	const char *broken; /* a row that is not one: why; else NULL */
+	const char *broken;         /* a row that is not one: why; else NULL */
 };
 
 struct input;

@@ -13,7 +13,8 @@
 
 struct parser;
 
-/* Memory for messages of at most `max_message` bytes. NULL: no memory. */
+/* Memory for messages of at most `max_message` bytes. NULL: no memory. It
+ * remembers zones by their address: when zones are freed, so must it be. */
 struct parser *parser_new(size_t max_message);
 void parser_free(struct parser *parser);
 
@@ -31,6 +32,10 @@ void parser_parse(struct parser *parser, const struct message *message,
 void parser_parse_row(struct parser *parser, const struct message *row,
     const struct span *columns, const struct span *cells, size_t count,
     const struct message_source *source, struct record *record);
+
+/* An unparsed record of a message that its reader could not make sense of. */
+void parser_reject(struct parser *parser, const struct message *message,
+    const char *reason, struct record *record);
 
 /*
  * For people (`parse --explain`): called for each piece of the message that

@@ -118,7 +118,7 @@ enum {
 };
 
 enum {
-	RECORD_MAX_EXTRA = 128,	   /* more labels than that: see sepm.c */
+	RECORD_MAX_EXTRA = 264,	   /* more than a body has fields */
 	RECORD_MAX_ADDRESSES = 16, /* groups of an agent-info block */
 };
 

@@ -71,7 +71,7 @@ static inline bool
 span_starts(struct span s, struct span prefix)
 {
 	return s.n >= prefix.n &&
-	    (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
 /* The byte at `i`, or -1 past the end. */

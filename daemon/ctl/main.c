@@ -1,0 +1,53 @@
+/*
+ * sepmlogctl - the command beside the daemon.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+
+struct command {
+	const char *name;
+	enum ctl_exit (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+    {"parse", ctl_parse, "SEPM text in files or standard input to records"},
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void
+usage(FILE *to)
+{
+	fputs("usage: sepmlogctl COMMAND [OPTION...] [ARGUMENT...]\n"
+	      "       sepmlogctl COMMAND --help\n\ncommands:\n",
+	    to);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(
+		    to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return CTL_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(stdout);
+		return CTL_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("sepmlogctl " SEPMLOG_VERSION);
+		return CTL_DONE;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return (int)commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "sepmlogctl: %s: no such command\n", argv[1]);
+	usage(stderr);
+	return CTL_USAGE;
+}

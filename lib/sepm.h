@@ -1,0 +1,84 @@
+/*
+ * sepm - a SEPM body to a record (SEPM 11 to 14.3 RU9).
+ *
+ * A body is one row of comma-separated fields, most of them `Label: value`.
+ * It is split with SEPM's own idea of quoting, its type is told by the shape
+ * of its labels and bare fields, never by translated text, and its fields are
+ * read by label and by place.
+ */
+#ifndef SEPMLOG_SEPM_H
+#define SEPMLOG_SEPM_H
+
+#include "arena.h"
+#include "parser.h"
+#include "record.h"
+#include "sepm_label.h"
+#include "sepm_value.h"
+
+enum { SEPM_MAX_PIECES = 256 }; /* fields of a body; the last takes the rest */
+
+/* One field of a body. */
+struct sepm_piece {
+	struct span raw;   /* between the commas, quotes included */
+	struct span label; /* as it came, without the colon; n == 0: none */
+	struct span value; /* trimmed and unquoted */
+	enum sepm_label id;
+	unsigned number; /* of an agent-info label */
+	bool quoted;     /* value is not the bytes of raw */
+};
+
+/* What is known about the message besides its body. */
+struct sepm_context {
+	struct arena *arena;
+	const struct sepm_labels *labels;
+	struct sepm_clock clock;
+	struct span name_after_tag, name_before_tag;
+	bool tagged; /* SEPM's tag or a dump file's stamp stood before it */
+	bool cut;    /* the message was longer than max_message */
+	parser_explain_cb *explain; /* may be NULL */
+	void *arg;
+};
+
+/* Working memory for one body. */
+struct sepm_body {
+	const struct sepm_context *context;
+	struct record *record;
+	struct sepm_piece piece[SEPM_MAX_PIECES];
+	size_t count;
+	uint64_t labels;        /* bit set of the enum sepm_label seen */
+	size_t locals, remotes; /* repeated `Local:`, `Remote:` */
+	size_t first;           /* first label, known or not; count: none */
+	size_t begin;           /* `Begin`; count: none */
+	size_t application;     /* `Application`; count: none */
+	bool unclosed;          /* no later quote can close either */
+	bool tight; /* the last label had no blank after its colon */
+};
+
+/*
+ * Reads `text` into *record, which is reset but for what the header gave.
+ * NULL: done, record->type is set. Else the reason why it is unparsed.
+ */
+const char *sepm_parse(struct sepm_body *body, struct span text,
+    const struct sepm_context *context, struct record *record);
+
+/* --- shared by sepm.c and its parts --- */
+
+/* sepm_split.c: fills piece, count and the summary. */
+void sepm_split(struct sepm_body *body, struct span text);
+
+/* sepm_split.c: the inside of a body that is in quotes as a whole; any other
+ * body as it is. */
+struct span sepm_unquote(struct sepm_body *body, struct span text);
+
+/* sepm_traffic.c: all fields of a traffic record. */
+void sepm_traffic(struct sepm_body *body);
+
+static inline bool
+sepm_has(const struct sepm_body *body, enum sepm_label label)
+{
+	return body->labels >> label & 1;
+}
+
+_Static_assert(SEPM_LABEL_COUNT <= 64, "sepm_body.labels has 64 bits");
+
+#endif

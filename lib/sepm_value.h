@@ -1,0 +1,59 @@
+/*
+ * sepm_value - the values of SEPM's fields, checked and in canonical form.
+ *
+ * A reader answers SEPM_VALUE when the text is a value of its kind,
+ * SEPM_ABSENT when it stands for none (empty, port 0, a zero MAC), and
+ * SEPM_WRONG when it cannot be one. Only with SEPM_VALUE is the result set.
+ */
+#ifndef SEPMLOG_SEPM_VALUE_H
+#define SEPMLOG_SEPM_VALUE_H
+
+#include <stdint.h>
+
+#include "arena.h"
+#include "span.h"
+#include "timestamp.h"
+
+enum sepm_value { SEPM_VALUE, SEPM_ABSENT, SEPM_WRONG };
+
+/* What turns the wall clock times of one message into instants. */
+struct sepm_clock {
+	const struct zone *zone;
+	struct zone_cache *cache; /* of that zone */
+	int64_t reference;        /* UTC seconds */
+};
+
+/* IPv4 or IPv6, canonical (RFC 5952); a dot at the end is dropped; `0.0.0.0`
+ * and `::` are absent. */
+enum sepm_value sepm_read_ip(
+    struct span text, struct arena *arena, struct span *ip);
+/* 12 hex digits, `:` `.` or `-` between; zeros are absent. */
+enum sepm_value sepm_read_mac(
+    struct span text, struct arena *arena, struct span *mac);
+/* `digits` hex digits, lower case in the result; zeros are absent. */
+enum sepm_value sepm_read_hash(
+    struct span text, size_t digits, struct arena *arena, struct span *hash);
+/* Decimal, 0 to `max`; no special meaning of 0 here. */
+enum sepm_value sepm_read_number(
+    struct span text, uint64_t max, uint64_t *number);
+/* A stamp of one of `kinds` (timestamp.h) and nothing else; *twice as in
+ * timestamp_resolve. */
+enum sepm_value sepm_read_time(struct span text, unsigned kinds,
+    const struct sepm_clock *clock, int64_t *time, bool *twice);
+
+/* The words of the record for a direction, an action or a protocol, also from
+ * translated ones; an unknown word comes back in lower case (ASCII letters).
+ * n == 0: absent, or the arena is full. */
+struct span sepm_direction(struct span word, struct arena *arena);
+struct span sepm_action(struct span word, struct arena *arena);
+struct span sepm_protocol(struct span word, struct arena *arena);
+
+/* Is it a word that is known to be one? */
+bool sepm_is_direction(struct span word);
+bool sepm_is_protocol(struct span word);
+
+/* The syslog keyword for SEPM's `Critical`, `Major`, `Minor`, `Info`; n == 0
+ * for any other word. */
+struct span sepm_severity(struct span word);
+
+#endif
