@@ -8,10 +8,10 @@
 #ifndef SEPMLOG_CONFIG_H
 #define SEPMLOG_CONFIG_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <netinet/in.h>
 
 #include "encode.h"
 #include "message.h"
@@ -22,7 +22,7 @@ enum config_transport { CONFIG_UDP, CONFIG_TCP };
 
 struct config_listen {
 	enum config_transport transport;
-	char *text;		     /* as written: `[::]:514` */
+	char *text;                   /* as written: `[::]:514` */
 	struct sockaddr_storage addr; /* AF_INET or AF_INET6 */
 	socklen_t addr_len;
 	unsigned line;
@@ -44,16 +44,16 @@ enum config_on_full { CONFIG_BLOCK, CONFIG_DROP_OLDEST };
 
 struct config_spool {
 	char *directory;
-	uint64_t rotate_size;  /* bytes */
-	uint64_t rotate_age;   /* ms */
+	uint64_t rotate_size;     /* bytes */
+	uint64_t rotate_age;      /* ms */
 	uint64_t commit_interval; /* ms */
-	uint64_t commit_bytes; /* bytes */
+	uint64_t commit_bytes;    /* bytes */
 	enum config_compress compress;
-	uint64_t quota;	       /* bytes; 0: none */
-	uint64_t min_free;     /* bytes, or ... */
+	uint64_t quota;            /* bytes; 0: none */
+	uint64_t min_free;         /* bytes, or ... */
 	unsigned min_free_percent; /* ... percent of the file system */
 	enum config_on_full on_full;
-	uint64_t buffer;       /* bytes of memory per stream */
+	uint64_t buffer; /* bytes of memory per stream */
 };
 
 /* One key of `where`: the field has one of these values. Text is compared
@@ -61,12 +61,12 @@ struct config_spool {
 struct config_condition {
 	enum record_field field;
 	size_t count;
-	struct span *texts;  /* TEXT and WORD fields */
-	uint64_t *numbers;   /* UINT fields */
+	struct span *texts; /* TEXT and WORD fields */
+	uint64_t *numbers;  /* UINT fields */
 };
 
 struct config_stream {
-	char *name; /* [a-z][a-z0-9_]*, at most 32 bytes */
+	char *name;     /* [a-z][a-z0-9_]*, at most 32 bytes */
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
 	size_t conditions;
@@ -77,14 +77,14 @@ struct config {
 	struct config_listen *listen;
 	size_t listens;
 	uint64_t receive_buffer; /* bytes, per UDP socket */
-	uint64_t max_message;	 /* bytes */
+	uint64_t max_message;    /* bytes */
 	unsigned max_connections;
 	unsigned max_connections_per_source;
 	uint64_t frame_timeout; /* ms: age of an unfinished frame */
 	struct config_cidr *allow;
-	size_t allows; /* 0: everyone */
+	size_t allows;                  /* 0: everyone */
 	struct message_source fallback; /* `timezone`, `code_page` */
-	struct config_source *sources;	/* first match wins */
+	struct config_source *sources;  /* first match wins */
 	size_t source_count;
 	struct config_spool spool;
 	struct config_stream *streams;
@@ -94,16 +94,18 @@ struct config {
 
 struct config_error {
 	unsigned line, column; /* from 1; 0: the whole file */
-	char *text;	       /* `key: what is wrong` */
+	char *text;            /* `key: what is wrong` */
 };
 
 struct config_errors {
-	struct config_error *list;
+	struct config_error *list; /* in the order of their places */
 	size_t count;
+	bool incomplete; /* there was no memory to find or keep more */
 };
 
 /* How the caller finds what system files define. Each answers NULL when there
- * is no such thing; what they answer stays good as long as the config. */
+ * is no such thing; what they answer must stay good as long as the config. UTC
+ * and windows-1252 are built in and never asked for. */
 struct config_lookup {
 	const struct zone *(*zone)(void *arg, const char *name);
 	const struct text_codepage *(*codepage)(void *arg, const char *name);
@@ -111,14 +113,17 @@ struct config_lookup {
 };
 
 /*
- * The configuration in `text`, or NULL and at least one error. Free it with
- * config_free, the errors with config_errors_clear (both ways).
+ * The configuration in `text`, or NULL and at least one error, or `incomplete`
+ * where there is no memory even for that. *errors need not be initialised.
+ * Free the config with config_free, the errors with config_errors_clear (both
+ * ways).
  */
 struct config *config_parse(struct span text,
     const struct config_lookup *lookup, struct config_errors *errors);
 void config_free(struct config *config);
 
-/* Adds an error found by the caller (an address that cannot be bound). */
+/* Adds an error found by the caller (an address that cannot be bound), at the
+ * end of the list. An empty key is left out. */
 void config_error_add(struct config_errors *errors, unsigned line,
     unsigned column, const char *key, const char *what);
 void config_errors_clear(struct config_errors *errors);
