@@ -24,8 +24,12 @@ enum encode_format {
 extern const struct span encode_format_name[ENCODE_FORMAT_COUNT];
 enum encode_format encode_format_find(struct span name);
 
-/* Bytes that are always enough for one line of any format from a message of
- * `n` bytes, its id and the strings of its source included. */
+/*
+ * Bytes that are always enough for one line of any format from a message of
+ * `n` bytes, its id and the strings of its source included. For a row of a
+ * table, `n` is the row and the names of its columns; an id and a peer have at
+ * most 128 bytes and nothing to escape.
+ */
 size_t encode_bound(size_t n, const struct message_source *source);
 
 /*

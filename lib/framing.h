@@ -26,18 +26,19 @@ enum framing_status {
 
 struct framing_frame {
 	struct span bytes;   /* without count and terminator */
-	uint64_t length;     /* of the whole frame: > bytes.n when it was cut */
+	uint64_t length;     /* of all that came of it: > bytes.n when cut */
 	bool unterminated;   /* the stream ended inside it */
 };
 
+/* The unfinished frame; all but `max` is zero between frames. `max` may change
+ * only there, when nothing is kept. */
 struct framing {
-	size_t max;	  /* bytes kept of a frame; set by the caller */
-	size_t scanned;	  /* bytes of the unfinished frame already looked at */
-	uint64_t skipped; /* bytes of it that were dropped */
-	uint64_t counted; /* bytes still to come of a counted frame's tail */
-	bool octets;	  /* the unfinished frame is counted */
-	size_t header;	  /* its count and space, still in the input */
+	size_t max;	    /* bytes kept of a frame */
+	size_t scanned;	    /* bytes kept and known to hold no end */
+	size_t header;	    /* of its count and space; 0: not counted */
 	uint64_t announced; /* its count */
+	uint64_t skipped;   /* bytes of it that were forgotten */
+	bool skipped_cr;    /* the last of those is a CR */
 };
 
 /* For a new stream. `max` is the longest message kept, in bytes. */

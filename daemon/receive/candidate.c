@@ -1,0 +1,78 @@
+#include "candidate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+struct settings *
+origin_load(const struct origin *origin, FILE *errors)
+{
+	if (origin->text.n > 0)
+		return settings_from_text(origin->name, origin->text, errors);
+	return settings_load(origin->name, errors);
+}
+
+static void
+log_lines(char *text)
+{
+	char *line, *rest = text;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line != '\0')
+			log_warnx("%s", line);
+}
+
+/* The settings; what is wrong with them goes to the log. */
+static struct settings *
+load(const struct origin *origin)
+{
+	struct settings *settings;
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+
+	if (errors == NULL) {
+		log_warn("%s", origin->name);
+		return NULL;
+	}
+	settings = origin_load(origin, errors);
+	if (fclose(errors) == 0)
+		log_lines(text);
+	free(text);
+	return settings;
+}
+
+bool
+candidate_build(struct candidate *c, const struct origin *origin,
+    const struct endpoints *have, struct counters *counters)
+{
+	char why[512];
+
+	*c = (struct candidate){.settings = load(origin)};
+	if (c->settings == NULL)
+		return false;
+	c->config = settings_config(c->settings);
+	if (!endpoints_open(&c->endpoints, c->config, have, why, sizeof why)) {
+		log_warnx("%s: %s", origin->name, why);
+		goto fail;
+	}
+	c->pipeline = pipeline_new(c->config, counters);
+	if (c->pipeline == NULL) {
+		log_warnx("%s: no memory", origin->name);
+		goto fail;
+	}
+	return true;
+fail:
+	candidate_clear(c, have);
+	return false;
+}
+
+void
+candidate_clear(struct candidate *c, const struct endpoints *keep)
+{
+	pipeline_free(c->pipeline);
+	endpoints_close(&c->endpoints, keep);
+	settings_free(c->settings);
+	*c = (struct candidate){0};
+}

@@ -1,0 +1,47 @@
+/*
+ * counters - what came in and what did not, by cause, since start.
+ *
+ * Plain numbers of the loop's thread. A row of COUNTERS_TABLE is all that a
+ * new one needs.
+ */
+#ifndef SEPMLOGD_COUNTERS_H
+#define SEPMLOGD_COUNTERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* clang-format off */
+#define COUNTERS_TABLE(ROW)                                                   \
+	/*  name              words in the summary               a loss? */     \
+	ROW(udp,              "received by udp",                 false)        \
+	ROW(tcp,              "received by tcp",                 false)        \
+	ROW(stored,           "lines stored",                    false)        \
+	ROW(unparsed,         "unparsed",                        false)        \
+	ROW(filtered,         "wanted by no stream",             false)        \
+	ROW(truncated,        "truncated",                       false)        \
+	ROW(unterminated,     "unterminated",                    false)        \
+	ROW(frame_timeouts,   "unfinished for too long",         false)        \
+	ROW(kernel_drops,     "dropped by the kernel",           true)         \
+	ROW(udp_refused,      "datagrams refused",               true)         \
+	ROW(tcp_refused,      "connections refused",             true)         \
+	ROW(over_limit,       "connections over the limit",      true)         \
+	ROW(over_source,      "connections over the source's",    true)         \
+	ROW(accept_pauses,    "pauses for want of descriptors",  false)         \
+	ROW(abandoned,        "not stored at stop",              true)
+/* clang-format on */
+
+struct counters {
+#define ROW(name, words, loss) uint64_t name;
+	COUNTERS_TABLE(ROW)
+#undef ROW
+};
+
+/* Sum of everything that stands for a loss: rises when there is a new one. */
+uint64_t counters_losses(const struct counters *c);
+
+/* `received by udp 12, received by tcp 0, lines stored 12, unparsed 1`: the
+ * three first, and whatever is not zero. Cut to fit. */
+void counters_text(const struct counters *c, char *out, size_t size);
+
+#endif

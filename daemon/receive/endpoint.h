@@ -1,0 +1,60 @@
+/*
+ * endpoint - the sockets that we listen on, handed over by the service manager
+ * or bound by ourselves.
+ */
+#ifndef SEPMLOGD_ENDPOINT_H
+#define SEPMLOGD_ENDPOINT_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config.h"
+
+struct endpoint {
+	enum config_transport transport;
+	int fd;
+	bool passed; /* handed over: its queue lives on without us */
+	struct sockaddr_storage address; /* as it is bound */
+	char name[64];                   /* `udp [::]:514` */
+
+	/* Of the module that reads it: udp or tcp. */
+	struct event event;
+	void *owner;    /* NULL: not read yet */
+	bool resting;   /* event not added; to be tried again */
+	uint32_t drops; /* udp: the kernel's counter when last read */
+};
+
+/* Endpoints are shared by the lists that name them; a list owns only itself. */
+struct endpoints {
+	struct endpoint **list;
+	size_t count;
+};
+
+/*
+ * The sockets that the service manager handed over (LISTEN_FDS); none is fine.
+ * False: one is of no use to us; `why` (of `size` bytes) says which.
+ */
+bool endpoints_passed(struct endpoints *passed, char *why, size_t size);
+
+/*
+ * One for each `listen` entry, in that order: the one of `have` that is bound
+ * to the same address, else a new one. False: one cannot be had, `why` says
+ * why and what to do, and nothing is open that was not before.
+ */
+bool endpoints_open(struct endpoints *open, const struct config *config,
+    const struct endpoints *have, char *why, size_t size);
+
+bool endpoints_hold(const struct endpoints *set, const struct endpoint *one);
+
+/* Closes and frees those that `keep` (may be NULL) does not hold, and frees
+ * the list. Their events must be gone. */
+void endpoints_close(struct endpoints *set, const struct endpoints *keep);
+
+/* Can anyone but this machine reach it? */
+bool endpoint_is_public(const struct endpoint *endpoint);
+
+#endif

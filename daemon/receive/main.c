@@ -1,0 +1,147 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "demo.h"
+#include "log.h"
+#include "server.h"
+
+#define DEFAULT_CONFIG "/etc/sepmlogd/sepmlogd.yaml"
+
+/* As the man page has them. */
+enum { DONE = 0, FINDINGS = 1, WRONG_USE = 2, CANNOT_RUN = 3 };
+
+static const char usage[] =
+    "usage: sepmlogd [-n] [-c FILE | -d DIR]\n"
+    "       sepmlogd -V | -h\n"
+    "\n"
+    "Receives Symantec Endpoint Protection Manager logs and keeps them as\n"
+    "normalized records in files. Runs in the foreground, logs to standard\n"
+    "error.\n"
+    "\n"
+    "  -c FILE  the configuration; default " DEFAULT_CONFIG "\n"
+    "  -d DIR   no configuration: listen on this machine's port 5514, udp\n"
+    "           and tcp, and keep the records below DIR\n"
+    "  -n       only check the configuration\n"
+    "  -V       print the version\n"
+    "  -h       print this\n"
+    "\n"
+    "SIGHUP reads the configuration again, SIGUSR1 closes the files that are\n"
+    "being written, SIGTERM stores everything and ends.\n";
+
+struct options {
+	const char *config;
+	const char *demo;
+	bool check;
+};
+
+static void
+print_and_exit(const char *text)
+{
+	fputs(text, stdout);
+	exit(fflush(stdout) == 0 ? DONE : CANNOT_RUN);
+}
+
+static void
+parse_options(struct options *options, int argc, char **argv)
+{
+	int c;
+
+	*options = (struct options){0};
+	/* --help and --version, as people try them first. */
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		print_and_exit(usage);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		print_and_exit("sepmlogd " SEPMLOG_VERSION "\n");
+	while ((c = getopt(argc, argv, "c:d:nVh")) != -1) {
+		switch (c) {
+		case 'c':
+			options->config = optarg;
+			break;
+		case 'd':
+			options->demo = optarg;
+			break;
+		case 'n':
+			options->check = true;
+			break;
+		case 'V':
+			print_and_exit("sepmlogd " SEPMLOG_VERSION "\n");
+			break;
+		case 'h':
+			print_and_exit(usage);
+			break;
+		default:
+			fputs(usage, stderr);
+			exit(WRONG_USE);
+		}
+	}
+	if (optind < argc || (options->config && options->demo)) {
+		fputs(usage, stderr);
+		exit(WRONG_USE);
+	}
+}
+
+static int
+check(const struct origin *origin)
+{
+	struct settings *settings = origin_load(origin, stderr);
+
+	if (settings == NULL)
+		return FINDINGS;
+	settings_free(settings);
+	printf("%s: ok\n", origin->name);
+	return fflush(stdout) == 0 ? DONE : CANNOT_RUN;
+}
+
+/* Each connection takes a descriptor. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+run(const struct origin *origin)
+{
+	struct server *server;
+	bool all_stored;
+
+	umask(0027);
+	raise_descriptor_limit();
+	server = server_new(origin);
+	if (server == NULL)
+		return CANNOT_RUN;
+	all_stored = server_run(server);
+	server_free(server);
+	return all_stored ? DONE : FINDINGS;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options;
+	struct origin origin = {0};
+	char *text = NULL;
+	int result;
+
+	parse_options(&options, argc, argv);
+	log_init();
+	origin.name = options.config ? options.config : DEFAULT_CONFIG;
+	if (options.demo != NULL) {
+		text = demo_text(options.demo);
+		if (text == NULL)
+			fatal("-d %s", options.demo);
+		origin = (struct origin){"-d", span_str(text)};
+	}
+	result = options.check ? check(&origin) : run(&origin);
+	free(text);
+	return result;
+}

@@ -1,0 +1,20 @@
+/*
+ * notify - what the service manager is told (sd_notify). Nothing happens when
+ * there is none.
+ */
+#ifndef SEPMLOGD_NOTIFY_H
+#define SEPMLOGD_NOTIFY_H
+
+#include <stdint.h>
+
+void notify_ready(void);
+void notify_reloading(void);
+void notify_stopping(void);
+void notify_watchdog(void);
+void notify_status(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* How often it wants to hear from us, in microseconds; 0: never. */
+uint64_t notify_watchdog_interval(void);
+
+#endif

@@ -1,0 +1,121 @@
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "notify.h"
+
+enum {
+	LOSSES_MS = 60 * 1000,
+	STATUS_MS = 5 * 1000,
+	REFUSED_MS = 60 * 1000,
+	PRESSURE_MS = 1000, /* a full buffer is worth a line after that */
+	TEXT = 512,
+};
+
+void
+report_summary(const struct report_view *view)
+{
+	char counts[TEXT], streams[TEXT];
+
+	counters_text(view->counters, counts, sizeof counts);
+	pipeline_text(view->pipeline, streams, sizeof streams);
+	log_info("%s; by stream: %s", counts, streams);
+}
+
+/* As a sum, and only when there are new ones. */
+static void
+tell_losses(struct report *r, const struct report_view *view, uint64_t now)
+{
+	uint64_t losses = counters_losses(view->counters);
+	char counts[TEXT];
+
+	if (losses == r->losses ||
+	    (r->losses_at != 0 && now < r->losses_at + LOSSES_MS))
+		return;
+	counters_text(view->counters, counts, sizeof counts);
+	log_warnx("losses since start: %s", counts);
+	r->losses = losses;
+	r->losses_at = now;
+}
+
+/* Answers whether anything has changed. */
+static bool
+tell_pressure(struct report *r, const struct report_view *view, uint64_t now)
+{
+	uint64_t since = pipeline_full_since(view->pipeline);
+
+	if (!r->pressure && since != 0 && now >= since + PRESSURE_MS) {
+		log_warnx("spool: buffers are full, reading has stopped: tcp "
+			  "senders wait, udp waits in the kernel's queue");
+		return r->pressure = true;
+	}
+	if (r->pressure && since == 0) {
+		log_info("spool: there is room again, reading goes on");
+		r->pressure = false;
+		return true;
+	}
+	return false;
+}
+
+static const char *
+state_words(enum spool_state state)
+{
+	static const char *const words[] = {
+	    [SPOOL_OK] = "",
+	    [SPOOL_FULL] = "; disk full",
+	    [SPOOL_DISK_ERROR] = "; disk error",
+	};
+
+	return words[state];
+}
+
+static void
+tell_status(struct report *r, const struct report_view *view, uint64_t now)
+{
+	char counts[TEXT], text[sizeof r->status];
+	struct spool_status spool;
+
+	spool_status(view->spool, &spool);
+	counters_text(view->counters, counts, sizeof counts);
+	snprintf(text, sizeof text,
+	    "%u connections; %s; committed %" PRIu64 "%s%s%s%s",
+	    tcp_connections(view->tcp), counts, spool.committed,
+	    state_words(spool.state), spool.error != 0 ? ": " : "",
+	    spool.error != 0 ? strerrordesc_np(spool.error) : "",
+	    r->pressure ? "; reading has stopped" : "");
+	r->status_at = now + STATUS_MS;
+	if (strcmp(text, r->status) == 0)
+		return;
+	memcpy(r->status, text, sizeof text);
+	notify_status("%s", text);
+}
+
+void
+report_tick(struct report *r, const struct report_view *view, uint64_t now)
+{
+	bool changed = tell_pressure(r, view, now);
+
+	tell_losses(r, view, now);
+	if (changed || now >= r->status_at)
+		tell_status(r, view, now);
+}
+
+void
+report_running(struct report *r, const struct report_view *view, uint64_t now)
+{
+	r->status[0] = '\0';
+	tell_status(r, view, now);
+}
+
+void
+report_refused(struct report *r, uint64_t now)
+{
+	snprintf(r->status, sizeof r->status,
+	    "reload refused, the configuration before it is in force; the log "
+	    "says why");
+	notify_status("%s", r->status);
+	r->status_at = now + REFUSED_MS;
+}

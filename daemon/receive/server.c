@@ -1,0 +1,670 @@
+/*
+ * Start, reload and stop are steps of one loop that never waits:
+ *
+ *   reload  build a candidate; if the spool changes, too, rest until its
+ *           thread has done that; then swap, or drop the candidate.
+ *   stop    close the doors, let peers finish what they are saying, store it,
+ *           leave the loop; only then wait for the disk.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "log.h"
+#include "notify.h"
+#include "report.h"
+#include "tcp.h"
+#include "udp.h"
+
+enum {
+	SIGNALS = 4,
+	TICK_MS = 1000,
+	STOP_TICK_MS = 50,
+	STOP_QUIET_MS = 500, /* peers silent that long have finished */
+	STOP_LIMIT_MS = 5 * 1000,
+	TEXT = 512,
+	/* Descriptors that connections must not take: ours, and what the spool
+	 * opens in passing. */
+	RESERVED = 24,
+	RESERVED_PER_STREAM = 6,
+};
+
+struct server {
+	const struct origin *origin;
+	struct event_base *base;
+	struct candidate running;
+	struct counters counters;
+	struct spooler *spooler;
+	struct udp *udp;
+	struct tcp *tcp;
+	struct event *signals[SIGNALS];
+	struct event *tick, *watchdog, *news, *stop_tick;
+
+	struct candidate next; /* of a reload that waits for the spool */
+	bool waiting, reload_again, stop_wanted;
+	uint64_t stopping; /* since when; 0: not */
+
+	struct report report;
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static struct timeval
+interval(uint64_t us)
+{
+	return (struct timeval){.tv_sec = (time_t)(us / 1000000),
+	    .tv_usec = (suseconds_t)(us % 1000000)};
+}
+
+/* --- endpoints by transport --- */
+
+static void
+attach(struct server *s, struct endpoint *e)
+{
+	if (e->transport == CONFIG_UDP)
+		udp_attach(s->udp, e);
+	else
+		tcp_attach(s->tcp, e);
+}
+
+static void
+resume_endpoint(struct server *s, struct endpoint *e)
+{
+	if (e->transport == CONFIG_UDP)
+		udp_resume_endpoint(s->udp, e);
+	else
+		tcp_resume_endpoint(s->tcp, e);
+}
+
+/* A queue that ends with us is read to its end first. */
+static void
+detach(struct server *s, struct endpoint *e)
+{
+	if (e->transport == CONFIG_TCP) {
+		if (!e->passed)
+			tcp_empty(s->tcp, e);
+		tcp_detach(s->tcp, e);
+		return;
+	}
+	if (!e->passed)
+		udp_empty(s->udp, e);
+	udp_count_drops(s->udp, e);
+	udp_detach(s->udp, e);
+}
+
+typedef void endpoint_fn(struct server *s, struct endpoint *e);
+
+static void
+each_endpoint(struct server *s, endpoint_fn *fn)
+{
+	for (size_t i = 0; i < s->running.endpoints.count; i++)
+		fn(s, s->running.endpoints.list[i]);
+}
+
+static void
+count_drops(struct server *s, struct endpoint *e)
+{
+	if (e->transport == CONFIG_UDP && e->owner != NULL)
+		udp_count_drops(s->udp, e);
+}
+
+/* --- what people are told --- */
+
+static struct report_view
+view(const struct server *s)
+{
+	return (struct report_view){
+	    .counters = &s->counters,
+	    .pipeline = s->running.pipeline,
+	    .tcp = s->tcp,
+	    .spool = spooler_spool(s->spooler),
+	};
+}
+
+static void
+warn_if_open_to_all(const struct candidate *c)
+{
+	if (c->config->allows > 0)
+		return;
+	for (size_t i = 0; i < c->endpoints.count; i++)
+		if (endpoint_is_public(c->endpoints.list[i]))
+			log_warnx("%s: `allow` is empty: anyone who reaches it "
+				  "may send",
+			    c->endpoints.list[i]->name);
+}
+
+/* Those that were not there `before` (may be NULL). */
+static void
+log_listening(const struct endpoints *now, const struct endpoints *before)
+{
+	for (size_t i = 0; i < now->count; i++)
+		if (before == NULL || !endpoints_hold(before, now->list[i]))
+			log_info("%s: listening%s", now->list[i]->name,
+			    now->list[i]->passed
+				? " (socket of the service manager)"
+				: "");
+}
+
+/* --- reading stops and goes on --- */
+
+static void
+resume(struct server *s)
+{
+	if (!pipeline_retry(s->running.pipeline) || !udp_resume(s->udp))
+		return;
+	if (s->stopping == 0)
+		each_endpoint(s, resume_endpoint);
+	tcp_resume(s->tcp);
+}
+
+/* --- configuration in force --- */
+
+static unsigned
+descriptors_for(const struct config *config)
+{
+	size_t ours = RESERVED + config->listens +
+		      RESERVED_PER_STREAM * config->stream_count;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > UINT32_MAX)
+		return config->max_connections;
+	return limit.rlim_cur > ours ? (unsigned)(limit.rlim_cur - ours) : 1;
+}
+
+/* The listeners go by s->running from now on. */
+static void
+put_in_force(struct server *s)
+{
+	const struct candidate *c = &s->running;
+	unsigned descriptors = descriptors_for(c->config);
+
+	if (descriptors < c->config->max_connections)
+		log_warnx("max_connections: %u, but descriptors are enough "
+			  "for %u; raise LimitNOFILE (ulimit -n)",
+		    c->config->max_connections, descriptors);
+	udp_configure(s->udp, c->config, c->pipeline);
+	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
+}
+
+/* --- reload --- */
+
+static void stop_begin(struct server *s);
+static void reload_begin(struct server *s);
+
+static void
+reload_end(struct server *s, bool done)
+{
+	s->waiting = false;
+	if (done) {
+		struct report_view seen = view(s);
+
+		log_info("%s: in force", s->origin->name);
+		report_running(&s->report, &seen, now_ms());
+	} else {
+		log_warnx("%s: not applied, the configuration before it "
+			  "stays in force",
+		    s->origin->name);
+		report_refused(&s->report, now_ms());
+	}
+	notify_ready();
+	resume(s);
+	if (s->stop_wanted)
+		stop_begin(s);
+	else if (s->reload_again)
+		reload_begin(s);
+}
+
+static void
+reload_drop(struct server *s, const char *why)
+{
+	log_warnx("%s: %s", s->origin->name, why);
+	candidate_clear(&s->next, &s->running.endpoints);
+	pipeline_rest(s->running.pipeline, false);
+	reload_end(s, false);
+}
+
+/* Nothing below can fail. */
+static void
+reload_swap(struct server *s)
+{
+	struct candidate old = s->running;
+
+	s->running = s->next;
+	s->next = (struct candidate){0};
+	pipeline_attach(s->running.pipeline, s->spooler, old.pipeline);
+	put_in_force(s);
+	for (size_t i = 0; i < old.endpoints.count; i++)
+		if (!endpoints_hold(
+			&s->running.endpoints, old.endpoints.list[i]))
+			detach(s, old.endpoints.list[i]);
+	each_endpoint(s, attach);
+	log_listening(&s->running.endpoints, &old.endpoints);
+	candidate_clear(&old, &s->running.endpoints);
+	warn_if_open_to_all(&s->running);
+	reload_end(s, true);
+}
+
+static void
+reload_begin(struct server *s)
+{
+	struct report_view seen = view(s);
+	const char *objection;
+	size_t line;
+
+	s->reload_again = false;
+	notify_reloading();
+	report_summary(&seen);
+	if (!candidate_build(
+		&s->next, s->origin, &s->running.endpoints, &s->counters)) {
+		reload_end(s, false);
+		return;
+	}
+	objection = spooler_objection(s->spooler, s->next.config);
+	if (objection == NULL && !tcp_prepare(s->tcp, s->next.config))
+		objection = "no memory";
+	if (objection != NULL) {
+		reload_drop(s, objection);
+		return;
+	}
+	line = pipeline_line(s->next.config);
+	if (!spooler_differs(s->spooler, s->next.config, line)) {
+		reload_swap(s);
+		return;
+	}
+	pipeline_rest(s->running.pipeline, true);
+	s->waiting =
+	    spooler_reload_begin(s->spooler, s->next.config, line, now_ms());
+	if (!s->waiting)
+		reload_drop(s, "no memory");
+}
+
+static void
+news_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	char why[TEXT];
+
+	(void)fd;
+	(void)what;
+	switch (spooler_heard(s->spooler, why, sizeof why)) {
+	case SPOOLER_WORKED:
+		resume(s);
+		break;
+	case SPOOLER_RELOADED:
+		reload_swap(s);
+		break;
+	case SPOOLER_REFUSED:
+		reload_drop(s, why);
+		break;
+	}
+}
+
+/* --- stop --- */
+
+static void
+stop_begin(struct server *s)
+{
+	struct timeval every = interval(STOP_TICK_MS * 1000);
+
+	s->stopping = now_ms();
+	notify_stopping();
+	log_info("stopping");
+	each_endpoint(s, detach);
+	tcp_say_goodbye(s->tcp);
+	event_add(s->stop_tick, &every);
+}
+
+/* Have all who were speaking finished, and is what they said stored? */
+static bool
+is_silent(struct server *s, uint64_t now)
+{
+	uint64_t last = tcp_last_read(s->tcp);
+
+	if (last < s->stopping)
+		last = s->stopping;
+	return pipeline_full_since(s->running.pipeline) == 0 &&
+	       udp_pending(s->udp) == 0 &&
+	       (tcp_connections(s->tcp) == 0 || now >= last + STOP_QUIET_MS);
+}
+
+static void
+stop_tick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	uint64_t now = now_ms();
+
+	(void)fd;
+	(void)what;
+	if (is_silent(s, now) || now >= s->stopping + STOP_LIMIT_MS)
+		event_base_loopbreak(s->base);
+}
+
+/* What was still waiting outside of the spool has no place to go. */
+static bool
+drop_waiting(struct server *s)
+{
+	unsigned datagrams = udp_pending(s->udp);
+	uint64_t bytes = tcp_finish(s->tcp);
+
+	s->counters.abandoned += datagrams;
+	if (datagrams == 0 && bytes == 0)
+		return true;
+	log_warnx("no room to store %u datagrams and %" PRIu64
+		  " bytes of tcp that were read: lost",
+	    datagrams, bytes);
+	return false;
+}
+
+static bool
+close_spool(struct server *s)
+{
+	uint64_t lost, accepted;
+
+	if (spooler_close(s->spooler, now_ms(), &accepted))
+		return true;
+	lost = s->counters.stored - accepted;
+	s->counters.abandoned += lost;
+	log_warnx("spool: %" PRIu64 " lines had no room on the disk: lost; "
+		  "what is not published yet is recovered at the next start",
+	    lost);
+	return false;
+}
+
+static bool
+stop_end(struct server *s)
+{
+	struct report_view seen = view(s);
+	bool all = drop_waiting(s);
+
+	all = close_spool(s) && all;
+	s->spooler = NULL;
+	report_summary(&seen);
+	return all;
+}
+
+/* --- events of the loop --- */
+
+static void
+rotate(struct server *s, bool all)
+{
+	/* Not while the spool's thread has the record side. */
+	if (!s->waiting &&
+	    spool_rotate(spooler_spool(s->spooler), now_ms(), all))
+		spooler_wake(s->spooler);
+}
+
+static void
+tick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	struct report_view seen = view(s);
+
+	(void)fd;
+	(void)what;
+	rotate(s, false);
+	each_endpoint(s, count_drops);
+	resume(s);
+	tcp_tick(s->tcp);
+	report_tick(&s->report, &seen, now_ms());
+}
+
+static void
+watchdog_cb(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	notify_watchdog();
+}
+
+static void
+on_stop(struct server *s)
+{
+	s->stop_wanted = true;
+	if (!s->waiting && s->stopping == 0)
+		stop_begin(s);
+}
+
+static void
+on_reload(struct server *s)
+{
+	s->reload_again = true;
+	if (!s->waiting && s->stopping == 0)
+		reload_begin(s);
+}
+
+static void
+on_rotate(struct server *s)
+{
+	log_info("closing the files that are being written");
+	rotate(s, true);
+}
+
+static const struct {
+	int number;
+	void (*handle)(struct server *s);
+} signal_table[SIGNALS] = {
+    {SIGTERM, on_stop},
+    {SIGINT, on_stop},
+    {SIGHUP, on_reload},
+    {SIGUSR1, on_rotate},
+};
+
+static void
+signal_cb(evutil_socket_t number, short what, void *arg)
+{
+	(void)what;
+	for (size_t i = 0; i < SIGNALS; i++)
+		if (signal_table[i].number == number)
+			signal_table[i].handle(arg);
+}
+
+/* --- life --- */
+
+static void
+libevent_log_cb(int severity, const char *text)
+{
+	(severity >= EVENT_LOG_WARN ? log_warnx : log_debug)(
+	    "libevent: %s", text);
+}
+
+static struct event_base *
+base_new(void)
+{
+	struct event_config *options = event_config_new();
+	struct event_base *base = NULL;
+
+	event_set_log_callback(libevent_log_cb);
+	if (options == NULL)
+		return NULL;
+	/* One thread uses it. */
+	if (event_config_set_flag(options, EVENT_BASE_FLAG_NOLOCK) == 0)
+		base = event_base_new_with_config(options);
+	event_config_free(options);
+	return base;
+}
+
+/* First of all: until then a signal would end us. */
+static bool
+watch_signals(struct server *s)
+{
+	for (size_t i = 0; i < SIGNALS; i++) {
+		s->signals[i] =
+		    evsignal_new(s->base, signal_table[i].number, signal_cb, s);
+		if (s->signals[i] == NULL || event_add(s->signals[i], NULL) < 0)
+			return false;
+	}
+	/* Errors of write say the same, where they can be handled. */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return true;
+}
+
+static bool
+add_timers(struct server *s)
+{
+	uint64_t watchdog = notify_watchdog_interval() / 2;
+	struct timeval second = interval(TICK_MS * 1000);
+	struct timeval half = interval(watchdog);
+
+	s->tick = event_new(s->base, -1, EV_PERSIST, tick_cb, s);
+	s->stop_tick = event_new(s->base, -1, EV_PERSIST, stop_tick_cb, s);
+	s->watchdog = event_new(s->base, -1, EV_PERSIST, watchdog_cb, s);
+	s->news = event_new(
+	    s->base, spooler_fd(s->spooler), EV_READ | EV_PERSIST, news_cb, s);
+	if (s->tick == NULL || s->stop_tick == NULL || s->watchdog == NULL ||
+	    s->news == NULL)
+		return false;
+	if (watchdog > 0 && event_add(s->watchdog, &half) < 0)
+		return false;
+	return event_add(s->tick, &second) == 0 &&
+	       event_add(s->news, NULL) == 0;
+}
+
+/* Sockets that nobody listens to would swallow what is sent to them. */
+static bool
+all_are_used(const struct endpoints *passed, const struct endpoints *used)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < passed->count; i++) {
+		if (endpoints_hold(used, passed->list[i]))
+			continue;
+		log_warnx("%s: handed over by the service manager, but not in "
+			  "`listen`: add it there, or remove it from the "
+			  "socket unit",
+		    passed->list[i]->name);
+		good = false;
+	}
+	return good;
+}
+
+static bool
+build_first(struct server *s)
+{
+	struct endpoints passed;
+	char why[TEXT];
+	bool good;
+
+	if (!endpoints_passed(&passed, why, sizeof why)) {
+		log_warnx("%s", why);
+		endpoints_close(&passed, NULL);
+		return false;
+	}
+	good = candidate_build(&s->running, s->origin, &passed, &s->counters);
+	if (good)
+		good = all_are_used(&passed, &s->running.endpoints);
+	endpoints_close(&passed, &s->running.endpoints);
+	return good;
+}
+
+static bool
+open_spool(struct server *s)
+{
+	const struct config *config = s->running.config;
+	char why[TEXT];
+
+	s->spooler = spooler_open(
+	    config, pipeline_line(config), now_ms(), why, sizeof why);
+	if (s->spooler == NULL) {
+		log_warnx("%s: %s", config->spool.directory, why);
+		return false;
+	}
+	pipeline_attach(s->running.pipeline, s->spooler, NULL);
+	return true;
+}
+
+static bool
+open_listeners(struct server *s)
+{
+	s->udp = udp_new(s->base, &s->counters);
+	s->tcp = tcp_new(s->base, &s->counters);
+	return s->udp != NULL && s->tcp != NULL &&
+	       tcp_prepare(s->tcp, s->running.config);
+}
+
+struct server *
+server_new(const struct origin *origin)
+{
+	struct server *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		log_warn("start");
+		return NULL;
+	}
+	s->origin = origin;
+	s->base = base_new();
+	if (s->base == NULL || !watch_signals(s)) {
+		log_warnx("the event loop cannot be set up");
+		goto fail;
+	}
+	if (!build_first(s) || !open_spool(s))
+		goto fail;
+	if (!open_listeners(s) || !add_timers(s) ||
+	    !spooler_start(s->spooler)) {
+		log_warn("start");
+		goto fail;
+	}
+	return s;
+fail:
+	server_free(s);
+	return NULL;
+}
+
+bool
+server_run(struct server *s)
+{
+	struct report_view seen = view(s);
+
+	put_in_force(s);
+	log_listening(&s->running.endpoints, NULL);
+	warn_if_open_to_all(&s->running);
+	each_endpoint(s, attach);
+	notify_ready();
+	report_running(&s->report, &seen, now_ms());
+	event_base_dispatch(s->base);
+	return stop_end(s);
+}
+
+static void
+free_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+void
+server_free(struct server *s)
+{
+	uint64_t accepted;
+
+	tcp_free(s->tcp);
+	udp_free(s->udp);
+	if (s->spooler != NULL)
+		spooler_close(s->spooler, now_ms(), &accepted);
+	candidate_clear(&s->running, NULL);
+	free_event(s->tick);
+	free_event(s->stop_tick);
+	free_event(s->watchdog);
+	free_event(s->news);
+	for (size_t i = 0; i < SIGNALS; i++)
+		free_event(s->signals[i]);
+	if (s->base != NULL)
+		event_base_free(s->base);
+	free(s);
+}

@@ -1,0 +1,432 @@
+#include "spooler.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum { EXTENSION = 8, WHY = 512 };
+
+/* What the configuration says, as the spool wants to hear it. */
+struct plan {
+	struct spool_options options;
+	struct spool_stream_options *streams;
+	size_t count;
+	char *names; /* all strings that streams and options point to */
+};
+
+struct spooler {
+	struct spool *spool;
+	struct plan *plan; /* in force */
+	pthread_t thread;
+	bool started;
+	int event_fd;
+
+	/* Set by the loop, cleared by the thread before it looks. */
+	atomic_bool woken;
+	atomic_bool want_room;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop;
+	/* The reload: handed over with `asked`, given back with `answered`. */
+	struct plan *next;
+	uint64_t asked_at;
+	bool asked, answered, reloaded;
+	char why[WHY];
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- plans --- */
+
+/* clang-format off */
+static const enum spool_compress compressions[] = {
+	[CONFIG_NONE] = SPOOL_NONE,
+	[CONFIG_GZIP] = SPOOL_GZIP,
+	[CONFIG_ZSTD] = SPOOL_ZSTD,
+};
+/* clang-format on */
+
+static void
+plan_free(struct plan *plan)
+{
+	if (plan == NULL)
+		return;
+	free(plan->names);
+	free(plan->streams);
+	free(plan);
+}
+
+/* Copies a string to *at and moves *at behind it. */
+static const char *
+put_string(char **at, struct span text)
+{
+	char *copy = *at;
+
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	*at += text.n + 1;
+	return copy;
+}
+
+static size_t
+strings_size(const struct config *config)
+{
+	size_t n = strlen(config->spool.directory) + 1;
+
+	for (size_t i = 0; i < config->stream_count; i++)
+		n += strlen(config->streams[i].name) + 1 + EXTENSION;
+	return n;
+}
+
+static struct spool_options
+options_of(const struct config_spool *c, size_t line)
+{
+	size_t buffer = (size_t)c->buffer;
+
+	/* Less room than for two lines would never be enough for one. */
+	if (buffer < 2 * line)
+		buffer = 2 * line;
+	return (struct spool_options){
+	    .rotate_size = c->rotate_size,
+	    .rotate_age = c->rotate_age,
+	    .commit_interval = c->commit_interval,
+	    .commit_bytes = c->commit_bytes,
+	    .compress = compressions[c->compress],
+	    .quota = c->quota,
+	    .min_free = c->min_free,
+	    .min_free_percent = c->min_free_percent,
+	    .drop_oldest = c->on_full == CONFIG_DROP_OLDEST,
+	    .buffer = buffer,
+	};
+}
+
+static struct plan *
+plan_new(const struct config *config, size_t line)
+{
+	struct plan *plan = calloc(1, sizeof *plan);
+	char *at;
+
+	if (plan == NULL)
+		return NULL;
+	plan->count = config->stream_count;
+	plan->streams = calloc(plan->count + 1, sizeof *plan->streams);
+	at = plan->names = malloc(strings_size(config));
+	if (plan->streams == NULL || plan->names == NULL) {
+		plan_free(plan);
+		return NULL;
+	}
+	plan->options = options_of(&config->spool, line);
+	plan->options.directory =
+	    put_string(&at, span_str(config->spool.directory));
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct config_stream *s = &config->streams[i];
+		struct span extension = encode_format_name[s->format];
+
+		plan->streams[i] = (struct spool_stream_options){
+		    .name = put_string(&at, span_str(s->name)),
+		    .extension = put_string(&at, extension),
+		    .header = s->format == ENCODE_CSV ? encode_csv_header
+						      : span_of("", 0),
+		};
+	}
+	return plan;
+}
+
+static bool
+same_options(const struct spool_options *a, const struct spool_options *b)
+{
+	return a->rotate_size == b->rotate_size &&
+	       a->rotate_age == b->rotate_age &&
+	       a->commit_interval == b->commit_interval &&
+	       a->commit_bytes == b->commit_bytes &&
+	       a->compress == b->compress && a->quota == b->quota &&
+	       a->min_free == b->min_free &&
+	       a->min_free_percent == b->min_free_percent &&
+	       a->drop_oldest == b->drop_oldest && a->buffer == b->buffer;
+}
+
+static bool
+same_stream(
+    const struct spool_stream_options *have, const struct config_stream *want)
+{
+	return strcmp(have->name, want->name) == 0 &&
+	       span_eq(
+		   span_str(have->extension), encode_format_name[want->format]);
+}
+
+/* --- the thread --- */
+
+static void
+report_cb(void *arg, enum spool_level level, const char *text)
+{
+	(void)arg;
+	(level == SPOOL_WARNING ? log_warnx : log_info)("spool: %s", text);
+}
+
+static void
+tell_loop(struct spooler *s)
+{
+	uint64_t one = 1;
+
+	/* Fails only when it is full of ones, which says the same. */
+	if (write(s->event_fd, &one, sizeof one) < 0)
+		return;
+}
+
+/* The loop has left the record side alone since it asked. */
+static void
+answer_reload(struct spooler *s)
+{
+	bool done = spool_reload(s->spool, &s->next->options, s->next->streams,
+	    s->next->count, s->asked_at, s->why, sizeof s->why);
+
+	pthread_mutex_lock(&s->lock);
+	s->asked = false;
+	s->answered = true;
+	s->reloaded = done;
+	pthread_mutex_unlock(&s->lock);
+	tell_loop(s);
+}
+
+static struct timespec
+time_of(uint64_t ms)
+{
+	return (struct timespec){.tv_sec = (time_t)(ms / 1000),
+	    .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* Until there is something to do or `deadline`. False: stop. */
+static bool
+wait_for_work(struct spooler *s, uint64_t deadline, bool *asked)
+{
+	struct timespec until = time_of(deadline);
+	bool stop;
+	int error = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop && !s->asked && !atomic_load(&s->woken) && error == 0)
+		error = pthread_cond_timedwait(&s->wake, &s->lock, &until);
+	stop = s->stop;
+	*asked = s->asked;
+	pthread_mutex_unlock(&s->lock);
+	return !stop;
+}
+
+static void *
+run(void *arg)
+{
+	struct spooler *s = arg;
+	uint64_t deadline = 0;
+	bool asked;
+
+	while (wait_for_work(s, deadline, &asked)) {
+		if (asked)
+			answer_reload(s);
+		atomic_store(&s->woken, false);
+		deadline = spool_work(s->spool, now_ms());
+		if (atomic_load(&s->want_room))
+			tell_loop(s);
+	}
+	return NULL;
+}
+
+/* --- the loop's side --- */
+
+static bool
+init_waiting(struct spooler *s)
+{
+	pthread_condattr_t attr;
+	bool good;
+
+	if (pthread_condattr_init(&attr) != 0)
+		return false;
+	good = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+	       pthread_cond_init(&s->wake, &attr) == 0 &&
+	       pthread_mutex_init(&s->lock, NULL) == 0;
+	pthread_condattr_destroy(&attr);
+	return good;
+}
+
+struct spooler *
+spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
+    size_t size)
+{
+	struct spooler *s = calloc(1, sizeof *s);
+
+	snprintf(why, size, "no memory");
+	if (s == NULL)
+		return NULL;
+	s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s->plan = plan_new(config, line);
+	if (s->event_fd < 0 || s->plan == NULL || !init_waiting(s))
+		goto fail;
+	s->spool = spool_open(&s->plan->options, s->plan->streams,
+	    s->plan->count, now, report_cb, NULL, why, size);
+	if (s->spool != NULL)
+		return s;
+fail:
+	if (s->event_fd >= 0)
+		close(s->event_fd);
+	plan_free(s->plan);
+	free(s);
+	return NULL;
+}
+
+bool
+spooler_start(struct spooler *s)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	error = pthread_create(&s->thread, NULL, run, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	s->started = error == 0;
+	errno = error;
+	return s->started;
+}
+
+struct spool *
+spooler_spool(struct spooler *s)
+{
+	return s->spool;
+}
+
+int
+spooler_fd(const struct spooler *s)
+{
+	return s->event_fd;
+}
+
+static void
+signal_thread(struct spooler *s)
+{
+	pthread_mutex_lock(&s->lock);
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+spooler_wake(struct spooler *s)
+{
+	/* Woken and not yet looking: it will see this, too. */
+	if (!atomic_exchange(&s->woken, true))
+		signal_thread(s);
+}
+
+void
+spooler_want_room(struct spooler *s, bool want)
+{
+	atomic_store(&s->want_room, want);
+	/* It may have made room just before: then only this makes it say so. */
+	if (want)
+		spooler_wake(s);
+}
+
+const char *
+spooler_objection(const struct spooler *s, const struct config *config)
+{
+	if (strcmp(s->plan->options.directory, config->spool.directory) != 0)
+		return "spool.directory: changes only with a restart";
+	return NULL;
+}
+
+bool
+spooler_differs(
+    const struct spooler *s, const struct config *config, size_t line)
+{
+	struct spool_options want = options_of(&config->spool, line);
+
+	if (!same_options(&s->plan->options, &want) ||
+	    s->plan->count != config->stream_count)
+		return true;
+	for (size_t i = 0; i < s->plan->count; i++)
+		if (!same_stream(&s->plan->streams[i], &config->streams[i]))
+			return true;
+	return false;
+}
+
+bool
+spooler_reload_begin(
+    struct spooler *s, const struct config *config, size_t line, uint64_t now)
+{
+	struct plan *next = plan_new(config, line);
+
+	if (next == NULL)
+		return false;
+	pthread_mutex_lock(&s->lock);
+	s->next = next;
+	s->asked_at = now;
+	s->asked = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	return true;
+}
+
+enum spooler_news
+spooler_heard(struct spooler *s, char *why, size_t size)
+{
+	bool answered, reloaded;
+	uint64_t count;
+
+	if (read(s->event_fd, &count, sizeof count) < 0)
+		return SPOOLER_WORKED;
+	pthread_mutex_lock(&s->lock);
+	answered = s->answered;
+	reloaded = s->reloaded;
+	s->answered = false;
+	pthread_mutex_unlock(&s->lock);
+
+	if (!answered)
+		return SPOOLER_WORKED;
+	snprintf(why, size, "%s", s->why);
+	plan_free(reloaded ? s->plan : s->next);
+	if (reloaded)
+		s->plan = s->next;
+	s->next = NULL;
+	return reloaded ? SPOOLER_RELOADED : SPOOLER_REFUSED;
+}
+
+bool
+spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
+{
+	struct spool_status status;
+	bool drained;
+
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	if (s->started)
+		pthread_join(s->thread, NULL);
+
+	drained = spool_drain(s->spool, now);
+	spool_status(s->spool, &status);
+	*accepted = status.accepted;
+	spool_close(s->spool);
+	close(s->event_fd);
+	pthread_cond_destroy(&s->wake);
+	pthread_mutex_destroy(&s->lock);
+	plan_free(s->next);
+	plan_free(s->plan);
+	free(s);
+	return drained;
+}

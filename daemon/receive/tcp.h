@@ -1,0 +1,63 @@
+/*
+ * tcp - connections to messages.
+ *
+ * A connection that is idle between messages holds no buffer: what it has read
+ * goes through one buffer that all share, and only an unfinished frame is kept
+ * for it.
+ */
+#ifndef SEPMLOGD_TCP_H
+#define SEPMLOGD_TCP_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "counters.h"
+#include "endpoint.h"
+#include "pipeline.h"
+
+struct tcp;
+
+/* NULL: no memory. */
+struct tcp *tcp_new(struct event_base *base, struct counters *counters);
+/* Closes what is open. */
+void tcp_free(struct tcp *tcp);
+
+/* Makes room for messages of this configuration. False: no memory, and the
+ * old one still holds. */
+bool tcp_prepare(struct tcp *tcp, const struct config *config);
+/*
+ * From now on this configuration and pipeline hold; both are borrowed. At most
+ * `descriptors` connections are taken whatever it says. Connections stay, but
+ * for those from senders that are no longer allowed.
+ */
+void tcp_configure(struct tcp *tcp, const struct config *config,
+    struct pipeline *pipeline, unsigned descriptors);
+
+/* Starts to accept at the socket, if that is not so already. */
+void tcp_attach(struct tcp *tcp, struct endpoint *endpoint);
+/* Accepts what waits in its backlog. */
+void tcp_empty(struct tcp *tcp, struct endpoint *endpoint);
+/* Stops accepting. Its connections live on. */
+void tcp_detach(struct tcp *tcp, struct endpoint *endpoint);
+
+/* There is room again: reads where reading stopped. */
+void tcp_resume(struct tcp *tcp);
+/* Accepts again at a socket that had stopped. */
+void tcp_resume_endpoint(struct tcp *tcp, struct endpoint *endpoint);
+
+/* Once a second: ends frames that are overdue. */
+void tcp_tick(struct tcp *tcp);
+
+/* Tells all peers that we are going. */
+void tcp_say_goodbye(struct tcp *tcp);
+/* Takes what is left of every connection and closes it. Answers the bytes
+ * that there was no room for. */
+uint64_t tcp_finish(struct tcp *tcp);
+
+unsigned tcp_connections(const struct tcp *tcp);
+/* When something was last read (monotonic ms). */
+uint64_t tcp_last_read(const struct tcp *tcp);
+
+#endif

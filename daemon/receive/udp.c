@@ -1,0 +1,320 @@
+/*
+ * One batch of datagrams for all sockets. When there is no room for the next
+ * of them, the rest of the batch waits in place, and no socket is read before
+ * it is done.
+ */
+#include "udp.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "peer.h"
+
+enum {
+	BATCH = 64,
+	BATCHES = 4, /* in a wake-up */
+	DATAGRAM = 65536,
+	/*
+	 * Buffers 64 KiB apart would share their cache lines: some lines more
+	 * spread the beginnings, which is where short datagrams are.
+	 */
+	STRIDE = DATAGRAM + 576,
+	EMPTY_MS = 1000,
+};
+
+struct udp {
+	struct event_base *base;
+	const struct config *config;
+	struct pipeline *pipeline;
+	struct counters *counters;
+
+	char *memory;
+	struct mmsghdr headers[BATCH];
+	struct iovec iov[BATCH];
+	struct sockaddr_storage from[BATCH];
+	unsigned next, count; /* of the batch: not yet taken */
+
+	struct peer_cache peers;
+	struct log_gate refused, failed;
+};
+
+struct udp *
+udp_new(struct event_base *base, struct counters *counters)
+{
+	struct udp *udp = calloc(1, sizeof *udp);
+
+	if (udp == NULL)
+		return NULL;
+	/* Only the pages that datagrams reach are ever there. */
+	udp->memory = malloc((size_t)BATCH * STRIDE);
+	if (udp->memory == NULL) {
+		free(udp);
+		return NULL;
+	}
+	udp->base = base;
+	udp->counters = counters;
+	for (size_t i = 0; i < BATCH; i++) {
+		struct msghdr *h = &udp->headers[i].msg_hdr;
+
+		udp->iov[i].iov_base = udp->memory + i * STRIDE;
+		h->msg_iov = &udp->iov[i];
+		h->msg_iovlen = 1;
+		h->msg_name = &udp->from[i];
+	}
+	return udp;
+}
+
+void
+udp_free(struct udp *udp)
+{
+	if (udp == NULL)
+		return;
+	free(udp->memory);
+	free(udp);
+}
+
+void
+udp_configure(
+    struct udp *udp, const struct config *config, struct pipeline *pipeline)
+{
+	udp->config = config;
+	udp->pipeline = pipeline;
+	memset(&udp->peers, 0, sizeof udp->peers);
+}
+
+/* --- reading --- */
+
+static void
+rest(struct endpoint *e)
+{
+	event_del(&e->event);
+	e->resting = true;
+}
+
+/* The next batch. False: there is none. */
+static bool
+receive(struct udp *udp, struct endpoint *e)
+{
+	size_t max = (size_t)udp->config->max_message;
+	uint64_t held;
+	int n;
+
+	for (size_t i = 0; i < BATCH; i++) {
+		udp->headers[i].msg_hdr.msg_namelen = sizeof udp->from[i];
+		udp->iov[i].iov_len = max < DATAGRAM ? max : DATAGRAM;
+	}
+	/* MSG_TRUNC: msg_len is the length before the cut. */
+	n = recvmmsg(
+	    e->fd, udp->headers, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	udp->next = 0;
+	udp->count = n > 0 ? (unsigned)n : 0;
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		if (log_gate_open(
+			&udp->failed, pipeline_now(udp->pipeline), &held))
+			log_warn("%s: cannot be read", e->name);
+		rest(e);
+	}
+	return n > 0;
+}
+
+static void
+refuse(struct udp *udp, const struct peer *peer)
+{
+	char name[PEER_NAME];
+	uint64_t held;
+
+	udp->counters->udp_refused++;
+	if (log_gate_open(&udp->refused, pipeline_now(udp->pipeline), &held))
+		log_warnx("%s: not in `allow`, refused (%llu more before)",
+		    peer_name(peer, "udp", name), (unsigned long long)held);
+}
+
+static void
+take(struct udp *udp, unsigned i)
+{
+	const struct mmsghdr *h = &udp->headers[i];
+	const struct peer *peer = peer_cache_find(&udp->peers,
+	    (const struct sockaddr *)(const void *)&udp->from[i], udp->config);
+	size_t kept = h->msg_len;
+	struct message message;
+
+	if (!peer->allowed) {
+		refuse(udp, peer);
+		return;
+	}
+	udp->counters->udp++;
+	if (kept > udp->iov[i].iov_len)
+		kept = udp->iov[i].iov_len;
+	message = (struct message){
+	    .bytes = span_of(udp->iov[i].iov_base, kept),
+	    .length = h->msg_len,
+	    .peer = peer_text(peer),
+	    .transport = SPAN("udp"),
+	};
+	pipeline_put(udp->pipeline, &message, peer->source);
+}
+
+/* Takes the rest of the batch. False: no room. */
+static bool
+take_batch(struct udp *udp)
+{
+	while (udp->next < udp->count) {
+		if (!pipeline_room(udp->pipeline))
+			return false;
+		take(udp, udp->next++);
+	}
+	return true;
+}
+
+static void
+read_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct endpoint *e = arg;
+	struct udp *udp = e->owner;
+
+	(void)fd;
+	(void)what;
+	if (!pipeline_begin(udp->pipeline)) {
+		rest(e);
+		return;
+	}
+	for (int i = 0; i < BATCHES && receive(udp, e); i++)
+		if (!take_batch(udp)) {
+			rest(e);
+			break;
+		}
+	pipeline_end(udp->pipeline);
+}
+
+void
+udp_empty(struct udp *udp, struct endpoint *e)
+{
+	uint64_t until = 0;
+
+	while (pipeline_begin(udp->pipeline)) {
+		bool more;
+
+		if (until == 0)
+			until = pipeline_now(udp->pipeline) + EMPTY_MS;
+		more = receive(udp, e) && take_batch(udp) &&
+		       pipeline_now(udp->pipeline) < until;
+		pipeline_end(udp->pipeline);
+		if (!more)
+			break;
+	}
+}
+
+bool
+udp_resume(struct udp *udp)
+{
+	bool done;
+
+	if (udp->next == udp->count)
+		return true;
+	if (!pipeline_begin(udp->pipeline))
+		return false;
+	done = take_batch(udp);
+	pipeline_end(udp->pipeline);
+	return done;
+}
+
+void
+udp_resume_endpoint(struct udp *udp, struct endpoint *e)
+{
+	(void)udp;
+	if (e->resting && event_add(&e->event, NULL) == 0)
+		e->resting = false;
+}
+
+unsigned
+udp_pending(const struct udp *udp)
+{
+	return udp->count - udp->next;
+}
+
+/* --- sockets --- */
+
+static int
+buffer_size(int fd)
+{
+	int size = 0;
+	socklen_t n = sizeof size;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &n) < 0)
+		return 0;
+	/* The kernel doubles what is asked for, and answers that. */
+	return size / 2;
+}
+
+static void
+set_buffer(const struct endpoint *e, uint64_t want)
+{
+	int size = want < INT32_MAX / 2 ? (int)want : INT32_MAX / 2;
+	int got;
+
+	/* A socket unit may have given it more than we may ask for. */
+	if (buffer_size(e->fd) >= size)
+		return;
+	if (setsockopt(e->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) <
+	    0)
+		(void)setsockopt(
+		    e->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	got = buffer_size(e->fd);
+	if (got < size)
+		log_warnx("%s: receive_buffer is %d bytes instead of %d: "
+			  "bursts may be dropped; "
+			  "run `sysctl -w net.core.rmem_max=%d`",
+		    e->name, got, size, size);
+}
+
+/* The kernel's count of datagrams it had no room for, since the socket is. */
+static uint32_t
+drops_of(const struct endpoint *e)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t n = sizeof info;
+
+	if (getsockopt(e->fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0)
+		return e->drops;
+	return info[SK_MEMINFO_DROPS];
+}
+
+void
+udp_count_drops(struct udp *udp, struct endpoint *e)
+{
+	uint32_t drops = drops_of(e);
+
+	/* Right over its wrap, too. */
+	udp->counters->kernel_drops += drops - e->drops;
+	e->drops = drops;
+}
+
+void
+udp_attach(struct udp *udp, struct endpoint *e)
+{
+	set_buffer(e, udp->config->receive_buffer);
+	if (e->owner != NULL)
+		return;
+	e->owner = udp;
+	e->drops = drops_of(e);
+	if (e->drops > 0)
+		log_warnx("%s: the kernel dropped %u datagrams before this "
+			  "start",
+		    e->name, (unsigned)e->drops);
+	event_assign(
+	    &e->event, udp->base, e->fd, EV_READ | EV_PERSIST, read_cb, e);
+	e->resting = event_add(&e->event, NULL) != 0;
+}
+
+void
+udp_detach(struct udp *udp, struct endpoint *e)
+{
+	(void)udp;
+	event_del(&e->event);
+	e->owner = NULL;
+}

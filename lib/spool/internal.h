@@ -1,0 +1,278 @@
+/*
+ * What the parts of the spool share.
+ *
+ *   spool.c    the record side; opening, reloading, closing; status
+ *   dirs.c     the directories: made, checked, locked, found again
+ *   recover.c  what an earlier life left in live/
+ *   segment.c  the disk side of a stream: write, sync, rotate, rewrite
+ *   publish.c  closed segments: checked, compressed, moved into ready/
+ *   usage.c    quota and free space
+ *
+ * A segment is created by segment.c (or found by recover.c), written, closed,
+ * handed to publish.c, and freed when it stands in ready/.
+ */
+#ifndef SEPMLOG_SPOOL_INTERNAL_H
+#define SEPMLOG_SPOOL_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "pack.h"
+#include "ring.h"
+#include "spool.h"
+
+#define SPOOL_NAME_MAX 32
+#define SPOOL_EXTENSION_MAX 15
+#define SPOOL_INSTANCE 8
+#define SPOOL_PATH 160 /* any name the spool makes */
+#define SPOOL_NUMBER_MAX UINT64_C(9000000000000000) /* fits 16 digits */
+
+#define SPOOL_PAGE ((uint64_t)4096) /* what a disk may write as one */
+#define SPOOL_SCRATCH ((size_t)128 << 10)
+
+#define SPOOL_TICK 1000  /* ms between looks at space and directories */
+#define SPOOL_SCAN 5000  /* ms between counts of ready/ */
+#define SPOOL_RETRY 5000 /* ms between attempts after a disk error */
+#define SPOOL_TELL 60000 /* ms between reports of the same trouble */
+
+/* Our own temporaries; each may be removed at any start. */
+#define SPOOL_REWRITE "rw.tmp"
+#define SPOOL_SALVAGE "salvage.tmp"
+#define SPOOL_PACKED "publish.tmp"
+#define SPOOL_LINK ".cur"
+
+/* A step that failed, and when it may be tried again. */
+struct fault {
+	int error; /* 0: none */
+	const char *doing;
+	uint64_t retry;
+};
+
+/* Where one segment ends and the next one, described here, begins. */
+struct mark {
+	uint64_t position;
+	uint64_t number;
+	bool header; /* its first line is not a record */
+	char extension[SPOOL_EXTENSION_MAX + 1];
+};
+
+#define MARKS 16
+
+/* One producer, one consumer. */
+struct marks {
+	struct mark mark[MARKS];
+	_Atomic unsigned head, tail;
+};
+
+/* How far a closed segment is on its way into ready/. */
+enum publish_step {
+	PUBLISH_PROVE,      /* left by an earlier life: not trusted yet */
+	PUBLISH_BEGIN,      /* opens it */
+	PUBLISH_PACK,       /* compresses a slice */
+	PUBLISH_SEAL,       /* syncs the compressed file */
+	PUBLISH_ENTER,      /* gives it its name in ready/ */
+	PUBLISH_SYNC_READY, /* from here on it is published */
+	PUBLISH_REMOVE,     /* what is left in live/ */
+	PUBLISH_SYNC_LIVE,
+	PUBLISH_DONE,
+};
+
+struct segment {
+	struct spool_stream *stream;
+	uint64_t number;
+	char extension[SPOOL_EXTENSION_MAX + 1];
+	uint64_t size; /* bytes in the file, always up to a record's end */
+
+	/* while it is written */
+	int fd;
+	uint64_t start;     /* ring position of its first byte */
+	uint64_t committed; /* of `size` */
+	uint64_t unsynced_since;
+	uint64_t lines;   /* in it */
+	uint64_t counted; /* records of it in the committed count */
+	bool header;      /* one of the lines is the header */
+	bool linked;      /* has its name for tail -F */
+	bool poisoned;    /* not to be written or synced again */
+
+	/* after that */
+	struct segment *next;
+	enum publish_step step;
+	struct fault fault;
+	bool doubtful; /* its name in ready/ may not be durable */
+	bool plain;    /* no room to compress it */
+	enum spool_compress compress; /* as it is named in ready/ */
+	uint64_t published_size;
+};
+
+struct spool_stream {
+	struct spool *spool;
+	struct spool_stream *next;
+	char name[SPOOL_NAME_MAX + 1];
+	bool retired; /* not configured any more */
+
+	/* record side */
+	char extension[SPOOL_EXTENSION_MAX + 1];
+	char *header;
+	size_t header_n;
+	uint64_t rotate_size;
+	uint64_t number; /* of the segment that is filled */
+	uint64_t start;  /* ring position where it begins */
+	uint64_t line;   /* of its next line, from 1 */
+	uint64_t born;   /* when its first line came */
+	bool marked;     /* since the last flush */
+
+	/* between */
+	struct ring ring;
+	struct marks marks;
+	_Atomic uint64_t next_number; /* never handed out before */
+
+	/* disk side */
+	int dir;              /* live/<name> */
+	struct segment *live; /* NULL: `wanted` is still to be created */
+	struct segment *old;  /* its predecessor, until closed */
+	struct mark wanted;
+	struct fault fault;
+	bool link_told;
+};
+
+struct dirs {
+	int root, live, ready, quarantine, lock;
+};
+
+struct usage {
+	uint64_t live, ready; /* bytes */
+	uint64_t scan;        /* when ready/ is to be counted again */
+	bool full;
+	bool probing; /* there may be room again: one round tries */
+	int error;    /* what made it full; 0: a limit of our own */
+	char reason[96];
+};
+
+struct spool {
+	struct spool_options options;
+	char *directory;
+	char instance[SPOOL_INSTANCE + 1];
+	spool_report_cb *report;
+	void *arg;
+
+	struct spool_stream **active; /* in the order of the configuration */
+	size_t count;
+	uint64_t rotate_size; /* options.rotate_size, within other limits */
+
+	/* disk side */
+	struct spool_stream *streams; /* retired ones as well */
+	struct dirs dirs;
+	struct usage usage;
+	uint64_t now;
+	uint64_t tick;
+	uint64_t told;  /* when the present state was last reported */
+	uint64_t since; /* when it began */
+	uint64_t poison_told, drop_told;
+	char scratch[SPOOL_SCRATCH];
+
+	struct segment *queue, **queue_end; /* to be published */
+	size_t stuck;                       /* of them have failed */
+	struct fault publish_fault;         /* the last such failure */
+	int source, packed;                 /* of the first in the queue */
+	uint64_t source_at;
+	struct pack *pack;
+
+	/* written by the disk side, read by both */
+	_Atomic int state, error;
+	_Atomic uint64_t accepted, committed, published;
+	_Atomic uint64_t files_published, files_dropped, bytes_used;
+};
+
+/* spool.c */
+/* In the list of all, retired, with its directory open; NULL with `why`. */
+struct spool_stream *stream_new(
+    struct spool *spool, const char *name, char *why, size_t size);
+void stream_free(struct spool_stream *stream);
+struct spool_stream *stream_find(struct spool *spool, const char *name);
+void spool_say(struct spool *spool, enum spool_level level, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+
+/* Once in SPOOL_TELL for each `told`; 0: not yet. */
+bool spool_may_tell(const struct spool *spool, uint64_t *told);
+
+static inline void
+spool_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline bool
+fault_waits(const struct fault *fault, uint64_t now)
+{
+	return fault->error != 0 && now < fault->retry;
+}
+
+/* names.c */
+bool name_stream_ok(const char *name);
+bool name_extension_ok(const char *extension);
+void name_live(char name[SPOOL_PATH], uint64_t number, const char *extension);
+void name_ready(char name[SPOOL_PATH], const struct segment *segment);
+/* Both leave what they cannot find unset and answer false. */
+bool name_parse_live(const char *name, uint64_t *number,
+    char extension[SPOOL_EXTENSION_MAX + 1]);
+bool name_parse_ready(const char *name, struct span *stream, uint64_t *number);
+/* For a report: at most `size` bytes, nothing unprintable. */
+void name_show(char *shown, size_t size, const char *name);
+
+/* dirs.c */
+/* `held` is what is open already, or NULL; a lock on the same directory moves
+ * over from it. */
+bool dirs_open(struct dirs *dirs, const char *path, struct dirs *held,
+    char *why, size_t size);
+void dirs_close(struct dirs *dirs);
+bool dirs_instance(struct spool *spool, char *why, size_t size);
+/* live/<name>, made if missing; -1 with `why`. */
+int dirs_stream(
+    const struct dirs *dirs, const char *name, char *why, size_t size);
+/* Takes up again what was removed under us. */
+void dirs_check(struct spool *spool);
+/* Into quarantine/, under a name made from the stream and number. */
+bool dirs_set_aside(struct spool_stream *stream, const char *name,
+    uint64_t number, const char *extension, const char *reason);
+/* The same, but the file keeps its name in live/ as well. */
+bool dirs_keep_original(
+    struct spool_stream *stream, const char *name, const struct segment *of);
+
+/* segment.c */
+struct segment *segment_new(
+    struct spool_stream *stream, uint64_t number, const char *extension);
+bool stream_create(struct spool_stream *stream);
+void stream_work(struct spool_stream *stream, bool all);
+uint64_t stream_deadline(const struct spool_stream *stream);
+void stream_check(struct spool_stream *stream);
+
+/* publish.c */
+void publish_add(struct spool *spool, struct segment *segment);
+/* Does one step of one segment; answers whether there is more to do at once. */
+bool publish_work(struct spool *spool);
+/* Failed ones are tried once, without waiting. */
+void publish_hurry(struct spool *spool);
+/* The options have changed. */
+void publish_restart(struct spool *spool);
+/* At the start, before any is published. */
+void publish_prove_all(struct spool *spool);
+void publish_clear(struct spool *spool);
+
+/* recover.c */
+/* Finds the numbers in use, opens the stream's first segment, or remembers
+ * that it is wanted, and queues what was left. A stream without an extension
+ * takes that of its last file, if there is one. False: errno is set. */
+bool recover_stream(struct spool_stream *stream);
+/* Whole lines only, in a file that is closed and durable. */
+bool recover_prove(struct segment *segment);
+/* Streams in live/ that are not configured. */
+void recover_guests(struct spool *spool);
+
+/* usage.c */
+void usage_check(struct spool *spool);
+/* How many of the first `n` bytes may be written. */
+size_t usage_room(struct spool *spool, size_t n);
+void usage_full(struct spool *spool, int error);
+uint64_t usage_rotate_size(const struct spool_options *options, size_t count);
+
+#endif

@@ -1,0 +1,473 @@
+#include "timestamp.h"
+
+#include "calendar.h"
+#include "decimal.h"
+
+enum {
+	CLOCK_SIZE = 8, /* `08:30:11` */
+	DATE_SIZE = 10, /* `2024-05-14` */
+	/*
+	 * Within so many days of the reference, whose zone is not yet known,
+	 * no other year can be nearer: the other half year is 185 days away,
+	 * and offsets from UTC are at most 26 hours.
+	 */
+	SAME_YEAR_DAYS = 180,
+	/* The longest way from one Feb 29 to the next, over 1900. */
+	LEAP_YEARS_APART = 8,
+	ANY_YEAR = 2000, /* a leap year */
+};
+
+#define FIRST_SECOND ((int64_t)-719528 * CALENDAR_DAY)    /* 0000-01-01 */
+#define LAST_SECOND ((int64_t)2932897 * CALENDAR_DAY - 1) /* 9999-12-31 */
+#define MICRO 1000000
+
+bool
+civil_valid(const struct civil *c)
+{
+	return c->year >= 1 && c->year <= 9999 && c->month >= 1 &&
+	       c->month <= 12 && c->day >= 1 &&
+	       c->day <= calendar_month_days(c->year, c->month) &&
+	       c->hour >= 0 && c->hour <= 23 && c->minute >= 0 &&
+	       c->minute <= 59 && c->second >= 0 && c->second <= 59;
+}
+
+static int
+clock_seconds(const struct civil *c)
+{
+	return (c->hour * 60 + c->minute) * 60 + c->second;
+}
+
+int64_t
+civil_seconds(const struct civil *c)
+{
+	return calendar_day(c->year, c->month, c->day) * CALENDAR_DAY +
+	       clock_seconds(c);
+}
+
+void
+civil_of(int64_t seconds, struct civil *c)
+{
+	int64_t day, year;
+	int rest;
+
+	if (seconds < FIRST_SECOND)
+		seconds = FIRST_SECOND;
+	if (seconds > LAST_SECOND)
+		seconds = LAST_SECOND;
+	day = calendar_floor(seconds, CALENDAR_DAY);
+	rest = (int)(seconds - day * CALENDAR_DAY);
+	calendar_date(day, &year, &c->month, &c->day);
+	c->year = (int)year;
+	c->hour = rest / 3600;
+	c->minute = rest / 60 % 60;
+	c->second = rest % 60;
+}
+
+/* Scanning. Each scanner answers the bytes of its piece at the start of `in`,
+ * 0 when it is not there. */
+
+/* One to `max` digits. */
+static size_t
+scan_number(struct span in, size_t max, int *number)
+{
+	size_t n = 0;
+
+	for (*number = 0; n < max && span_isdigit(span_at(in, n)); n++)
+		*number = *number * 10 + (in.p[n] - '0');
+	return n;
+}
+
+/* Exactly `digits` of them. */
+static bool
+fixed_number(struct span in, size_t at, size_t digits, int *number)
+{
+	return scan_number(span_skip(in, at), digits, number) == digits;
+}
+
+static size_t
+scan_blanks(struct span in)
+{
+	size_t n = 0;
+
+	while (span_isblank(span_at(in, n)))
+		n++;
+	return n;
+}
+
+/* `:30:11`; a leap second is taken as the one before it. */
+static size_t
+scan_minutes(struct span in, struct civil *c)
+{
+	if (span_at(in, 0) != ':' || !fixed_number(in, 1, 2, &c->minute) ||
+	    span_at(in, 3) != ':' || !fixed_number(in, 4, 2, &c->second))
+		return 0;
+	if (c->second == 60)
+		c->second = 59;
+	return CLOCK_SIZE - 2;
+}
+
+static size_t
+scan_clock(struct span in, struct civil *c)
+{
+	if (!fixed_number(in, 0, 2, &c->hour) ||
+	    scan_minutes(span_skip(in, 2), c) == 0)
+		return 0;
+	return CLOCK_SIZE;
+}
+
+/* A month of the calendar in English, short or whole. */
+static size_t
+scan_month(struct span in, int *month)
+{
+	static const struct span names[] = {{"January", 7}, {"February", 8},
+	    {"March", 5}, {"April", 5}, {"May", 3}, {"June", 4}, {"July", 4},
+	    {"August", 6}, {"September", 9}, {"October", 7}, {"November", 8},
+	    {"December", 8}};
+	size_t n = 0;
+
+	while (n <= 9 && span_isalpha(span_at(in, n)))
+		n++;
+	if (n < 3)
+		return 0;
+	for (size_t i = 0; i < 12; i++) {
+		if (n != 3 && n != names[i].n)
+			continue;
+		if (span_caseeq(span_take(in, n), span_take(names[i], n))) {
+			*month = (int)i + 1;
+			return n;
+		}
+	}
+	return 0;
+}
+
+static size_t
+scan_bsd(struct span in, struct timestamp *t)
+{
+	size_t at = scan_month(in, &t->civil.month), n;
+
+	if (at == 0)
+		return 0;
+	if ((n = scan_blanks(span_skip(in, at))) == 0)
+		return 0;
+	at += n;
+	if ((n = scan_number(span_skip(in, at), 2, &t->civil.day)) == 0)
+		return 0;
+	at += n;
+	if ((n = scan_blanks(span_skip(in, at))) == 0)
+		return 0;
+	at += n;
+	n = scan_clock(span_skip(in, at), &t->civil);
+	return n > 0 ? at + n : 0;
+}
+
+/* `.123456`: what is finer than microseconds is dropped. */
+static size_t
+scan_fraction(struct span in, uint32_t *microsecond)
+{
+	uint32_t value = 0, unit = MICRO / 10;
+	size_t n = 1;
+
+	if (span_at(in, 0) != '.')
+		return 0;
+	for (; span_isdigit(span_at(in, n)); n++) {
+		value += (uint32_t)(in.p[n] - '0') * unit;
+		unit /= 10;
+	}
+	if (n == 1)
+		return 0;
+	*microsecond = value;
+	return n;
+}
+
+/* `Z`, `+02:00`, `+0200`. */
+static size_t
+scan_offset(struct span in, int32_t *offset)
+{
+	int sign = span_at(in, 0), hours, minutes;
+	bool colon = span_at(in, 3) == ':';
+
+	if (span_lower(sign) == 'z') {
+		*offset = 0;
+		return 1;
+	}
+	if ((sign != '+' && sign != '-') || !fixed_number(in, 1, 2, &hours) ||
+	    !fixed_number(in, colon ? 4 : 3, 2, &minutes))
+		return 0;
+	if (hours > 23 || minutes > 59)
+		return 0;
+	*offset = (hours * 60 + minutes) * 60;
+	if (sign == '-')
+		*offset = -*offset;
+	return colon ? 6 : 5;
+}
+
+/* An offset right behind the time, or one with a sign behind blanks. */
+static size_t
+scan_zone(struct span in, struct timestamp *t)
+{
+	size_t blanks = scan_blanks(in), n;
+	int c = span_at(in, blanks);
+
+	if (blanks > 0 && c != '+' && c != '-')
+		return 0;
+	n = scan_offset(span_skip(in, blanks), &t->offset);
+	if (n == 0 || span_isdigit(span_at(in, blanks + n)))
+		return 0;
+	t->has_offset = true;
+	return blanks + n;
+}
+
+static size_t
+scan_iso(struct span in, struct timestamp *t)
+{
+	struct civil *c = &t->civil;
+	size_t at = DATE_SIZE, blanks;
+
+	if (!fixed_number(in, 0, 4, &c->year) || span_at(in, 4) != '-' ||
+	    !fixed_number(in, 5, 2, &c->month) || span_at(in, 7) != '-' ||
+	    !fixed_number(in, 8, 2, &c->day))
+		return 0;
+	blanks = scan_blanks(span_skip(in, at));
+	if (blanks > 2 || (blanks == 0 && span_lower(span_at(in, at)) != 't'))
+		return 0;
+	at += blanks > 0 ? blanks : 1;
+	if (scan_clock(span_skip(in, at), c) == 0)
+		return 0;
+	at += CLOCK_SIZE;
+	at += scan_fraction(span_skip(in, at), &t->microsecond);
+	return at + scan_zone(span_skip(in, at), t);
+}
+
+/* ` AM`, ` PM`: the hour of the day from that of the half. */
+static size_t
+scan_meridian(struct span in, int *hour)
+{
+	size_t blanks = scan_blanks(in);
+	int half = span_lower(span_at(in, blanks));
+
+	if (blanks == 0 || (half != 'a' && half != 'p') ||
+	    span_lower(span_at(in, blanks + 1)) != 'm' ||
+	    span_isalpha(span_at(in, blanks + 2)))
+		return 0;
+	if (*hour < 1 || *hour > 12)
+		*hour = -1;
+	else
+		*hour = *hour % 12 + (half == 'p' ? 12 : 0);
+	return blanks + 2;
+}
+
+/* `7/20/2016 5:50:50 PM`, `07/19/2016 14:46:53`; t->kind says which. */
+static size_t
+scan_us(struct span in, struct timestamp *t)
+{
+	struct civil *c = &t->civil;
+	size_t at, n;
+
+	at = scan_number(in, 2, &c->month);
+	if (at == 0 || span_at(in, at) != '/')
+		return 0;
+	n = scan_number(span_skip(in, ++at), 2, &c->day);
+	if (n == 0 || span_at(in, at += n) != '/')
+		return 0;
+	if (!fixed_number(in, ++at, 4, &c->year))
+		return 0;
+	at += 4;
+	n = scan_blanks(span_skip(in, at));
+	if (n == 0)
+		return 0;
+	at += n;
+	n = scan_number(span_skip(in, at), 2, &c->hour);
+	if (n == 0 || scan_minutes(span_skip(in, at + n), c) == 0)
+		return 0;
+	at += n + CLOCK_SIZE - 2;
+	n = scan_meridian(span_skip(in, at), &c->hour);
+	t->kind = n > 0 ? TIMESTAMP_US12 : TIMESTAMP_US24;
+	return at + n;
+}
+
+/* What the first byte and the first one that is no digit say it can be. */
+static size_t
+scan_any(struct span in, struct timestamp *t)
+{
+	size_t digits = 0;
+
+	if (span_isalpha(span_at(in, 0))) {
+		t->kind = TIMESTAMP_BSD;
+		return scan_bsd(in, t);
+	}
+	while (digits < 4 && span_isdigit(span_at(in, digits)))
+		digits++;
+	switch (span_at(in, digits)) {
+	case '-':
+		t->kind = TIMESTAMP_ISO;
+		return scan_iso(in, t);
+	case '/':
+		return scan_us(in, t);
+	case ':':
+		t->kind = TIMESTAMP_CLOCK;
+		return scan_clock(in, &t->civil);
+	default:
+		return 0;
+	}
+}
+
+/* Could it be a date, once what it leaves out is known? */
+static bool
+possible(const struct timestamp *t)
+{
+	struct civil c = t->civil;
+
+	if (t->kind == TIMESTAMP_BSD || t->kind == TIMESTAMP_CLOCK)
+		c.year = ANY_YEAR;
+	if (t->kind == TIMESTAMP_CLOCK)
+		c.month = c.day = 1;
+	return civil_valid(&c);
+}
+
+size_t
+timestamp_scan(struct span in, unsigned kinds, struct timestamp *stamp)
+{
+	struct timestamp t = {0};
+	size_t n = scan_any(in, &t);
+
+	if (n == 0 || (t.kind & kinds) == 0 || !possible(&t) ||
+	    span_isdigit(span_at(in, n)))
+		return 0;
+	*stamp = t;
+	return n;
+}
+
+/* Resolving */
+
+/* The zone's view of a local time, and what the stamp is resolved against. */
+struct resolver {
+	const struct zone *zone;
+	struct zone_cache *cache;
+	int64_t reference;
+	bool found, twice; /* the nearest so far */
+	int64_t utc;
+};
+
+static int64_t
+distance(int64_t a, int64_t b)
+{
+	return a < b ? b - a : a - b;
+}
+
+/* Takes the local time if it is nearer to the reference than those before. */
+static void
+try_local(struct resolver *r, int64_t local)
+{
+	int64_t utc;
+	bool twice = zone_to_utc(r->zone, r->cache, local, r->reference,
+			 &utc) == ZONE_TWICE;
+
+	if (r->found &&
+	    distance(utc, r->reference) >= distance(r->utc, r->reference))
+		return;
+	r->found = true;
+	r->utc = utc;
+	r->twice = twice;
+}
+
+static void
+resolve_year(struct resolver *r, const struct civil *stamp)
+{
+	struct civil c, now;
+	int apart;
+
+	civil_of(r->reference, &now);
+	c = *stamp;
+	c.year = now.year;
+	if (civil_valid(&c) && distance(civil_seconds(&c), r->reference) <=
+				   (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
+		try_local(r, civil_seconds(&c));
+		return;
+	}
+	apart = c.month == 2 && c.day == 29 ? LEAP_YEARS_APART : 1;
+	for (c.year = now.year - apart; c.year <= now.year + apart; c.year++)
+		if (civil_valid(&c))
+			try_local(r, civil_seconds(&c));
+}
+
+/* Two days each way: a zone that moves over the date line skips one. */
+static void
+resolve_day(struct resolver *r, const struct civil *stamp)
+{
+	int64_t today =
+	    calendar_floor(zone_to_local(r->zone, r->reference), CALENDAR_DAY);
+
+	for (int64_t day = today - 2; day <= today + 2; day++)
+		try_local(r, day * CALENDAR_DAY + clock_seconds(stamp));
+}
+
+bool
+timestamp_resolve(const struct timestamp *stamp, const struct zone *zone,
+    struct zone_cache *cache, int64_t reference, int64_t *utc, bool *twice)
+{
+	struct resolver r = {
+	    .zone = zone, .cache = cache, .reference = reference};
+
+	if (stamp->has_offset) {
+		*utc = civil_seconds(&stamp->civil) - stamp->offset;
+		return true;
+	}
+	/* Stamps end with the year 9999, and sums must not overflow. */
+	if (r.reference < FIRST_SECOND)
+		r.reference = FIRST_SECOND;
+	if (r.reference > LAST_SECOND)
+		r.reference = LAST_SECOND;
+	if (stamp->kind == TIMESTAMP_BSD)
+		resolve_year(&r, &stamp->civil);
+	else if (stamp->kind == TIMESTAMP_CLOCK)
+		resolve_day(&r, &stamp->civil);
+	else
+		try_local(&r, civil_seconds(&stamp->civil));
+	if (!r.found)
+		return false;
+	*utc = r.utc;
+	if (r.twice)
+		*twice = true;
+	return true;
+}
+
+/* Formatting */
+
+/* Up to and without the `Z`. */
+static char *
+put_time(int64_t seconds, char *p)
+{
+	struct civil c;
+
+	civil_of(seconds, &c);
+	p = decimal_put4((unsigned)c.year, p);
+	*p++ = '-';
+	p = decimal_put2((unsigned)c.month, p);
+	*p++ = '-';
+	p = decimal_put2((unsigned)c.day, p);
+	*p++ = 'T';
+	p = decimal_put2((unsigned)c.hour, p);
+	*p++ = ':';
+	p = decimal_put2((unsigned)c.minute, p);
+	*p++ = ':';
+	return decimal_put2((unsigned)c.second, p);
+}
+
+void
+timestamp_format(int64_t seconds, char out[TIMESTAMP_RFC3339])
+{
+	*put_time(seconds, out) = 'Z';
+}
+
+void
+timestamp_format_us(int64_t microseconds, char out[TIMESTAMP_RFC3339_US])
+{
+	int64_t seconds = calendar_floor(microseconds, MICRO);
+	unsigned rest = (unsigned)(microseconds - seconds * MICRO);
+	char *p = put_time(seconds, out);
+
+	*p++ = '.';
+	p = decimal_put4(rest / 100, p);
+	p = decimal_put2(rest % 100, p);
+	*p = 'Z';
+}

@@ -1,0 +1,98 @@
+/*
+ * replay - runs a fuzz target over files, without libFuzzer.
+ *
+ * Each argument is a file or a directory of files. Every file goes through the
+ * target whole, a small one also cut at every byte. Each input is a heap block
+ * of exactly its size, so that a sanitizer sees the first byte read beyond it.
+ */
+#include <dirent.h>
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { PREFIX_MAX = 4096 };
+
+static void
+run(const uint8_t *data, size_t size)
+{
+	uint8_t *exact = malloc(size ? size : 1);
+
+	if (exact == NULL)
+		err(1, "malloc");
+	memcpy(exact, data, size);
+	LLVMFuzzerTestOneInput(exact, size);
+	free(exact);
+}
+
+static unsigned long
+run_file(const char *path, size_t size)
+{
+	FILE *file = fopen(path, "rb");
+	uint8_t *data = malloc(size ? size : 1);
+	unsigned long runs = 1;
+
+	if (file == NULL || data == NULL)
+		err(1, "%s", path);
+	if (fread(data, 1, size, file) != size)
+		err(1, "%s", path);
+	fclose(file);
+	if (size <= PREFIX_MAX) {
+		for (size_t n = 0; n < size; n++, runs++)
+			run(data, n);
+	}
+	run(data, size);
+	free(data);
+	return runs;
+}
+
+static unsigned long run_path(const char *path);
+
+static unsigned long
+run_directory(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	char child[4096];
+	unsigned long runs = 0;
+
+	if (dir == NULL)
+		err(1, "%s", path);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+		runs += run_path(child);
+	}
+	closedir(dir);
+	return runs;
+}
+
+static unsigned long
+run_path(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		err(1, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return run_directory(path);
+	return run_file(path, (size_t)st.st_size);
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long runs = 0;
+
+	for (int i = 1; i < argc; i++)
+		runs += run_path(argv[i]);
+	if (runs == 0)
+		errx(1, "no input files");
+	printf("%lu inputs\n", runs);
+	return 0;
+}

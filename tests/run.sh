@@ -1,0 +1,95 @@
+#!/bin/sh
+# Builds and runs all tests: sh tests/run.sh [--quick]
+#
+# Installs what they need (Debian, with apt-get), builds with sanitizers
+# (build/dev) and as packaged (build/release), and runs unit tests, fuzz
+# corpora, golden records and the system tests against the real daemon.
+# --quick leaves out the scenarios that take longest. Status 0: all passed.
+set -u
+
+cd "$(dirname "$0")/.." || exit 3
+quick=false
+case ${1-} in
+--quick) quick=true ;;
+'') ;;
+*) echo "usage: $0 [--quick]" >&2; exit 2 ;;
+esac
+start=$(date +%s)
+
+step() {
+	printf '\n== %s\n' "$1"
+}
+give_up() {
+	printf '\ntests/run.sh: FAILED: %s\n' "$1"
+	exit 1
+}
+
+# rsyslog and syslog-ng would each replace the machine's own syslog service
+# when installed. They are only unpacked here, with the libraries they need.
+unpack_peers() {
+	peers=build/peers
+	[ ! -e $peers/.complete ] || return 0
+	rm -rf $peers
+	mkdir -p $peers/packages
+	command -v apt-get >/dev/null || return 1
+	wanted=$(apt-cache depends --important rsyslog syslog-ng-core |
+	    sed -n 's/^ *Depends: \([^<]*\)$/\1/p' | sort -u)
+	for package in $wanted; do
+		if dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+		    grep -q ' installed$'; then
+			continue
+		fi
+		(cd $peers/packages &&
+		    apt-get -q -o APT::Sandbox::User=root \
+			download "$package") >/dev/null 2>&1
+	done
+	(cd $peers/packages && apt-get -q -o APT::Sandbox::User=root \
+	    download rsyslog syslog-ng-core) >/dev/null || return 1
+	for package in "$peers"/packages/*.deb; do
+		dpkg -x "$package" $peers || return 1
+	done
+	touch $peers/.complete
+}
+
+mkdir -p build
+step "What the tests need"
+sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
+    bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libsystemd-dev \
+    check python3 netcat-openbsd zstd iproute2 systemd-container \
+    mandoc || give_up "missing packages"
+unpack_peers ||
+    echo "No rsyslog and loggen here: what needs them is skipped."
+
+step "Build as packaged (build/release)"
+cmake --preset release -DBUILD_TESTING=OFF >build/release.log 2>&1 || {
+	cat build/release.log
+	give_up "cmake --preset release"
+}
+cmake --build --preset release || give_up "release build"
+
+step "Build with sanitizers (build/dev)"
+cmake --preset dev >build/dev.log 2>&1 || {
+	cat build/dev.log
+	give_up "cmake --preset dev"
+}
+cmake --build --preset dev || give_up "dev build"
+
+step "Tests"
+set -- --test-dir build/dev --output-on-failure --no-tests=error \
+    --parallel 2
+if $quick; then
+	set -- "$@" --exclude-regex \
+	    '^system\.(container|crash|disk_full|overload|volume)$'
+fi
+# Shown as it goes, and kept for the last lines below.
+{
+	ctest "$@"
+	echo $? >build/ctest.status
+} 2>&1 | tee build/ctest.log
+status=$(cat build/ctest.status)
+
+skipped=$(grep -c 'Skipped$' build/ctest.log)
+printf '\n== %s' "$(grep 'tests passed' build/ctest.log)"
+[ "$skipped" -eq 0 ] || printf ', %s skipped' "$skipped"
+printf ', %s s with build\n' $(($(date +%s) - start))
+[ "$status" -eq 0 ] || give_up "see above"

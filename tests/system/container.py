@@ -1,0 +1,322 @@
+"""The installed units under a real systemd, in a container over this machine's
+own file system: sockets on port 514, restart, watchdog, and the sandbox from
+inside. Needs root, systemd-nspawn and an overlay mount; nothing of it is left
+on the machine."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import harness
+
+INSIDE = "SEPMLOG_IN_NAMESPACE"
+BUILD = os.environ.get("SEPMLOG_RELEASE_BUILD") or os.path.join(
+    harness.ROOT, "build/release")
+TIMEOUT = 120
+
+RUN_UNIT = """\
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'ip link set lo up; exec /bin/sh /test.sh >/out.txt 2>&1'
+ExecStopPost=/bin/systemctl --force --force poweroff
+"""
+
+RUN_TARGET = """\
+[Unit]
+DefaultDependencies=no
+Wants=runtest.service
+"""
+
+# Each line it prints `name value` is checked below.
+SCRIPT = r"""
+echo "booted yes"
+spool=/var/spool/sepmlogd
+body='pc-0147,Local Host IP: 192.0.2.47,Local Port: 53311,Local Host MAC: 00005E005301,Remote Host IP: 198.51.100.20,Remote Host Name: cloud.example,Remote Port: 443,Remote Host MAC: 00005E0053FE,TCP,Outbound,Begin: 2024-05-14 09:31:09,End Time: 2024-05-14 09:31:15,Occurrences: 3,Application: C:/Tools/sync.exe,Rule: Branch web,Location: Branch,User Name: NUMBER,Domain Name: BIRCH,Action: Blocked,SHA-256: ,MD-5: '
+log() { # log --udp|--tcp NUMBER
+	printf '%s\n' "$body" | sed "s/NUMBER/$2/" |
+	    logger --server 127.0.0.1 --port 514 "$1" --tag SymantecServer \
+	    --priority lpr.info --size 8KiB
+}
+stored() {
+	{ cat $spool/live/traffic/*.open
+	  for f in $spool/ready/traffic-*.gz; do
+		[ -f "$f" ] && zcat "$f"
+	  done; } 2>/dev/null | grep -o "\"user\":\"$1[0-9]*\"" | sort -u | wc -l
+}
+wait_stored() { # PREFIX COUNT
+	n=0
+	while [ "$(stored "$1")" -lt "$2" ] && [ $n -lt 50 ]; do
+		sleep 0.1
+		n=$((n + 1))
+	done
+	echo "$1 $(stored "$1")"
+}
+
+systemd-sysusers 2>&1 | grep -i fail
+systemd-tmpfiles --create --prefix=/var/spool --prefix=/etc/sepmlogd
+systemctl daemon-reload
+systemctl start sepmlogd-udp.socket sepmlogd-tcp.socket
+echo "sockets $(systemctl is-active sepmlogd-udp.socket sepmlogd-tcp.socket |
+    sort -u)"
+echo "before $(systemctl is-active sepmlogd.service)"
+
+# The first datagram starts the service.
+log --udp first1
+log --tcp first2
+wait_stored first 2
+echo "active $(systemctl is-active sepmlogd.service)"
+echo "spool $(stat -c '%U:%G %a' $spool)"
+echo "segment $(stat -c '%U:%G' $spool/live/traffic/*.open | head -n 1)"
+
+# Over restarts the sockets stay.
+i=0
+while [ $i -lt 60 ]; do
+	log --udp restart$i
+	i=$((i + 1))
+done &
+for n in 1 2 3; do
+	systemctl restart sepmlogd.service
+	echo "restart $?"
+	sleep 0.3
+done
+wait
+wait_stored restart 60
+
+systemctl reload sepmlogd.service
+echo "reload $?"
+log --tcp reload1
+wait_stored reload 1
+
+# A hanging daemon is replaced.
+pid=$(systemctl show -p MainPID --value sepmlogd.service)
+kill -STOP "$pid"
+log --udp hang1
+n=0
+while [ "$(stored hang)" -lt 1 ] && [ $n -lt 200 ]; do
+	sleep 0.1
+	n=$((n + 1))
+done
+echo "hang $(stored hang)"
+[ "$(systemctl show -p MainPID --value sepmlogd.service)" != "$pid" ] &&
+    echo "watchdog yes"
+
+pid=$(systemctl show -p MainPID --value sepmlogd.service)
+echo "user $(stat -c %U /proc/$pid)"
+echo "caps $(sed -n 's/^CapEff:\s*//p' /proc/$pid/status)"
+echo "seccomp $(sed -n 's/^Seccomp:\s*//p' /proc/$pid/status)"
+echo "privileges $(sed -n 's/^NoNewPrivs:\s*//p' /proc/$pid/status)"
+nsenter -t "$pid" -n ip -o link | grep -vc ': lo:' | sed 's/^/interfaces /'
+
+systemctl stop sepmlogd.service sepmlogd-udp.socket sepmlogd-tcp.socket
+echo "result $(systemctl show -p Result --value sepmlogd.service)"
+find $spool/live -name '*.open' -size +0 | wc -l | sed 's/^/left /'
+
+# What the service could do if it were taken over.
+systemctl start sepmlogd-probe.service
+echo "probe $?"
+cat $spool/probe
+journalctl -o cat -u sepmlogd.service -u sepmlogd-probe.service --no-pager |
+    sed 's/^/journal: /'
+"""
+
+# Each attempt prints `probe-<name> refused` or what it got.
+PROBE = r"""
+import ctypes, os, socket
+def attempt(name, action):
+    try:
+        result = action()
+        text = f"allowed: {result!r}"
+    except (OSError, PermissionError) as error:
+        text = "refused"
+    out.write(f"probe-{name} {text}\n")
+libc = ctypes.CDLL(None, use_errno=True)
+def call(function, *args):
+    if getattr(libc, function)(*args) < 0:
+        raise OSError(ctypes.get_errno(), function)
+def write(path):
+    with open(path, "w") as file:
+        file.write("x")
+with open("/var/spool/sepmlogd/probe", "w") as out:
+    attempt("inet", lambda: socket.socket(socket.AF_INET))
+    attempt("inet6", lambda: socket.socket(socket.AF_INET6))
+    attempt("packet", lambda: socket.socket(socket.AF_PACKET))
+    attempt("etc", lambda: write("/etc/sepmlogd/x"))
+    attempt("var", lambda: write("/var/log/x"))
+    attempt("home", lambda: os.listdir("/root"))
+    attempt("mount", lambda: call("mount", b"x", b"/tmp", b"tmpfs", 0, None))
+    attempt("unshare", lambda: call("unshare", 0x10000000))
+    attempt("ptrace", lambda: call("ptrace", 16, os.getppid(), None, None))
+    attempt("setuid", lambda: os.chmod(out.name, 0o4755))
+"""
+
+
+class Container(harness.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.output = cls.boot()
+        cls.found = {}
+        for line in cls.output.splitlines():
+            name, _, value = line.partition(" ")
+            cls.found.setdefault(name, []).append(value)
+
+    @classmethod
+    def boot(cls):
+        if os.geteuid() != 0:
+            raise harness.unittest.SkipTest("needs root")
+        harness.need("systemd-nspawn", "cmake", "logger", "ip")
+        if not os.environ.get(INSIDE):
+            raise harness.unittest.SkipTest("no mount namespace here")
+        if not os.path.exists(os.path.join(BUILD, "cmake_install.cmake")):
+            raise harness.unittest.SkipTest("no release build")
+        work = harness.tempfile.mkdtemp(prefix="sepmlogd-container-")
+        cls.addClassCleanup(shutil.rmtree, work, ignore_errors=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", work], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", work])
+        root = os.path.join(work, "root")
+        for name in ("upper", "work", "root"):
+            os.mkdir(os.path.join(work, name))
+        if subprocess.run(
+                ["mount", "-t", "overlay", "overlay", "-o",
+                 f"lowerdir=/,upperdir={work}/upper,workdir={work}/work",
+                 root], stderr=subprocess.DEVNULL).returncode != 0:
+            raise harness.unittest.SkipTest("no overlay mount here")
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", root])
+        cls.fill(root)
+        return cls.run_in(root)
+
+    @staticmethod
+    def fill(root):
+        """Installs into the container, as a package would."""
+        subprocess.run(["cmake", "--install", BUILD],
+                       env=dict(os.environ, DESTDIR=root), check=True,
+                       stdout=subprocess.DEVNULL)
+
+        def put(path, text):
+            path = os.path.join(root, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        units = "etc/systemd/system/"
+        put("etc/machine-id", "uninitialized\n")
+        put("test.sh", SCRIPT)
+        put(units + "runtest.service", RUN_UNIT)
+        put(units + "runtest.target", RUN_TARGET)
+        put(units + "sepmlogd.service.d/test.conf",
+            "[Service]\nWatchdogSec=3\n")
+        installed = subprocess.run(
+            ["find", root + "/usr/local/lib", root + "/usr/lib",
+             root + "/lib/systemd", "-name", "sepmlogd.service"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True).stdout.split()
+        with open(installed[0], encoding="utf-8") as file:
+            unit = file.read()
+        # The same sandbox around another program.
+        unit = re.sub(r"(?m)^(ExecStartPre|Requires|After|Sockets|ExecReload|"
+                      r"WatchdogSec|Restart|Also)=.*\n", "", unit)
+        unit = re.sub(r"(?m)^ExecStart=.*$",
+                      "ExecStart=/usr/bin/python3 /probe.py", unit)
+        put(units + "sepmlogd-probe.service",
+            unit.replace("Type=notify", "Type=oneshot"))
+        put("probe.py", PROBE)
+
+    @staticmethod
+    def run_in(root):
+        # A cgroup of its own, so that systemd in the container may rule it.
+        groups = [f"/sys/fs/cgroup/{hierarchy}/sepmlogd-test.{os.getpid()}"
+                  for hierarchy in ("systemd", "unified")
+                  if os.path.isdir(f"/sys/fs/cgroup/{hierarchy}")]
+
+        def join_groups():
+            for group in groups:
+                with open(group + "/cgroup.procs", "wb") as file:
+                    file.write(b"%d" % os.getpid())
+
+        for group in groups:
+            os.makedirs(group, exist_ok=True)
+        command = ["systemd-nspawn", "-q", "--register=no", "--keep-unit",
+                   "--private-network", "-D", root,
+                   "-M", f"sepmlogd{os.getpid()}", "-b",
+                   "systemd.unit=runtest.target",
+                   "systemd.log_level=warning"]
+        with open(root + "/console.txt", "wb") as console:
+            subprocess.run(["timeout", "-k", "5", str(TIMEOUT)] + command,
+                           stdin=subprocess.DEVNULL, stdout=console,
+                           stderr=subprocess.STDOUT, preexec_fn=join_groups)
+        for group in groups:
+            for path, _, _ in list(os.walk(group, topdown=False)):
+                with contextlib.suppress(OSError):
+                    os.rmdir(path)
+        try:
+            with open(root + "/out.txt", encoding="utf-8",
+                      errors="replace") as file:
+                output = file.read()
+        except FileNotFoundError:
+            output = ""
+        if not output.startswith("booted yes"):
+            with open(root + "/console.txt", encoding="utf-8",
+                      errors="replace") as file:
+                reason = file.read().strip().splitlines()[-1:]
+            raise harness.unittest.SkipTest(
+                f"systemd does not boot in a container here: {reason}")
+        return output
+
+    def assert_found(self, name, *values):
+        self.assertEqual(self.found.get(name), list(values),
+                         f"{name}, in:\n{self.output}")
+
+    def test_sockets_start_the_service(self):
+        self.assert_found("sockets", "active")
+        self.assert_found("before", "inactive")
+        self.assert_found("first", "2")
+        self.assert_found("active", "active")
+
+    def test_the_group_can_read_the_spool(self):
+        self.assert_found("spool", "sepmlogd:sepmlog 750")
+        self.assert_found("segment", "sepmlogd:sepmlog")
+
+    def test_restarts_lose_nothing(self):
+        self.assert_found("restart", "0", "0", "0", "60")
+
+    def test_reload(self):
+        self.assert_found("reload", "0", "1")
+
+    def test_the_watchdog_replaces_a_hanging_daemon(self):
+        self.assert_found("hang", "1")
+        self.assert_found("watchdog", "yes")
+
+    def test_privileges(self):
+        self.assert_found("user", "sepmlogd")
+        self.assert_found("caps", "0000000000000000")
+        self.assert_found("seccomp", "2")
+        self.assert_found("privileges", "1")
+        self.assert_found("interfaces", "0")
+
+    def test_an_orderly_end(self):
+        self.assert_found("result", "success")
+        self.assert_found("left", "0")
+
+    def test_sandbox(self):
+        self.assert_found("probe", "0")
+        for name in ("inet", "inet6", "packet", "etc", "var", "home",
+                     "mount", "unshare", "ptrace", "setuid"):
+            self.assert_found(f"probe-{name}", "refused")
+
+
+def enter_namespace():
+    if os.environ.get(INSIDE) or os.geteuid() != 0 \
+            or not shutil.which("unshare"):
+        return
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private",
+                          sys.executable] + sys.argv)
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    harness.main()

@@ -1,0 +1,160 @@
+"""A full disk: nothing is lost by TCP, datagrams are counted, and it heals by
+itself. Runs on small tmpfs mounts in a mount namespace of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from harness import Watcher
+
+INSIDE = "SEPMLOG_IN_NAMESPACE"
+COUNT = 40_000  # more than twice the mount
+
+
+class DiskFull(harness.Case):
+    OPTIONS = """
+compress: none
+min_free: 0
+buffer: 1MiB
+rotate: { size: 1MiB, age: 1s }
+"""
+
+    def setUp(self):
+        super().setUp()
+        if not os.environ.get(INSIDE):
+            self.skipTest("no mount namespace can be made here")
+        self.taken = os.path.join(self.directory, "taken")
+        os.mkdir(self.taken)
+
+    def mounted(self, options, spool_options=OPTIONS):
+        sepmlogd = self.daemon(spool_options=spool_options)
+        os.mkdir(sepmlogd.spool_path)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options + ",mode=0750",
+                        "tmpfs", sepmlogd.spool_path], check=True)
+        self.addCleanup(subprocess.run, ["umount", sepmlogd.spool_path])
+        return self.enterContext(sepmlogd)
+
+    def full_then_healed(self, sepmlogd):
+        """Sends more than fits; answers the thread that is stuck at it."""
+        sender = threading.Thread(
+            target=harness.send_tcp, args=(sepmlogd.port, "f", COUNT),
+            daemon=True)
+        memory = sepmlogd.memory()
+        sender.start()
+        sepmlogd.wait_log("(?i)full|no space|quota|free")
+        time.sleep(1.0)
+        self.assertTrue(sender.is_alive(), "the sender was not held back")
+        self.assertLess(sepmlogd.cpu_share(2.0), 0.1)
+        self.assertLess(sepmlogd.memory() - memory, 64 << 20)
+        self.assertIsNone(sepmlogd.process.poll())
+        lines = self.lines_about(sepmlogd)
+        self.assertLessEqual(len(lines), 2, lines)
+
+        uploader = Watcher(sepmlogd.spool, take_to=self.taken)
+        uploader.start()
+        sender.join(60)
+        self.assertFalse(sender.is_alive(), "it did not heal")
+        sepmlogd.stop_cleanly()
+        self.assertEqual(uploader.stop(), [])
+        self.assert_complete(
+            sepmlogd.spool.numbers(more=self.files_taken()), {"f": COUNT})
+
+    def lines_about(self, sepmlogd):
+        log = sepmlogd.log()
+        return [line for line in log.splitlines()
+                if any(word in line.lower() for word in
+                       ("full", "no space", "quota", "room"))]
+
+    def files_taken(self):
+        return [os.path.join(self.taken, name)
+                for name in sorted(os.listdir(self.taken))]
+
+    def test_no_space(self):
+        self.full_then_healed(self.mounted("size=8M"))
+
+    def test_quota(self):
+        self.full_then_healed(self.mounted(
+            "size=64M", self.OPTIONS + "quota: 6MiB\n"))
+
+    def test_datagrams_are_stored_or_counted(self):
+        sepmlogd = self.mounted("size=6M")
+        harness.send_udp(sepmlogd.port, "u", 100_000, rate=60_000)
+        sepmlogd.wait_log("(?i)full|no space|quota|free")
+        uploader = Watcher(sepmlogd.spool, take_to=self.taken)
+        uploader.start()
+        harness.wait_until(lambda: sepmlogd.cpu_share(0.5) < 0.05,
+                           "it has read what was waiting", timeout=60)
+        sepmlogd.stop_cleanly()
+        self.assertEqual(uploader.stop(), [])
+        stored = len(sepmlogd.spool.numbers(more=self.files_taken())["u"])
+        counters = sepmlogd.counters()
+        self.assertEqual(
+            stored + counters["dropped by the kernel"], 100_000, counters)
+
+    def test_oldest_files_make_room_where_that_is_asked_for(self):
+        sepmlogd = self.mounted("size=8M", self.OPTIONS
+                                + "on_full: drop_oldest\n")
+        harness.send_tcp(sepmlogd.port, "d", COUNT)
+        sepmlogd.stop_cleanly()
+        numbers = sepmlogd.spool.numbers()["d"]
+        self.assertLess(len(numbers), COUNT)
+        # The newest are there, without a gap.
+        first = min(numbers)
+        self.assertEqual(len(numbers), COUNT - first)
+        self.assertRegex(sepmlogd.log(), "(?i)delet|drop")
+
+    def test_no_inodes(self):
+        sepmlogd = self.mounted("size=64M,nr_inodes=24")
+        directory = os.path.join(sepmlogd.spool_path, "filler")
+        with self.assertRaises(OSError):
+            for n in range(100):
+                with open(f"{directory}{n}", "wb"):
+                    pass
+        harness.send_tcp(sepmlogd.port, "i", 5000)
+        time.sleep(2.5)
+        self.assertIsNone(sepmlogd.process.poll())
+        for name in os.listdir(sepmlogd.spool_path):
+            if name.startswith("filler"):
+                os.unlink(os.path.join(sepmlogd.spool_path, name))
+        harness.wait_until(
+            lambda: len(sepmlogd.spool.numbers()["i"]) == 5000,
+            "everything is stored", timeout=30)
+        sepmlogd.stop_cleanly()
+        self.assert_complete(sepmlogd.spool.numbers(), {"i": 5000})
+
+    def test_a_directory_that_is_away_for_a_while(self):
+        sepmlogd = self.mounted("size=64M", "")
+        harness.send_tcp(sepmlogd.port, "r", 100)
+        sepmlogd.spool.wait_records(100)
+        ready = os.path.join(sepmlogd.spool_path, "ready")
+        os.rename(ready, ready + ".away")
+        sepmlogd.signal(signal.SIGUSR1)
+        harness.send_tcp(sepmlogd.port, "r", 100, first=100)
+        time.sleep(2.0)
+        self.assertIsNone(sepmlogd.process.poll())
+        os.rename(ready + ".away", ready)
+        sepmlogd.stop_cleanly()
+        self.assert_complete(sepmlogd.spool.numbers(), {"r": 200})
+
+
+def enter_namespace():
+    """Runs this script again where its mounts are nobody else's."""
+    if os.environ.get(INSIDE) or not shutil.which("unshare"):
+        return
+    command = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() != 0:
+        command.append("--map-root-user")
+    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        os.environ[INSIDE] = "1"
+        os.execvp(command[0], command + [sys.executable] + sys.argv)
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    harness.main()

@@ -1,0 +1,217 @@
+"""Well-known senders: each of their transports and framings arrives whole."""
+
+import glob
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import LOOPBACK, PEERS
+
+COUNT = 200
+
+
+def unpacked(path):
+    """A file of the peers that tests/run.sh unpacks, or the system's."""
+    own = os.path.join(PEERS, path)
+    return own if os.path.exists(own) else os.path.join("/", path)
+
+
+def peer_environment():
+    """Finds the libraries of an unpacked peer, which is not installed."""
+    paths = [os.path.join(PEERS, "usr/lib/syslog-ng")]
+    paths += glob.glob(os.path.join(PEERS, "usr/lib/*-linux-gnu*"))
+    paths += glob.glob(os.path.join(PEERS, "lib/*-linux-gnu*"))
+    return dict(os.environ, LD_LIBRARY_PATH=":".join(paths),
+                SYSLOGNG_PREFIX=os.path.join(PEERS, "usr"))
+
+
+class Senders(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.sepmlogd = self.enterContext(self.daemon())
+        self.port = str(self.sepmlogd.port)
+        self.spool = self.sepmlogd.spool
+
+    def bodies(self, sender, count=COUNT):
+        """Messages without their header, for senders that write their own."""
+        return [harness.message(sender, n).partition(b"SymantecServer: ")[2]
+                for n in range(count)]
+
+    def assert_arrived(self, sender, transport, count=COUNT):
+        records = self.spool.wait_records(count, "traffic")
+        self.assert_complete(self.spool.numbers(), {sender: count})
+        for record in records:
+            self.assertEqual(record["transport"], transport)
+            self.assertEqual(record["host"], "pc-0147")
+            self.assertNotIn("flags", record)
+        self.assertEqual(self.spool.records("unparsed"), [])
+        return records
+
+    # -- logger of util-linux
+
+    def logger(self, *options, sender="lg"):
+        harness.need("logger")
+        path = os.path.join(self.directory, "lines")
+        with open(path, "wb") as file:
+            file.writelines(body + b"\n" for body in self.bodies(sender))
+        subprocess.run(
+            ["logger", "--server", LOOPBACK, "--port", self.port,
+             "--tag", "SymantecServer", "--priority", "lpr.info",
+             "--size", "8KiB", "--file", path, *options], check=True)
+
+    def test_logger_udp(self):
+        self.logger("--udp")
+        self.assert_arrived("lg", "udp")
+
+    def test_logger_udp_rfc3164(self):
+        self.logger("--udp", "--rfc3164")
+        for record in self.assert_arrived("lg", "udp"):
+            self.assertEqual(record["facility"], "lpr")
+            self.assertEqual(record["severity"], "info")
+
+    def test_logger_udp_rfc5424(self):
+        self.logger("--udp", "--rfc5424")
+        self.assert_arrived("lg", "udp")
+
+    def test_logger_tcp(self):
+        self.logger("--tcp")
+        self.assert_arrived("lg", "tcp")
+
+    def test_logger_tcp_rfc3164(self):
+        self.logger("--tcp", "--rfc3164")
+        self.assert_arrived("lg", "tcp")
+
+    def test_logger_tcp_rfc5424_octet_count(self):
+        self.logger("--tcp", "--rfc5424", "--octet-count")
+        self.assert_arrived("lg", "tcp")
+
+    def test_logger_tcp_octet_count(self):
+        self.logger("--tcp", "--octet-count")
+        self.assert_arrived("lg", "tcp")
+
+    # -- netcat
+
+    def netcat(self, *options):
+        harness.need("nc")
+        subprocess.run(
+            ["nc", "-w1", *options, LOOPBACK, self.port], check=True,
+            input=b"".join(harness.message("nc", n) + b"\n"
+                           for n in range(COUNT)))
+
+    def test_netcat_tcp(self):
+        self.netcat("-N")
+        self.assert_arrived("nc", "tcp")
+
+    def test_netcat_udp_packs_lines_into_datagrams(self):
+        # One datagram is one message, whatever is in it: what netcat makes
+        # of one line is known, of many not.
+        harness.need("nc")
+        subprocess.run(["nc", "-u", "-w1", LOOPBACK, self.port], check=True,
+                       input=harness.message("nc", 0) + b"\n")
+        self.assert_arrived("nc", "udp", 1)
+
+    # -- rsyslog
+
+    def rsyslog(self, target):
+        program = unpacked("usr/sbin/rsyslogd")
+        if not os.path.exists(program):
+            raise unittest.SkipTest("no rsyslogd (tests/run.sh unpacks one)")
+        work = os.path.join(self.directory, "rsyslog")
+        os.mkdir(work)
+        source = os.path.join(self.directory, "forward")
+        with open(source, "wb") as file:
+            file.writelines(harness.message("rs", n) + b"\n"
+                            for n in range(COUNT))
+        config = os.path.join(self.directory, "rsyslog.conf")
+        modules = glob.glob(unpacked("usr/lib/*-linux-gnu*/rsyslog"))
+        with open(config, "w", encoding="ascii") as file:
+            # The message as it came, not rewritten with rsyslog's own header.
+            file.write(f"""
+global(workDirectory="{work}")
+module(load="imfile" mode="inotify")
+template(name="asis" type="string" string="%msg%\\n")
+template(name="asis0" type="string" string="%msg%")
+input(type="imfile" file="{source}" tag="x" ruleset="out")
+ruleset(name="out") {{
+  action(type="omfwd" target="{LOOPBACK}" port="{self.port}" {target})
+}}
+""")
+        process = subprocess.Popen(
+            [program, "-n", "-f", config, "-i", os.path.join(work, "pid"),
+             "-M", modules[0]], env=peer_environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            harness.wait_until(
+                lambda: process.poll() is not None or
+                sum(1 for _ in self.spool.lines("traffic")) >= COUNT,
+                "rsyslog has forwarded everything")
+        finally:
+            process.terminate()
+            output = process.communicate(timeout=20)[0]
+        self.assertEqual(process.returncode, 0, output)
+
+    def test_rsyslog_udp(self):
+        self.rsyslog('protocol="udp" template="asis0"')
+        self.assert_arrived("rs", "udp")
+
+    def test_rsyslog_tcp_traditional(self):
+        self.rsyslog('protocol="tcp" TCP_Framing="traditional" '
+                     'template="asis0"')
+        self.assert_arrived("rs", "tcp")
+
+    def test_rsyslog_tcp_octet_counted(self):
+        self.rsyslog('protocol="tcp" TCP_Framing="octet-counted" '
+                     'template="asis0"')
+        self.assert_arrived("rs", "tcp")
+
+    def test_rsyslog_with_its_own_header(self):
+        # RSYSLOG_ForwardFormat: the relay's header in front of SEPM's.
+        self.rsyslog('protocol="tcp" TCP_Framing="octet-counted" '
+                     'template="RSYSLOG_ForwardFormat"')
+        self.assert_arrived("rs", "tcp")
+
+    # -- loggen of syslog-ng
+
+    def loggen(self, *options):
+        program = unpacked("usr/bin/loggen")
+        if not os.path.exists(program):
+            raise unittest.SkipTest("no loggen (tests/run.sh unpacks one)")
+        path = os.path.join(self.directory, "lines")
+        with open(path, "wb") as file:
+            file.writelines(harness.message("ln", n) + b"\n"
+                            for n in range(COUNT))
+        result = subprocess.run(
+            [program, "--inet", "--rate", "1000", "--number", str(COUNT),
+             "--read-file", path, "--dont-parse", *options,
+             LOOPBACK, self.port], env=peer_environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.assertEqual(result.returncode, 0, result.stdout)
+
+    def test_loggen_tcp(self):
+        self.loggen("--stream")
+        self.assert_arrived("ln", "tcp")
+
+    def test_loggen_udp(self):
+        self.loggen("--dgram")
+        self.assert_arrived("ln", "udp")
+
+    def test_loggen_many_connections(self):
+        program = unpacked("usr/bin/loggen")
+        if not os.path.exists(program):
+            raise unittest.SkipTest("no loggen (tests/run.sh unpacks one)")
+        # Its own messages are not SEPM's; each must still be a record.
+        subprocess.run(
+            [program, "--inet", "--stream", "--active-connections", "20",
+             "--rate", "200", "--interval", "2", "--size", "300", LOOPBACK,
+             self.port], env=peer_environment(), check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        self.sepmlogd.stop_cleanly()
+        records = self.spool.records()
+        self.assertGreater(len(records), 1000)
+        self.assertEqual({r["type"] for r in records}, {"unparsed"})
+        self.assertFalse([r for r in records if "flags" in r])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,183 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "faults.h"
+
+struct faults faults;
+
+/* Held open, so that their inode numbers are not used again. */
+enum { POISONED_MAX = 4096 };
+static int poisoned[POISONED_MAX];
+static size_t poisoned_n;
+
+void
+faults_arm(
+    enum fault_call call, long nth, bool for_good, int error, size_t part)
+{
+	faults = (struct faults){.call = call,
+	    .nth = nth,
+	    .for_good = for_good,
+	    .error = error,
+	    .part = part,
+	    .misuse = faults.misuse};
+}
+
+void
+faults_disarm(void)
+{
+	faults.nth = 0;
+}
+
+void
+faults_clear(void)
+{
+	while (poisoned_n > 0)
+		close(poisoned[--poisoned_n]);
+	memset(&faults, 0, sizeof(faults));
+}
+
+static bool
+hit(enum fault_call call)
+{
+	if (faults.nth == 0 ||
+	    (faults.call != call && faults.call != FAULT_ANY))
+		return false;
+	faults.calls++;
+	if (faults.calls != faults.nth &&
+	    !(faults.for_good && faults.calls > faults.nth))
+		return false;
+	faults.hits++;
+	errno = faults.error;
+	return true;
+}
+
+bool
+faults_poisoned(int fd)
+{
+	struct stat a, b;
+	size_t i;
+
+	if (fstat(fd, &a) < 0)
+		return false;
+	for (i = 0; i < poisoned_n; i++)
+		if (fstat(poisoned[i], &b) == 0 && a.st_ino == b.st_ino &&
+		    a.st_dev == b.st_dev)
+			return true;
+	return false;
+}
+
+/* clang-format off */
+#define WRAP(type, name, parameters, arguments, call, failed)		\
+type __real_##name parameters;						\
+type __wrap_##name parameters;						\
+type __wrap_##name parameters						\
+{									\
+	return hit(call) ? (failed) : __real_##name arguments;		\
+}
+
+WRAP(ssize_t, pread, (int fd, void *to, size_t n, off_t at),
+    (fd, to, n, at), FAULT_READ, -1)
+WRAP(int, fsync, (int fd), (fd), FAULT_DIRSYNC, -1)
+WRAP(int, ftruncate, (int fd, off_t n), (fd, n), FAULT_TRUNCATE, -1)
+WRAP(int, renameat, (int a, const char *from, int b, const char *to),
+    (a, from, b, to), FAULT_RENAME, -1)
+WRAP(int, renameat2,
+    (int a, const char *from, int b, const char *to, unsigned flags),
+    (a, from, b, to, flags), FAULT_RENAME, -1)
+WRAP(int, linkat,
+    (int a, const char *from, int b, const char *to, int flags),
+    (a, from, b, to, flags), FAULT_LINK, -1)
+WRAP(int, unlinkat, (int dir, const char *name, int flags),
+    (dir, name, flags), FAULT_UNLINK, -1)
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), FAULT_CHMOD, -1)
+WRAP(int, mkdirat, (int dir, const char *name, mode_t mode),
+    (dir, name, mode), FAULT_MKDIR, -1)
+WRAP(int, fstatat, (int dir, const char *name, struct stat *st, int flags),
+    (dir, name, st, flags), FAULT_STAT, -1)
+WRAP(int, fstat, (int fd, struct stat *st), (fd, st), FAULT_STAT, -1)
+WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), FAULT_STATVFS, -1)
+WRAP(struct dirent *, readdir, (DIR *list), (list), FAULT_READDIR, NULL)
+WRAP(void *, calloc, (size_t count, size_t size), (count, size),
+    FAULT_MEMORY, NULL)
+/* clang-format on */
+
+ssize_t __real_write(int fd, const void *from, size_t n);
+ssize_t __wrap_write(int fd, const void *from, size_t n);
+
+/* A part goes out first, if wanted; the call after that fails. */
+ssize_t
+__wrap_write(int fd, const void *from, size_t n)
+{
+	size_t part = faults.part < n ? faults.part : n - 1;
+
+	if (faults_poisoned(fd))
+		faults.misuse++;
+	if (!hit(FAULT_WRITE))
+		return __real_write(fd, from, n);
+	if (faults.part == 0 || part == 0)
+		return -1;
+	faults.part = 0;
+	if (!faults.for_good)
+		faults.nth = faults.calls + 1;
+	return __real_write(fd, from, part);
+}
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int
+__wrap_fdatasync(int fd)
+{
+	int error;
+
+	if (faults_poisoned(fd)) {
+		faults.misuse++;
+		return 0; /* a lie */
+	}
+	if (!hit(FAULT_DATASYNC))
+		return __real_fdatasync(fd);
+	error = errno;
+	if (poisoned_n < POISONED_MAX)
+		poisoned[poisoned_n++] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	errno = error;
+	return -1;
+}
+
+int __real_openat(int dir, const char *name, int flags, ...);
+int __wrap_openat(int dir, const char *name, int flags, ...);
+
+int
+__wrap_openat(int dir, const char *name, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return hit(FAULT_OPEN) ? -1 : __real_openat(dir, name, flags, mode);
+}
+
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+
+int
+__wrap_fcntl(int fd, int command, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (command == F_OFD_SETLK && hit(FAULT_LOCK))
+		return -1;
+	return __real_fcntl(fd, command, arg);
+}

@@ -1,0 +1,487 @@
+/*
+ * The Nth disk call fails, for every N until a run passes without a hit: once,
+ * and for good. Then the fault ends, and everything must come out right
+ * without a restart; or the process is killed, and the next one must find all
+ * that was accepted.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "faults.h"
+#include "spool_box.h"
+
+#define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
+
+static struct box box;
+
+static void
+setup(void)
+{
+}
+
+static void
+teardown(void)
+{
+}
+
+static void
+begin(enum spool_compress compress)
+{
+	box_init(&box);
+	box.options.compress = compress;
+	/* so that a commit falls in the middle of a page now and then */
+	box.options.commit_interval = 20;
+}
+
+/* No file that had a failed sync may be published. */
+static void
+expect_no_poison(void)
+{
+	char path[256];
+	struct dirent *entry;
+	DIR *list;
+	int fd;
+
+	ck_assert_uint_eq(faults.misuse, 0);
+	box_path(&box, path, "ready");
+	list = opendir(path);
+	if (!list)
+		return;
+	while ((entry = readdir(list))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		box_path(&box, path, "ready/%.200s", entry->d_name);
+		fd = open(path, O_RDONLY);
+		ck_assert_int_ge(fd, 0);
+		ck_assert_msg(!faults_poisoned(fd), "%s", path);
+		close(fd);
+	}
+	closedir(list);
+}
+
+static void
+end(void)
+{
+	box_clear(&box);
+	faults_clear();
+}
+
+/* Records, commits, a rotation or two, and some seconds. */
+static void
+live(size_t rounds)
+{
+	size_t i, stream;
+
+	for (i = 0; i < rounds; i++) {
+		for (stream = 0; stream < BOX_STREAMS; stream++)
+			box_append(&box, stream);
+		box_work(&box, 7);
+		if (i % 16 == 15)
+			box_work(&box, 1000);
+	}
+	spool_rotate(box.spool, box.now, true);
+	box_work(&box, 1000);
+}
+
+enum { ROUNDS = 40 };
+
+/* What this fault does to a spool that runs; true if it was hit. */
+static bool
+heals(enum fault_call call, long nth, bool for_good, int error, size_t part,
+    enum spool_compress compress)
+{
+	bool was_hit;
+
+	begin(compress);
+	box_must_open(&box);
+	faults_arm(call, nth, for_good, error, part);
+	live(ROUNDS);
+	expect_no_poison();
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	live(4);
+	/* retries are 5 s apart, and one may find the next obstacle */
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	expect_no_poison();
+	ck_assert_uint_eq(box_status(&box).accepted,
+	    box.sent[BOX_TRAFFIC] + box.sent[BOX_ACCESS]);
+	ck_assert_uint_eq(
+	    box_status(&box).published, box_status(&box).accepted);
+	box_read(&box, false);
+	box_expect_all(&box);
+	ck_assert_uint_eq(box_count(&box, "live/traffic"), 1);
+	ck_assert_uint_eq(box_count(&box, "live/access"), 1);
+	end();
+	return was_hit;
+}
+
+/* As heals, but killed while the fault is still there. */
+static bool
+survives(enum fault_call call, long nth, bool for_good, int error, size_t part,
+    enum spool_compress compress)
+{
+	uint64_t accepted;
+	bool was_hit;
+
+	begin(compress);
+	box_must_open(&box);
+	faults_arm(call, nth, for_good, error, part);
+	live(ROUNDS);
+	was_hit = faults.hits > 0;
+	accepted = box_status(&box).accepted;
+	box_kill(&box);
+	faults_disarm();
+	box_must_open(&box);
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	ck_assert_uint_ge(box_expect_first(&box, BOX_TRAFFIC) +
+			      box_expect_first(&box, BOX_ACCESS),
+	    accepted);
+	end();
+	return was_hit;
+}
+
+/* The fault is there when a spool with a past is opened. */
+static bool
+opens(enum fault_call call, long nth, bool for_good, int error, size_t part,
+    enum spool_compress compress)
+{
+	bool was_hit;
+
+	begin(compress);
+	box_must_open(&box);
+	live(10);
+	box_append(&box, BOX_TRAFFIC);
+	box_append(&box, BOX_ACCESS);
+	spool_flush(box.spool);
+	spool_work(box.spool, box.now);
+	box_kill(&box);
+	faults_arm(call, nth, for_good, error, part);
+	if (box_open(&box))
+		live(4);
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	if (!box.spool) {
+		ck_assert_str_ne(box.why, "(no reason given)");
+		box_must_open(&box);
+	}
+	live(4);
+	box_pass(&box, 12);
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+	return was_hit;
+}
+
+typedef bool scenario_fn(enum fault_call call, long nth, bool for_good,
+    int error, size_t part, enum spool_compress compress);
+
+static void
+sweep(scenario_fn *scenario, enum fault_call call, bool for_good, int error,
+    size_t part, enum spool_compress compress)
+{
+	long nth = 1;
+
+	while (scenario(call, nth, for_good, error, part, compress))
+		nth++;
+	/* the sweep has swept something */
+	ck_assert_msg(nth > 1 || call == FAULT_TRUNCATE ||
+			  call == FAULT_MKDIR || call == FAULT_LOCK ||
+			  call == FAULT_READ,
+	    "call %d was never made", call);
+}
+
+static const struct {
+	bool for_good;
+	int error;
+	enum spool_compress compress;
+} ways[] = {
+    {false, EIO, SPOOL_NONE},
+    {false, EIO, SPOOL_GZIP},
+    {false, ENOSPC, SPOOL_GZIP},
+    {true, EIO, SPOOL_NONE},
+    {true, EIO, SPOOL_ZSTD},
+    {true, ENOSPC, SPOOL_NONE},
+    {true, ENOSPC, SPOOL_GZIP},
+};
+
+START_TEST(any_call_may_fail_while_it_runs)
+{
+	sweep(heals, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+START_TEST(any_call_may_fail_before_a_kill)
+{
+	sweep(survives, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+START_TEST(any_call_may_fail_while_it_opens)
+{
+	sweep(opens, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+/* For good, but only one kind of call: others go on and meet the result. */
+START_TEST(any_kind_of_call_may_fail_for_good)
+{
+	enum fault_call call = (enum fault_call)_i;
+
+	sweep(heals, call, true, EIO, 0, SPOOL_NONE);
+	sweep(heals, call, true, EIO, 0, SPOOL_GZIP);
+	sweep(survives, call, true, EIO, 0, SPOOL_GZIP);
+}
+END_TEST
+
+static const struct {
+	bool for_good;
+	int error;
+	size_t part;
+} writes[] = {
+    {false, EINTR, 0},
+    {false, EINTR, 10},
+    {false, ENOSPC, 1},
+    {false, ENOSPC, 200},
+    {false, EIO, 1},
+    {false, EIO, 200},
+    {true, ENOSPC, 200},
+    {true, EDQUOT, 3},
+    {true, EFBIG, 200},
+    {true, EIO, 200},
+    {true, EROFS, 0},
+};
+
+START_TEST(a_write_may_do_a_part)
+{
+	sweep(heals, FAULT_WRITE, writes[_i].for_good, writes[_i].error,
+	    writes[_i].part, SPOOL_NONE);
+	sweep(survives, FAULT_WRITE, writes[_i].for_good, writes[_i].error,
+	    writes[_i].part, SPOOL_NONE);
+}
+END_TEST
+
+/* The whole file that readers of the live segment see. */
+static void
+expect_whole_lines(void)
+{
+	static const char *const links[] = {"traffic.jsonl", "access.csv"};
+	size_t i, n;
+	char *bytes;
+
+	for (i = 0; i < COUNT_OF(links); i++) {
+		bytes = box_get(&box, links[i], &n);
+		ck_assert(n == 0 || bytes[n - 1] == '\n');
+		free(bytes);
+	}
+}
+
+START_TEST(no_part_of_a_line_stays_on_a_full_disk)
+{
+	size_t part;
+
+	for (part = 1; part < 700; part += 3) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		box_fill(&box, 3);
+		faults_arm(FAULT_WRITE, 1, true, ENOSPC, part);
+		live(3);
+		ck_assert_int_gt(faults.hits, 0);
+		ck_assert_int_eq(box_status(&box).state, SPOOL_FULL);
+		expect_whole_lines();
+		faults_disarm();
+		box_pass(&box, 2);
+		ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+		box_drain(&box);
+		box_read(&box, false);
+		box_expect_all(&box);
+		end();
+	}
+}
+END_TEST
+
+START_TEST(a_failed_sync_is_answered_with_a_new_file)
+{
+	struct spool_status status;
+
+	begin(SPOOL_NONE);
+	box.options.rotate_size = 1 << 20;
+	box_must_open(&box);
+	box_fill(&box, 50);
+	box_work(&box, 100);
+	box_fill(&box, 50);
+	faults_arm(FAULT_DATASYNC, 1, true, EIO, 0);
+	box_work(&box, 100);
+	status = box_status(&box);
+	ck_assert_int_eq(status.state, SPOOL_DISK_ERROR);
+	ck_assert_int_eq(status.error, EIO);
+	ck_assert(box_told(&box, "disk error"));
+	/* a new file every 5 s and stream, and no other sync */
+	faults.hits = 0;
+	box_pass(&box, 20);
+	ck_assert_int_eq(faults.hits, 2 * 20 / 5);
+	ck_assert_uint_eq(box_status(&box).committed, status.committed);
+	faults_disarm();
+	box_pass(&box, 6);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	ck_assert(box_told(&box, "writing again"));
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+START_TEST(a_lying_disk_is_caught_at_the_next_start)
+{
+	char *bytes;
+	size_t n;
+
+	/* killed after a failed sync, before the rewrite: what the page cache
+	 * shows is whole, but the file must not be published as it is */
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 5);
+	faults_arm(FAULT_DATASYNC, 1, true, EIO, 0);
+	box_work(&box, 100);
+	box_kill(&box);
+	faults_disarm();
+	bytes = box_get(&box, "live/traffic/0000000000000001.jsonl.open", &n);
+	ck_assert_uint_gt(n, 0);
+	free(bytes);
+	box_must_open(&box);
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+START_TEST(without_hard_links_it_works_and_says_so)
+{
+	char path[256];
+
+	begin(SPOOL_NONE);
+	faults_arm(FAULT_LINK, 1, true, EPERM, 0);
+	box_must_open(&box);
+	live(10);
+	box_pass(&box, 10);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	ck_assert(box_told(&box, "no hard link"));
+	box_path(&box, path, "traffic.jsonl");
+	ck_assert_int_ne(access(path, F_OK), 0);
+	faults_disarm();
+	box_pass(&box, 2);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+START_TEST(without_rename_noreplace_links_do)
+{
+	begin((enum spool_compress)_i);
+	box_must_open(&box);
+	faults_arm(FAULT_RENAME, 1, true, EINVAL, 0);
+	live(40);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+START_TEST(memory_may_run_out)
+{
+	int error = ENOMEM;
+
+	sweep(opens, FAULT_MEMORY, false, error, 0, SPOOL_GZIP);
+	sweep(heals, FAULT_MEMORY, _i, error, 0, SPOOL_GZIP);
+}
+END_TEST
+
+/* A real, small file system, filled by someone else and freed again. */
+START_TEST(a_full_tmpfs_heals)
+{
+	char path[256];
+	static char junk[1 << 16];
+	FILE *filler;
+	uint32_t sent;
+
+	begin((enum spool_compress)_i);
+	ck_assert_int_eq(mkdir(box.directory, 0750), 0);
+	if (mount("tmpfs", box.directory, "tmpfs", 0, "size=8m,mode=750") < 0) {
+		end();
+		return; /* not root */
+	}
+	box.options.rotate_size = 1 << 20;
+	box.options.buffer = 1 << 18;
+	box_must_open(&box);
+	box_fill(&box, 20);
+	box_path(&box, path, "filler");
+	filler = fopen(path, "wb");
+	ck_assert_ptr_nonnull(filler);
+	while (fwrite(junk, 1, sizeof(junk), filler) == sizeof(junk))
+		continue;
+	fclose(filler);
+	while (box_append(&box, BOX_TRAFFIC))
+		if (box.sent[BOX_TRAFFIC] % 10 == 0)
+			box_work(&box, 50);
+	sent = box.sent[BOX_TRAFFIC];
+	box_pass(&box, 5);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_FULL);
+	ck_assert(!box_append(&box, BOX_TRAFFIC));
+	expect_whole_lines();
+	ck_assert_int_eq(unlink(path), 0);
+	box_pass(&box, 2);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	ck_assert_uint_ge(box_status(&box).accepted, sent);
+	box_fill(&box, 20);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	box_kill(&box);
+	ck_assert_int_eq(umount2(box.directory, MNT_DETACH), 0);
+	end();
+}
+END_TEST
+
+int
+main(void)
+{
+	const struct box_test tests[] = {
+	    {"any", any_call_may_fail_while_it_runs, 0, COUNT_OF(ways)},
+	    {"any", any_call_may_fail_before_a_kill, 0, COUNT_OF(ways)},
+	    {"any", any_call_may_fail_while_it_opens, 0, COUNT_OF(ways)},
+	    {"kind", any_kind_of_call_may_fail_for_good, FAULT_OPEN,
+		FAULT_LOCK + 1},
+	    {"write", a_write_may_do_a_part, 0, COUNT_OF(writes)},
+	    {"write", no_part_of_a_line_stays_on_a_full_disk, 0, 1},
+	    {"sync", a_failed_sync_is_answered_with_a_new_file, 0, 1},
+	    {"sync", a_lying_disk_is_caught_at_the_next_start, 0, 1},
+	    {"link", without_hard_links_it_works_and_says_so, 0, 1},
+	    {"link", without_rename_noreplace_links_do, 0, 3},
+	    {"memory", memory_may_run_out, 0, 2},
+	    {"full", a_full_tmpfs_heals, 0, 3},
+	};
+
+	return box_run("spool faults", tests, COUNT_OF(tests), setup, teardown);
+}
