@@ -3,7 +3,7 @@
 enum { LABEL_MAX = 64 }; /* bytes of the longest label looked up */
 
 struct label_row {
-	struct span text; /* folded: lower case, plain blanks, ' */
+	struct span text; /* as SEPM writes it */
 	enum sepm_label label;
 };
 
@@ -15,120 +15,120 @@ struct label_row {
 /* clang-format off */
 static const struct label_row label_rows[] = {
 	/* traffic, old and new */
-	ROW("local",				SEPM_LOCAL),
-	ROW("remote",				SEPM_REMOTE),
-	ROW("local host",			SEPM_LOCAL_IP),
-	ROW("local host ip",			SEPM_LOCAL_IP),
-	ROW("local port",			SEPM_LOCAL_PORT),
-	ROW("local host mac",			SEPM_LOCAL_MAC),
-	ROW("remote host ip",			SEPM_REMOTE_IP),
-	ROW("remote host",			SEPM_REMOTE_IP),
-	ROW("remote host name",			SEPM_REMOTE_NAME),
-	ROW("remote port",			SEPM_REMOTE_PORT),
-	ROW("remote host mac",			SEPM_REMOTE_MAC),
-	ROW("begin",				SEPM_BEGIN),
-	ROW("begin time",			SEPM_BEGIN),
-	ROW("end",				SEPM_END),
-	ROW("end time",				SEPM_END),
-	ROW("occurrences",			SEPM_OCCURRENCES),
-	ROW("application",			SEPM_APPLICATION),
-	ROW("rule",				SEPM_RULE),
-	ROW("location",				SEPM_LOCATION),
-	ROW("user",				SEPM_USER),
-	ROW("user name",			SEPM_USER),
-	ROW("domain",				SEPM_DOMAIN),
-	ROW("domain name",			SEPM_DOMAIN),
-	ROW("action",				SEPM_ACTION),
-	ROW("sha-256",				SEPM_SHA256),
-	ROW("md-5",				SEPM_MD5),
+	ROW("Local",				SEPM_LOCAL),
+	ROW("Remote",				SEPM_REMOTE),
+	ROW("Local Host",			SEPM_LOCAL_IP),
+	ROW("Local Host IP",			SEPM_LOCAL_IP),
+	ROW("Local Port",			SEPM_LOCAL_PORT),
+	ROW("Local Host MAC",			SEPM_LOCAL_MAC),
+	ROW("Remote Host IP",			SEPM_REMOTE_IP),
+	ROW("Remote Host",			SEPM_REMOTE_IP),
+	ROW("Remote Host Name",			SEPM_REMOTE_NAME),
+	ROW("Remote Port",			SEPM_REMOTE_PORT),
+	ROW("Remote Host MAC",			SEPM_REMOTE_MAC),
+	ROW("Begin",				SEPM_BEGIN),
+	ROW("Begin Time",			SEPM_BEGIN),
+	ROW("End",				SEPM_END),
+	ROW("End Time",				SEPM_END),
+	ROW("Occurrences",			SEPM_OCCURRENCES),
+	ROW("Application",			SEPM_APPLICATION),
+	ROW("Rule",				SEPM_RULE),
+	ROW("Location",				SEPM_LOCATION),
+	ROW("User",				SEPM_USER),
+	ROW("User Name",			SEPM_USER),
+	ROW("Domain",				SEPM_DOMAIN),
+	ROW("Domain Name",			SEPM_DOMAIN),
+	ROW("Action",				SEPM_ACTION),
+	ROW("SHA-256",				SEPM_SHA256),
+	ROW("MD-5",				SEPM_MD5),
 
 	/* agent-info block; a number follows */
-	ROW("mac address",			SEPM_AGENT_MAC),
-	ROW("gateway",				SEPM_AGENT_GATEWAY),
-	ROW("gateway ip",			SEPM_AGENT_GATEWAY),
-	ROW("ip address",			SEPM_IP_ADDRESS),
+	ROW("MAC Address",			SEPM_AGENT_MAC),
+	ROW("GATEWAY",				SEPM_AGENT_GATEWAY),
+	ROW("GATEWAY IP",			SEPM_AGENT_GATEWAY),
+	ROW("IP Address",			SEPM_IP_ADDRESS),
 
 	/* other types */
-	ROW("event description",		SEPM_EVENT_DESCRIPTION),
-	ROW("event type",			SEPM_OTHER),
-	ROW("intrusion id",			SEPM_INTRUSION_ID),
-	ROW("cids signature id",		SEPM_CIDS),
-	ROW("cids signature string",		SEPM_CIDS),
-	ROW("cids signature subid",		SEPM_CIDS),
-	ROW("intrusion url",			SEPM_INTRUSION_URL),
-	ROW("intrusion payload url",		SEPM_INTRUSION_PAYLOAD_URL),
-	ROW("detection type",			SEPM_DETECTION_TYPE),
-	ROW("risk name",			SEPM_RISK_NAME),
-	ROW("computer name",			SEPM_COMPUTER),
-	ROW("computer",				SEPM_COMPUTER),
-	ROW("category",				SEPM_CATEGORY),
-	ROW("scan id",				SEPM_SCAN_ID),
-	ROW("action type",			SEPM_ACTION_TYPE),
-	ROW("device id",			SEPM_DEVICE_ID),
-	ROW("site",				SEPM_SITE),
-	ROW("server",				SEPM_SERVER),
-	ROW("server name",			SEPM_SERVER),
-	ROW("admin",				SEPM_ADMIN),
-	ROW("event time",			SEPM_EVENT_TIME),
-	ROW("group",				SEPM_GROUP),
-	ROW("group name",			SEPM_GROUP),
-	ROW("actual action",			SEPM_OTHER),
-	ROW("allowed application reason",	SEPM_OTHER),
-	ROW("application hash",			SEPM_OTHER),
-	ROW("application name",			SEPM_OTHER),
-	ROW("application type",			SEPM_OTHER),
-	ROW("application version",		SEPM_OTHER),
-	ROW("category set",			SEPM_OTHER),
-	ROW("category type",			SEPM_OTHER),
-	ROW("certificate issuer",		SEPM_OTHER),
-	ROW("certificate serial number",	SEPM_OTHER),
-	ROW("certificate signer",		SEPM_OTHER),
-	ROW("certificate thumbprint",		SEPM_OTHER),
-	ROW("coh engine version",		SEPM_OTHER),
-	ROW("command",				SEPM_OTHER),
-	ROW("company name",			SEPM_OTHER),
-	ROW("confidence",			SEPM_OTHER),
-	ROW("correlation id",			SEPM_OTHER),
-	ROW("description",			SEPM_OTHER),
-	ROW("detection score",			SEPM_OTHER),
-	ROW("detection source",			SEPM_OTHER),
-	ROW("disposition",			SEPM_OTHER),
-	ROW("download site",			SEPM_OTHER),
-	ROW("downloaded by",			SEPM_OTHER),
-	ROW("duration (seconds)",		SEPM_OTHER),
-	ROW("event insert time",		SEPM_OTHER),
-	ROW("file path",			SEPM_OTHER),
-	ROW("file size (bytes)",		SEPM_OTHER),
-	ROW("first seen",			SEPM_OTHER),
-	ROW("hash type",			SEPM_OTHER),
-	ROW("infected",				SEPM_OTHER),
-	ROW("inserted",				SEPM_OTHER),
-	ROW("intensive protection level",	SEPM_OTHER),
-	ROW("last update time",			SEPM_OTHER),
-	ROW("omitted",				SEPM_OTHER),
-	ROW("permitted application reason",	SEPM_OTHER),
-	ROW("prevalence",			SEPM_OTHER),
-	ROW("requested action",			SEPM_OTHER),
-	ROW("risk action",			SEPM_OTHER),
-	ROW("risk level",			SEPM_OTHER),
-	ROW("risk type",			SEPM_OTHER),
-	ROW("scan type",			SEPM_OTHER),
-	ROW("secondary action",			SEPM_OTHER),
-	ROW("sensitivity",			SEPM_OTHER),
-	ROW("signing timestamp",		SEPM_OTHER),
-	ROW("source",				SEPM_OTHER),
-	ROW("source computer",			SEPM_OTHER),
-	ROW("source computer ip",		SEPM_OTHER),
-	ROW("source computer name",		SEPM_OTHER),
-	ROW("source ip",			SEPM_OTHER),
-	ROW("threats",				SEPM_OTHER),
-	ROW("total files",			SEPM_OTHER),
-	ROW("url category",			SEPM_OTHER),
-	ROW("url risk",				SEPM_OTHER),
-	ROW("url tracking status",		SEPM_OTHER),
-	ROW("user1",				SEPM_OTHER),
-	ROW("user2",				SEPM_OTHER),
-	ROW("web domain",			SEPM_OTHER),
+	ROW("Event Description",		SEPM_EVENT_DESCRIPTION),
+	ROW("Event Type",			SEPM_OTHER),
+	ROW("Intrusion ID",			SEPM_INTRUSION_ID),
+	ROW("CIDS Signature ID",		SEPM_CIDS),
+	ROW("CIDS Signature string",		SEPM_CIDS),
+	ROW("CIDS Signature SubID",		SEPM_CIDS),
+	ROW("Intrusion URL",			SEPM_INTRUSION_URL),
+	ROW("Intrusion Payload URL",		SEPM_INTRUSION_PAYLOAD_URL),
+	ROW("Detection type",			SEPM_DETECTION_TYPE),
+	ROW("Risk name",			SEPM_RISK_NAME),
+	ROW("Computer name",			SEPM_COMPUTER),
+	ROW("Computer",				SEPM_COMPUTER),
+	ROW("Category",				SEPM_CATEGORY),
+	ROW("Scan ID",				SEPM_SCAN_ID),
+	ROW("Action Type",			SEPM_ACTION_TYPE),
+	ROW("Device ID",			SEPM_DEVICE_ID),
+	ROW("Site",				SEPM_SITE),
+	ROW("Server",				SEPM_SERVER),
+	ROW("Server Name",			SEPM_SERVER),
+	ROW("Admin",				SEPM_ADMIN),
+	ROW("Event time",			SEPM_EVENT_TIME),
+	ROW("Group",				SEPM_GROUP),
+	ROW("Group Name",			SEPM_GROUP),
+	ROW("Actual action",			SEPM_OTHER),
+	ROW("Allowed application reason",	SEPM_OTHER),
+	ROW("Application hash",			SEPM_OTHER),
+	ROW("Application name",			SEPM_OTHER),
+	ROW("Application type",			SEPM_OTHER),
+	ROW("Application version",		SEPM_OTHER),
+	ROW("Category set",			SEPM_OTHER),
+	ROW("Category type",			SEPM_OTHER),
+	ROW("Certificate issuer",		SEPM_OTHER),
+	ROW("Certificate serial number",	SEPM_OTHER),
+	ROW("Certificate signer",		SEPM_OTHER),
+	ROW("Certificate thumbprint",		SEPM_OTHER),
+	ROW("COH Engine Version",		SEPM_OTHER),
+	ROW("Command",				SEPM_OTHER),
+	ROW("Company name",			SEPM_OTHER),
+	ROW("Confidence",			SEPM_OTHER),
+	ROW("Correlation ID",			SEPM_OTHER),
+	ROW("Description",			SEPM_OTHER),
+	ROW("Detection score",			SEPM_OTHER),
+	ROW("Detection Source",			SEPM_OTHER),
+	ROW("Disposition",			SEPM_OTHER),
+	ROW("Download site",			SEPM_OTHER),
+	ROW("Downloaded by",			SEPM_OTHER),
+	ROW("Duration (seconds)",		SEPM_OTHER),
+	ROW("Event Insert Time",		SEPM_OTHER),
+	ROW("File path",			SEPM_OTHER),
+	ROW("File size (bytes)",		SEPM_OTHER),
+	ROW("First Seen",			SEPM_OTHER),
+	ROW("Hash type",			SEPM_OTHER),
+	ROW("Infected",				SEPM_OTHER),
+	ROW("Inserted",				SEPM_OTHER),
+	ROW("Intensive Protection Level",	SEPM_OTHER),
+	ROW("Last update time",			SEPM_OTHER),
+	ROW("Omitted",				SEPM_OTHER),
+	ROW("Permitted application reason",	SEPM_OTHER),
+	ROW("Prevalence",			SEPM_OTHER),
+	ROW("Requested action",			SEPM_OTHER),
+	ROW("Risk action",			SEPM_OTHER),
+	ROW("Risk Level",			SEPM_OTHER),
+	ROW("Risk type",			SEPM_OTHER),
+	ROW("Scan Type",			SEPM_OTHER),
+	ROW("Secondary action",			SEPM_OTHER),
+	ROW("Sensitivity",			SEPM_OTHER),
+	ROW("Signing timestamp",		SEPM_OTHER),
+	ROW("Source",				SEPM_OTHER),
+	ROW("Source computer",			SEPM_OTHER),
+	ROW("Source Computer IP",		SEPM_OTHER),
+	ROW("Source Computer Name",		SEPM_OTHER),
+	ROW("Source IP",			SEPM_OTHER),
+	ROW("Threats",				SEPM_OTHER),
+	ROW("Total files",			SEPM_OTHER),
+	ROW("URL Category",			SEPM_OTHER),
+	ROW("URL Risk",				SEPM_OTHER),
+	ROW("URL Tracking Status",		SEPM_OTHER),
+	ROW("User1",				SEPM_OTHER),
+	ROW("User2",				SEPM_OTHER),
+	ROW("Web domain",			SEPM_OTHER),
 
 	/* Chinese, 12.1 and 14.0 */
 	ROW("\u672c\u5730",			SEPM_LOCAL),
@@ -140,23 +140,23 @@ static const struct label_row label_rows[] = {
 	ROW("\u7528\u6237",			SEPM_USER),
 	ROW("\u57df",				SEPM_DOMAIN),
 	ROW("\u64cd\u4f5c",			SEPM_ACTION),
-	ROW("cids \u7279\u5f81 id",		SEPM_CIDS),
-	ROW("cids \u7279\u5f81\u5b57\u7b26\u4e32", SEPM_CIDS),
-	ROW("\u5165\u4fb5 url",			SEPM_INTRUSION_URL),
+	ROW("CIDS \u7279\u5f81 ID",		SEPM_CIDS),
+	ROW("CIDS \u7279\u5f81\u5b57\u7b26\u4e32", SEPM_CIDS),
+	ROW("\u5165\u4fb5 URL",			SEPM_INTRUSION_URL),
 
 	/* French, 14.x */
-	ROW("ip de l'h\u00f4te local",		SEPM_LOCAL_IP),
-	ROW("port local",			SEPM_LOCAL_PORT),
-	ROW("adresse ip de l'h\u00f4te distant", SEPM_REMOTE_IP),
-	ROW("nom de l'h\u00f4te distant",	SEPM_REMOTE_NAME),
-	ROW("port distant",			SEPM_REMOTE_PORT),
-	ROW("commencer",			SEPM_BEGIN),
-	ROW("r\u00e8gle",			SEPM_RULE),
-	ROW("type d'action",			SEPM_ACTION_TYPE),
-	ROW("id du p\u00e9riph\u00e9rique",	SEPM_DEVICE_ID),
+	ROW("IP de l'h\u00f4te local",		SEPM_LOCAL_IP),
+	ROW("Port local",			SEPM_LOCAL_PORT),
+	ROW("Adresse IP de l'h\u00f4te distant", SEPM_REMOTE_IP),
+	ROW("Nom de l'h\u00f4te distant",	SEPM_REMOTE_NAME),
+	ROW("Port distant",			SEPM_REMOTE_PORT),
+	ROW("Commencer",			SEPM_BEGIN),
+	ROW("R\u00e8gle",			SEPM_RULE),
+	ROW("Type d'action",			SEPM_ACTION_TYPE),
+	ROW("ID du p\u00e9riph\u00e9rique",	SEPM_DEVICE_ID),
 
 	/* Japanese, risk */
-	ROW("ip \u30a2\u30c9\u30ec\u30b9",	SEPM_IP_ADDRESS),
+	ROW("IP \u30a2\u30c9\u30ec\u30b9",	SEPM_IP_ADDRESS),
 	ROW("\u30b3\u30f3\u30d4\u30e5\u30fc\u30bf\u540d", SEPM_COMPUTER),
 	ROW("\u30ea\u30b9\u30af\u540d",		SEPM_RISK_NAME),
 	ROW("\u4ef6\u6570",			SEPM_OCCURRENCES),
@@ -166,32 +166,6 @@ static const struct label_row label_rows[] = {
 
 enum { LABEL_ROWS = sizeof(label_rows) / sizeof(label_rows[0]) };
 _Static_assert(LABEL_ROWS * 2 < SEPM_LABEL_SLOTS, "half of the slots are free");
-
-/* Length, first, middle and last byte tell nearly all labels apart. */
-static unsigned
-label_slot(struct span folded)
-{
-	unsigned first = (unsigned char)folded.p[0];
-	unsigned middle = (unsigned char)folded.p[folded.n / 2];
-	unsigned last = (unsigned char)folded.p[folded.n - 1];
-
-	return ((unsigned)folded.n * 37 + first * 5 + middle * 131 +
-		   last * 17) %
-	       SEPM_LABEL_SLOTS;
-}
-
-void
-sepm_labels_init(struct sepm_labels *labels)
-{
-	*labels = (struct sepm_labels){{0}};
-	for (unsigned row = 0; row < LABEL_ROWS; row++) {
-		unsigned i = label_slot(label_rows[row].text);
-
-		while (labels->slot[i] != 0)
-			i = (i + 1) % SEPM_LABEL_SLOTS;
-		labels->slot[i] = (uint16_t)(row + 1);
-	}
-}
 
 /* Folds into out (LABEL_MAX bytes); the folded text is never longer. */
 static struct span
@@ -216,18 +190,68 @@ label_fold(struct span text, char *out)
 	return span_trim(span_of(out, n));
 }
 
-static enum sepm_label
-label_look_up(const struct sepm_labels *labels, struct span folded)
+/* Length, first, middle and last byte tell nearly all labels apart. */
+static unsigned
+label_slot(struct span text)
 {
-	unsigned i;
+	unsigned first = (unsigned char)text.p[0];
+	unsigned middle = (unsigned char)text.p[text.n / 2];
+	unsigned last = (unsigned char)text.p[text.n - 1];
+
+	return ((unsigned)text.n * 37 + first * 5 + middle * 131 + last * 17) %
+	       SEPM_LABEL_SLOTS;
+}
+
+static void
+label_enter(uint16_t slots[SEPM_LABEL_SLOTS], struct span text, unsigned row)
+{
+	unsigned i = label_slot(text);
+
+	while (slots[i] != 0)
+		i = (i + 1) % SEPM_LABEL_SLOTS;
+	slots[i] = (uint16_t)(row + 1);
+}
+
+void
+sepm_labels_init(struct sepm_labels *labels)
+{
+	char buf[LABEL_MAX];
+
+	*labels = (struct sepm_labels){{0}, {0}};
+	for (unsigned row = 0; row < LABEL_ROWS; row++) {
+		struct span text = label_rows[row].text;
+
+		label_enter(labels->exact, text, row);
+		label_enter(labels->folded, label_fold(text, buf), row);
+	}
+}
+
+/* A label as SEPM writes it: nearly all are. */
+static enum sepm_label
+label_find_exact(const struct sepm_labels *labels, struct span text)
+{
+	const uint16_t *slots = labels->exact;
+
+	for (unsigned i = label_slot(text); slots[i] != 0;
+	     i = (i + 1) % SEPM_LABEL_SLOTS)
+		if (span_eq(label_rows[slots[i] - 1].text, text))
+			return label_rows[slots[i] - 1].label;
+	return SEPM_NO_LABEL;
+}
+
+static enum sepm_label
+label_find_folded(const struct sepm_labels *labels, struct span folded)
+{
+	const uint16_t *slots = labels->folded;
+	char buf[LABEL_MAX];
 
 	if (folded.n == 0)
 		return SEPM_NO_LABEL;
-	for (i = label_slot(folded); labels->slot[i] != 0;
+	for (unsigned i = label_slot(folded); slots[i] != 0;
 	     i = (i + 1) % SEPM_LABEL_SLOTS) {
-		const struct label_row *row = &label_rows[labels->slot[i] - 1];
+		const struct label_row *row = &label_rows[slots[i] - 1];
 
-		if (span_eq(row->text, folded))
+		if (span_eq(label_fold(row->text, buf), folded))
 			return row->label;
 	}
 	return SEPM_NO_LABEL;
@@ -265,6 +289,15 @@ label_numbered(enum sepm_label base)
 	}
 }
 
+/* These mean something only with their number. */
+static enum sepm_label
+label_unnumbered(enum sepm_label label)
+{
+	return label == SEPM_AGENT_MAC || label == SEPM_AGENT_GATEWAY
+		   ? SEPM_NO_LABEL
+		   : label;
+}
+
 enum sepm_label
 sepm_label_find(
     const struct sepm_labels *labels, struct span text, unsigned *number)
@@ -276,14 +309,15 @@ sepm_label_find(
 	*number = 0;
 	if (text.n == 0 || text.n > LABEL_MAX)
 		return SEPM_NO_LABEL;
+	label = label_find_exact(labels, text);
+	if (label != SEPM_NO_LABEL)
+		return label_unnumbered(label);
 	folded = label_fold(text, buf);
-	label = label_look_up(labels, folded);
-	if (label == SEPM_AGENT_MAC || label == SEPM_AGENT_GATEWAY)
-		return SEPM_NO_LABEL; /* without its number it is another's */
+	label = label_find_folded(labels, folded);
 	if (label != SEPM_NO_LABEL ||
 	    !label_split_number(folded, &base, number))
-		return label;
-	label = label_numbered(label_look_up(labels, base));
+		return label_unnumbered(label);
+	label = label_numbered(label_find_folded(labels, base));
 	if (label == SEPM_NO_LABEL)
 		*number = 0;
 	return label;
@@ -292,16 +326,8 @@ sepm_label_find(
 bool
 sepm_label_begins(struct span text)
 {
-	char buf[LABEL_MAX];
-	struct span folded;
-
-	if (text.n == 0 || text.n > LABEL_MAX ||
-	    (span_isalpha(span_at(text, 0)) &&
-		span_lower(span_at(text, 0)) == span_at(text, 0)))
-		return false;
-	folded = label_fold(text, buf);
-	for (size_t i = 0; i < LABEL_ROWS; i++)
-		if (span_starts(label_rows[i].text, folded))
+	for (size_t i = 0; text.n > 0 && i < LABEL_ROWS; i++)
+		if (span_starts(label_rows[i].text, text))
 			return true;
 	return false;
 }

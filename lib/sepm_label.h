@@ -67,7 +67,8 @@ enum { SEPM_LABEL_SLOTS = 512 };
 
 /* Where each label is found; built once, then constant. */
 struct sepm_labels {
-	uint16_t slot[SEPM_LABEL_SLOTS]; /* row + 1; 0: empty */
+	uint16_t exact[SEPM_LABEL_SLOTS]; /* row + 1; 0: empty */
+	uint16_t folded[SEPM_LABEL_SLOTS];
 };
 
 void sepm_labels_init(struct sepm_labels *labels);

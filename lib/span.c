@@ -40,7 +40,7 @@ trim_last(struct span s)
 }
 
 struct span
-span_trim(struct span s)
+span_trim_ends(struct span s)
 {
 	size_t n;
 

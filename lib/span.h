@@ -93,11 +93,26 @@ span_find(struct span s, char byte)
 /* Compares ASCII letters without case, any other byte exactly. */
 bool span_caseeq(struct span a, struct span b);
 
+/* span_trim when there may be something to trim. */
+struct span span_trim_ends(struct span s);
+
 /*
  * Without blanks, tabs, CR, LF, NUL and U+00A0 (UTF-8) at both ends
  * (formats: rules for values, 1).
  */
-struct span span_trim(struct span s);
+static inline struct span
+span_trim(struct span s)
+{
+	unsigned char first, last;
+
+	if (s.n == 0)
+		return s;
+	first = (unsigned char)s.p[0];
+	last = (unsigned char)s.p[s.n - 1];
+	if (first > ' ' && first != 0xc2 && last > ' ' && last != 0xa0)
+		return s;
+	return span_trim_ends(s);
+}
 
 /* Character tests; c is a byte or -1. */
 static inline bool
