@@ -18,18 +18,34 @@ esac
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 status=0
-for sample in tests/data/samples/*.log tests/data/samples/*.csv; do
-	name=$(basename "$sample").out
-	"$SEPMLOGCTL" parse --timezone UTC --now 2024-06-30T00:00:00Z \
-	    "$sample" >"$work/$name"
-	# 1: there were findings, such as an unparsed line.
-	if [ $? -gt 1 ]; then
-		echo "$sample: sepmlogctl failed"
+
+# keep NAME REFERENCE SAMPLE [OPTION...]
+keep() {
+	name=$1 now=$2 input=$3
+	shift 3
+	if ! "$SEPMLOGCTL" parse --now "$now" "$@" "$input" >"$work/$name"; then
+		echo "$input: sepmlogctl failed"
 		status=1
 	elif $update; then
 		cp "$work/$name" "$golden/$name"
 	elif ! diff -u "$golden/$name" "$work/$name"; then
 		status=1
 	fi
+}
+
+for sample in tests/data/samples/*.log tests/data/samples/*.csv; do
+	keep "$(basename "$sample").out" 2024-06-30T00:00:00Z "$sample"
 done
+# The other formats, from samples with quotes, commas and code pages.
+for sample in quoting.log localised.log icmp-ethernet.log export.csv; do
+	keep "$sample.csv.out" 2024-06-30T00:00:00Z \
+	    "tests/data/samples/$sample" --format csv --timezone Europe/Paris
+	keep "$sample.raw.out" 2024-06-30T00:00:00Z \
+	    "tests/data/samples/$sample" --format raw
+done
+keep quoting.log.explain.out 2024-06-30T00:00:00Z \
+    tests/data/samples/quoting.log --explain
+# The two samples of the public tech note, which describe one lab computer.
+keep public-viewer.log.out 2016-08-01T00:00:00Z tests/data/public/viewer.log
+keep public-export.csv.out 2016-08-01T00:00:00Z tests/data/public/export.csv
 exit $status

@@ -31,8 +31,8 @@ rotate: { size: 1MiB, age: 1s }
         self.taken = os.path.join(self.directory, "taken")
         os.mkdir(self.taken)
 
-    def mounted(self, options, spool_options=OPTIONS):
-        sepmlogd = self.daemon(spool_options=spool_options)
+    def mounted(self, options, spool_options=OPTIONS, name="daemon"):
+        sepmlogd = self.daemon(name, spool_options=spool_options)
         os.mkdir(sepmlogd.spool_path)
         subprocess.run(["mount", "-t", "tmpfs", "-o", options + ",mode=0750",
                         "tmpfs", sepmlogd.spool_path], check=True)
@@ -97,22 +97,25 @@ rotate: { size: 1MiB, age: 1s }
             stored + counters["dropped by the kernel"], 100_000, counters)
 
     def test_oldest_files_make_room_where_that_is_asked_for(self):
-        sepmlogd = self.mounted("size=8M", self.OPTIONS
-                                + "on_full: drop_oldest\n")
-        harness.send_tcp(sepmlogd.port, "d", COUNT)
-        sepmlogd.stop_cleanly()
-        numbers = sepmlogd.spool.numbers()["d"]
-        self.assertLess(len(numbers), COUNT)
-        # The newest are there, without a gap.
-        first = min(numbers)
-        self.assertEqual(len(numbers), COUNT - first)
-        self.assertRegex(sepmlogd.log(), "(?i)delet|drop")
+        for name, option in (("quota", "quota: 6MiB\n"),
+                             ("min_free", "min_free: 1MiB\n")):
+            with self.subTest(limit=name):
+                sepmlogd = self.mounted(
+                    "size=8M", self.OPTIONS.replace("min_free: 0\n", "")
+                    + "on_full: drop_oldest\n" + option, name)
+                harness.send_tcp(sepmlogd.port, "d", COUNT)
+                sepmlogd.stop_cleanly()
+                numbers = sepmlogd.spool.numbers()["d"]
+                self.assertLess(len(numbers), COUNT)
+                # The newest are there, without a gap.
+                self.assertEqual(len(numbers), COUNT - min(numbers))
+                self.assertIn("oldest files", sepmlogd.log())
 
     def test_no_inodes(self):
-        sepmlogd = self.mounted("size=64M,nr_inodes=24")
+        sepmlogd = self.mounted("size=64M,nr_inodes=200")
         directory = os.path.join(sepmlogd.spool_path, "filler")
         with self.assertRaises(OSError):
-            for n in range(100):
+            for n in range(200):
                 with open(f"{directory}{n}", "wb"):
                     pass
         harness.send_tcp(sepmlogd.port, "i", 5000)

@@ -42,9 +42,33 @@ SEPMLOGD_RELEASE = _program("SEPMLOGD_RELEASE", "release", "receive/sepmlogd")
 PEERS = os.environ.get("SEPMLOG_PEERS") or os.path.join(ROOT, "build/peers")
 
 
+class _Result(unittest.TextTestResult):
+    """Shows what the daemon said when a test fails, before it is gone."""
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        _show_logs(test)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        _show_logs(test)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            _show_logs(test)
+
+
+def _show_logs(test):
+    if isinstance(test, Case):
+        test.show_logs()
+
+
 def main():
     """Runs the cases of the calling script."""
-    program = unittest.main(module="__main__", exit=False)
+    program = unittest.main(
+        module="__main__", exit=False,
+        testRunner=unittest.TextTestRunner(resultclass=_Result))
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
@@ -454,7 +478,7 @@ class Daemon:
                 if "received by udp" in line]
         return collections.Counter({
             words: int(number) for words, number in
-            re.findall(r"([a-z][a-z ]*?) (\d+)(?=[,.;)]|$)", text[-1])}
+            re.findall(r"([a-z][a-z' ]*?) (\d+)(?=[,.;)]|$)", text[-1])}
             if text else {})
 
     # -- measuring
@@ -538,17 +562,18 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="sepmlogd-")
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.daemons = []
 
     def daemon(self, name="daemon", **options):
         daemon = Daemon(os.path.join(self.directory, name), **options)
-        self.addCleanup(self._show_log, daemon)
+        self.daemons.append(daemon)
         return daemon
 
-    def _show_log(self, daemon):
-        """When the test has failed. unittest has no public way to ask."""
-        if not self._outcome.success and os.path.exists(daemon.log_path):
-            print(f"--- {self.id()}: log of sepmlogd\n"
-                  f"{daemon.log()[-4000:]}---", file=sys.stderr)
+    def show_logs(self):
+        for daemon in self.daemons:
+            if os.path.exists(daemon.log_path):
+                print(f"\n--- log of sepmlogd, from its last lines\n"
+                      f"{daemon.log()[-4000:]}---", file=sys.stderr)
 
     def assert_complete(self, found, expected, duplicates=False):
         """Each sender's numbers 0..count-1 were stored, each once."""

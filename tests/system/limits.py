@@ -89,7 +89,7 @@ class Limits(harness.Case):
         spool.wait_records(3)
         sepmlogd.stop_cleanly()
         self.assertEqual(
-            sepmlogd.counters()["connections over the source limit"], 5)
+            sepmlogd.counters()["connections over the source's"], 5)
 
     def test_an_unfinished_frame_times_out_an_idle_connection_not(self):
         _, port, spool = self.run_daemon("frame_timeout: 1s\n")
