@@ -18,7 +18,6 @@ enum shape { SHAPE_UNKNOWN, SHAPE_LINES, SHAPE_ROWS };
 enum {
 	PROBE = 4,          /* bytes that tell the encoding */
 	READ_AHEAD = 65536, /* buffer beyond one message */
-	MAX_HEADER = 8192,  /* bytes of a CSV header */
 };
 
 struct input {
@@ -39,7 +38,7 @@ struct input {
 	int odd;       /* first byte of a UTF-16 unit, or -1 */
 	uint32_t high; /* a high surrogate that waits, or 0 */
 
-	char header[MAX_HEADER];
+	char header[INPUT_MAX_HEADER];
 	struct span columns[INPUT_MAX_COLUMNS];
 	size_t column_count;
 	struct span cells[INPUT_MAX_COLUMNS];
@@ -321,7 +320,7 @@ read_header(struct input *in, struct span row, char delimiter)
 	struct span cells[INPUT_MAX_COLUMNS];
 	size_t count, used = 0;
 
-	if (row.n > MAX_HEADER)
+	if (row.n > INPUT_MAX_HEADER)
 		return false;
 	count = split_row(row, delimiter, in->scratch, cells);
 	if (count > INPUT_MAX_COLUMNS || !sepm_row_is_header(cells, count))
@@ -341,12 +340,13 @@ static bool
 tell_shape(struct input *in)
 {
 	static const char delimiters[] = {',', ';', '\t'};
-	struct span s = buffered(in), row;
+	struct span s = span_take(buffered(in), INPUT_MAX_HEADER + 1), row;
 	size_t n = row_length(s, true);
 
 	if (in->encoding == ENCODING_UNKNOWN)
 		return false;
-	if (n == 0 && s.n < MAX_HEADER && !(in->ended && in->piece.n == 0))
+	if (n == 0 && s.n <= INPUT_MAX_HEADER &&
+	    !(in->ended && in->piece.n == 0))
 		return false;
 	row = without_line_end(n > 0 ? span_take(s, n) : s);
 	in->shape = SHAPE_LINES;
@@ -388,31 +388,32 @@ skip_rest(struct input *in)
 }
 
 /*
- * How much of the buffer is the next row, and what is wrong with it. A quote
- * that is still open where the row or the input should have ended is no quote:
- * the row then ends at its first line break, so that one stray quote does not
- * swallow the rows behind it. 0: more is needed.
+ * How much of the buffer is the next row, and what is wrong with it; 0: more
+ * is needed. Never more than max_message is looked at, so that the answer does
+ * not depend on how the input was cut. A quote that is still open there, or at
+ * the end of the input, is no quote: the row then ends at its first line break
+ * and does not swallow the rows behind it.
  */
 static size_t
 next_row_length(struct input *in, bool last, const char **broken)
 {
-	struct span s = buffered(in);
+	struct span s = span_take(buffered(in), in->max_message + 2);
 	size_t n = row_length(s, true);
 
-	if (n > 0 && n <= in->max_message)
+	if (n > 0)
 		return n;
-	if (n == 0 && !last && s.n <= in->max_message)
+	if (s.n < in->max_message + 2 && !last)
 		return 0;
-	*broken = "a row longer than max_message";
-	if (n > 0)
-		return n;
 	n = row_length(s, false);
-	in->skipping = n == 0 && !last;
-	if (n > 0)
+	if (n > 0) {
 		*broken = "a quote that is never closed";
-	else if (last && s.n <= in->max_message)
-		*broken = NULL;
-	return n > 0 ? n : s.n;
+		return n;
+	}
+	if (s.n < in->max_message + 2)
+		return s.n; /* the last row, without a line end */
+	*broken = "a row longer than max_message; this is its beginning";
+	in->skipping = true;
+	return in->max_message;
 }
 
 static bool
@@ -431,7 +432,7 @@ next_row(struct input *in, struct input_item *item, bool last)
 	*item = (struct input_item){
 	    .bytes = without_line_end(row),
 	    .line = in->line,
-	    .unterminated = last && row.p[n - 1] != '\n',
+	    .unterminated = !in->skipping && row.p[n - 1] != '\n',
 	    .broken = broken,
 	};
 	item->length = item->bytes.n;

@@ -15,7 +15,11 @@
 
 #include "span.h"
 
-enum { INPUT_MAX_COLUMNS = 64 };
+enum {
+	INPUT_MAX_COLUMNS = 64,
+	INPUT_MAX_HEADER = 8192, /* bytes of a CSV header row: a record of a row
+				  * may hold these names besides the row */
+};
 
 /* One message: a line, or a CSV row with its cells. Good until the next call.
  */

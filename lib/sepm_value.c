@@ -283,7 +283,7 @@ sepm_read_number(struct span text, uint64_t max, uint64_t *number)
 	for (size_t i = 0; i < text.n; i++) {
 		uint64_t digit = (uint64_t)(unsigned char)text.p[i] - '0';
 
-		if (digit > 9 || value > (max - digit) / 10)
+		if (digit > 9 || digit > max || value > (max - digit) / 10)
 			return SEPM_WRONG;
 		value = value * 10 + digit;
 	}

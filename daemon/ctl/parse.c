@@ -40,7 +40,7 @@ struct parse {
 	struct parser *parser;
 	struct explain *explain; /* NULL: records */
 	struct record record;
-	char *line;  /* encode_bound(max_message) bytes */
+	char *line;  /* of the longest record */
 	char *piece; /* READ_SIZE bytes */
 };
 
@@ -266,7 +266,8 @@ parse_init(struct parse *p, const struct options *o)
 {
 	*p = (struct parse){.options = o};
 	p->parser = parser_new(o->max_message);
-	p->line = malloc(encode_bound(o->max_message, &o->source));
+	p->line =
+	    malloc(encode_bound(o->max_message + INPUT_MAX_HEADER, &o->source));
 	p->piece = malloc(READ_SIZE);
 	if (p->parser != NULL && o->explain)
 		p->explain = explain_new(p->parser);

@@ -92,7 +92,7 @@ struct segment {
 	uint64_t counted; /* records of it in the committed count */
 	bool header;      /* one of the lines is the header */
 	bool linked;      /* has its name for tail -F */
-	bool poisoned;    /* not to be written or synced again */
+	int poison;       /* errno: not to be written or synced again */
 
 	/* after that */
 	struct segment *next;
@@ -132,6 +132,7 @@ struct spool_stream {
 	struct segment *old;  /* its predecessor, until closed */
 	struct mark wanted;
 	struct fault fault;
+	bool rewritten; /* in this round */
 	bool link_told;
 };
 

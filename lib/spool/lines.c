@@ -3,9 +3,21 @@
 enum lines_kind
 lines_kind(const char *extension)
 {
-	if (strcmp(extension, "jsonl") == 0)
-		return LINES_JSON;
-	return strcmp(extension, "csv") == 0 ? LINES_CSV : LINES_RAW;
+	static const struct {
+		const char *extension;
+		enum lines_kind kind;
+	} kinds[] = {
+	    {"jsonl", LINES_JSON},
+	    {"ecs", LINES_JSON},
+	    {"ocsf", LINES_JSON},
+	    {"csv", LINES_CSV},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(extension, kinds[i].extension) == 0)
+			return kinds[i].kind;
+	return LINES_RAW;
 }
 
 void

@@ -110,8 +110,8 @@ publish_pick(struct spool *spool)
 
 typedef bool publish_fn(struct segment *segment);
 
-/* As it may stand in ready/ already, or as the options say. */
-static enum spool_compress
+/* Compressed as it may stand in ready/ already, or as the options say. */
+static bool
 publish_form(struct segment *segment)
 {
 	const struct spool *spool = segment->stream->spool;
@@ -126,9 +126,13 @@ publish_form(struct segment *segment)
 		name_ready(name, segment);
 		if (fstatat(
 			spool->dirs.ready, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return forms[i];
+			return true;
+		if (errno != ENOENT)
+			return false;
 	}
-	return segment->plain ? SPOOL_NONE : spool->options.compress;
+	segment->compress =
+	    segment->plain ? SPOOL_NONE : spool->options.compress;
+	return true;
 }
 
 /* The plain file is not in live/ any more. */
@@ -161,7 +165,8 @@ publish_begin(struct segment *segment)
 	segment->step = PUBLISH_REMOVE;
 	if (segment->size == 0)
 		return true;
-	segment->compress = publish_form(segment);
+	if (!publish_form(segment))
+		return false;
 	if (segment->compress == SPOOL_NONE) {
 		segment->published_size = segment->size;
 		segment->step = PUBLISH_ENTER;
@@ -384,18 +389,14 @@ publish_failed(struct spool *spool, enum publish_step step)
 }
 
 /* Without room to compress it goes as it is: only when the uploader has it
- * will there be room again. Not if it may have been seen compressed. */
+ * will there be room again. It was not seen compressed: publish_form looked. */
 static bool
-publish_gives_in(struct spool *spool)
+publish_gives_in(struct spool *spool, enum publish_step step)
 {
 	struct segment *segment = spool->queue;
-	struct stat st;
-	char name[SPOOL_PATH];
 
-	if (!disk_is_full(errno) || spool->packed < 0 || segment->doubtful)
-		return false;
-	name_ready(name, segment);
-	if (fstatat(spool->dirs.ready, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (!disk_is_full(errno) || segment->doubtful || segment->plain ||
+	    (step != PUBLISH_PACK && step != PUBLISH_SEAL))
 		return false;
 	publish_stop(spool);
 	segment->plain = true;
@@ -459,7 +460,7 @@ publish_work(struct spool *spool)
 	segment = spool->queue;
 	step = segment->step;
 	if (step != PUBLISH_DONE && !steps[step](segment)) {
-		if (!publish_gives_in(spool))
+		if (!publish_gives_in(spool, step))
 			publish_failed(spool, step);
 		return true;
 	}

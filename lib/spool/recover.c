@@ -197,6 +197,7 @@ struct finding {
 	size_t n, room;
 	size_t others;
 	uint64_t highest;
+	bool no_memory;
 };
 
 static bool
@@ -250,9 +251,8 @@ finding_name(void *arg, const char *name)
 		finding->highest = number;
 	segment = segment_new(stream, number, extension);
 	if (!segment || !finding_add(finding, segment)) {
-		free(segment); /* its file waits for the next start */
-		spool_say(stream->spool, SPOOL_WARNING,
-		    "live/%s/%s: no memory to recover it", stream->name, name);
+		free(segment);
+		finding->no_memory = true;
 	}
 }
 
@@ -366,6 +366,10 @@ recover_stream(struct spool_stream *stream)
 	int error = errno;
 	size_t i;
 
+	if (ok && finding.no_memory) {
+		ok = false;
+		error = ENOMEM;
+	}
 	if (finding.n > 0)
 		qsort(finding.found, finding.n, sizeof(*finding.found),
 		    segment_order);

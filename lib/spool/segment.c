@@ -59,12 +59,13 @@ segment_poison(struct segment *segment, const char *doing)
 {
 	struct spool_stream *stream = segment->stream;
 	struct spool *spool = stream->spool;
+	int error = errno;
 
-	if (!segment->poisoned && spool_may_tell(spool, &spool->poison_told))
+	if (!segment->poison && spool_may_tell(spool, &spool->poison_told))
 		spool_say(spool, SPOOL_WARNING,
 		    "%s %" PRIu64 ": %s: %s; written again to a new file",
 		    stream->name, segment->number, doing, strerror(errno));
-	segment->poisoned = true;
+	segment->poison = error;
 }
 
 static uint64_t
@@ -147,7 +148,7 @@ segment_rewrite(struct segment *segment)
 	}
 	disk_close(&segment->fd);
 	segment->fd = fd;
-	segment->poisoned = false;
+	segment->poison = 0;
 	segment->linked = false;
 	segment_committed(segment);
 	return true;
@@ -437,14 +438,26 @@ stream_rest(struct spool_stream *stream)
 		ring_clear(&stream->ring);
 }
 
+/* A file that is bad again right after it was made has to wait. */
+static bool
+stream_rewrite_once(struct spool_stream *stream, struct segment *segment)
+{
+	if (stream->rewritten) {
+		errno = segment->poison;
+		return stream_fails(stream, "writing");
+	}
+	stream->rewritten = true;
+	return segment_rewrite(segment);
+}
+
 /* One step; answers whether there is another, false with a fault if not. */
 static bool
 stream_step(struct spool_stream *stream, uint64_t filled, bool all)
 {
 	struct segment *segment = stream->old ? stream->old : stream->live;
 
-	if (segment && segment->poisoned)
-		return segment_rewrite(segment);
+	if (segment && segment->poison)
+		return stream_rewrite_once(stream, segment);
 	if (segment && segment_commit_due(segment, all)) {
 		segment_commit(segment);
 		return true;
@@ -467,6 +480,7 @@ stream_work(struct spool_stream *stream, bool all)
 	if (!all && fault_waits(&stream->fault, stream->spool->now))
 		return;
 	stream->fault.error = 0;
+	stream->rewritten = false;
 	while (stream_step(stream, filled, all))
 		continue;
 	if (stream->live && !stream->live->linked && !stream->link_told)

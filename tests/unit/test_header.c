@@ -221,6 +221,9 @@ static const struct {
     {"14.05.2024 08:30:11 oak SymantecServer: ", "oak"},
     {"<54>1 yesterday oak app - - - oak SymantecServer: ", "oak"},
     {"? ? oak SymantecServer: ", "oak"},
+    {"5/14/2024 1:10:09 PM [7] From:x (192.0.2.5) Fac:6 Sev:8 Msg >>> oak "
+     "SymantecServer: ",
+	"oak"},
 };
 
 START_TEST(an_unreadable_header_does_not_cost_the_body)
@@ -234,6 +237,7 @@ START_TEST(an_unreadable_header_does_not_cost_the_body)
 	    (int)h.body.n, h.body.p);
 	ck_assert(span_eq(h.name_before_tag, span_str(unreadable[_i].before)));
 	ck_assert(h.tagged);
+	ck_assert_int_le(h.severity, 7);
 }
 END_TEST
 
