@@ -1,17 +1,29 @@
 #!/bin/sh
-# From a checkout to the first records: sh daemon/quickstart.sh [--once]
+# From a checkout to the first records:
+#     sh daemon/quickstart.sh [--once] [--listen ADDRESS]
 #
 # Installs what the build needs (Debian, with apt-get), builds, starts sepmlogd
 # on loopback port 5514 with a fresh directory below build/quickstart/, sends
 # sample messages to it and shows the records as they come in, until ^C.
 # --once ends as soon as all samples have arrived: 0, or 1 if some have not.
+# --listen takes another address of this machine (0.0.0.0: all), so that a SEPM
+# elsewhere can be pointed at it.
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
-case ${1-} in
---once) once=true ;;
-'') once=false ;;
-*) echo "usage: $0 [--once]" >&2; exit 2 ;;
+once=false address=127.0.0.1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--once) once=true ;;
+	--listen) address=${2:?an address}; shift ;;
+	*) echo "usage: $0 [--once] [--listen ADDRESS]" >&2; exit 2 ;;
+	esac
+	shift
+done
+# Where the samples are sent to.
+case $address in
+0.0.0.0 | ::) self=127.0.0.1 ;;
+*) self=$address ;;
 esac
 
 port=5514
@@ -56,7 +68,10 @@ trap 'stop $?' EXIT
 trap 'stop 130' INT
 trap 'stop 143' TERM
 
-"$program" -d "$spool" 2>"$run/log" &
+set -- -d "$spool"
+[ "$address" = 127.0.0.1 ] || set -- "$@" -a "$address"
+: >"$run/log"
+"$program" "$@" 2>"$run/log" &
 daemon=$!
 tries=0
 until grep -q 'tcp .*: listening' "$run/log"; do
@@ -74,7 +89,7 @@ until grep -q 'tcp .*: listening' "$run/log"; do
 	fi
 	sleep 0.1
 done
-echo "sepmlogd listens on 127.0.0.1 port $port, UDP and TCP"
+echo "sepmlogd listens on $address port $port, UDP and TCP"
 echo
 
 # One readable line for each record. In JSON text a quote inside a value is
@@ -142,7 +157,7 @@ done >"$run/samples"
 sent=$(wc -l <"$run/samples")
 half=$((sent / 2))
 send() {
-	TZ=UTC0 logger --server 127.0.0.1 --port $port --rfc3164 \
+	TZ=UTC0 logger --server $self --port $port --rfc3164 \
 	    --tag SymantecServer --priority lpr.info --size 8KiB "$@"
 }
 sed "${half}q" "$run/samples" | send --udp
@@ -172,11 +187,11 @@ All $sent samples arrived. Each is a line of JSON in
 
 and finished files go to $spool/ready/.
 
-A real SEPM: run sepmlogd on an address that it can reach (see
-conf/sepmlogd.yaml, \`listen\`), then in the SEPM console
+A real SEPM: start this again with --listen ADDRESS, an address of this machine
+that it can reach (0.0.0.0: all), then in the SEPM console
     Admin > Servers > Local Site > Configure External Logging
     General: Enable Transmission of Logs to a Syslog Server,
-        its address, UDP or TCP and the port
+        that address, UDP or TCP, port $port
     Log Filter: Client Logs > Traffic logs, and what else is wanted
 EOF
 if $once; then

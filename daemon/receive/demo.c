@@ -4,14 +4,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char listen_v4[] = "listen:\n"
-				"  - udp: \"127.0.0.1:5514\"\n"
-				"  - tcp: \"127.0.0.1:5514\"\n";
-static const char listen_v6[] = "  - udp: \"[::1]:5514\"\n"
-				"  - tcp: \"[::1]:5514\"\n";
 static const char spool[] = "spool:\n"
 			    "  rotate: { age: 1m }\n"
 			    "  compress: none\n"
@@ -47,8 +43,21 @@ put_quoted(FILE *out, const char *text)
 	putc('"', out);
 }
 
+/* An IPv6 address needs brackets before its port. */
+static void
+put_listen(FILE *out, const char *address)
+{
+	static const char *const transports[] = {"udp", "tcp"};
+	bool v6 = strchr(address, ':') != NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		fprintf(out, "  - %s: ", transports[i]);
+		fprintf(out, v6 ? "'[%s]:5514'\n" : "'%s:5514'\n", address);
+	}
+}
+
 char *
-demo_text(const char *directory)
+demo_text(const char *directory, const char *address)
 {
 	char *text = NULL;
 	size_t size;
@@ -56,9 +65,10 @@ demo_text(const char *directory)
 
 	if (out == NULL)
 		return NULL;
-	fputs(listen_v4, out);
-	if (has_v6())
-		fputs(listen_v6, out);
+	fputs("listen:\n", out);
+	put_listen(out, address != NULL ? address : "127.0.0.1");
+	if (address == NULL && has_v6())
+		put_listen(out, "::1");
 	fputs(spool, out);
 	put_quoted(out, directory);
 	putc('\n', out);

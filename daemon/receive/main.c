@@ -15,7 +15,7 @@
 enum { DONE = 0, FINDINGS = 1, WRONG_USE = 2, CANNOT_RUN = 3 };
 
 static const char usage[] =
-    "usage: sepmlogd [-n] [-c FILE | -d DIR]\n"
+    "usage: sepmlogd [-n] [-c FILE | -d DIR [-a ADDRESS]]\n"
     "       sepmlogd -V | -h\n"
     "\n"
     "Receives Symantec Endpoint Protection Manager logs and keeps them as\n"
@@ -25,6 +25,7 @@ static const char usage[] =
     "  -c FILE  the configuration; default " DEFAULT_CONFIG "\n"
     "  -d DIR   no configuration: listen on this machine's port 5514, udp\n"
     "           and tcp, and keep the records below DIR\n"
+    "  -a ADDR  with -d: listen on this address instead\n"
     "  -n       only check the configuration\n"
     "  -V       print the version\n"
     "  -h       print this\n"
@@ -34,7 +35,7 @@ static const char usage[] =
 
 struct options {
 	const char *config;
-	const char *demo;
+	const char *demo, *address;
 	bool check;
 };
 
@@ -56,8 +57,11 @@ parse_options(struct options *options, int argc, char **argv)
 		print_and_exit(usage);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		print_and_exit("sepmlogd " SEPMLOG_VERSION "\n");
-	while ((c = getopt(argc, argv, "c:d:nVh")) != -1) {
+	while ((c = getopt(argc, argv, "a:c:d:nVh")) != -1) {
 		switch (c) {
+		case 'a':
+			options->address = optarg;
+			break;
 		case 'c':
 			options->config = optarg;
 			break;
@@ -78,7 +82,8 @@ parse_options(struct options *options, int argc, char **argv)
 			exit(WRONG_USE);
 		}
 	}
-	if (optind < argc || (options->config && options->demo)) {
+	if (optind < argc || (options->config && options->demo) ||
+	    (options->address && !options->demo)) {
 		fputs(usage, stderr);
 		exit(WRONG_USE);
 	}
@@ -136,7 +141,7 @@ main(int argc, char **argv)
 	log_init();
 	origin.name = options.config ? options.config : DEFAULT_CONFIG;
 	if (options.demo != NULL) {
-		text = demo_text(options.demo);
+		text = demo_text(options.demo, options.address);
 		if (text == NULL)
 			fatal("-d %s", options.demo);
 		origin = (struct origin){"-d", span_str(text)};
