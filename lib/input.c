@@ -27,7 +27,8 @@ struct input {
 	enum encoding encoding;
 	enum shape shape;
 	char delimiter;
-	bool skipping; /* the rest of a row that was too long */
+	bool skipping;    /* the rest of a row that is too long */
+	uint64_t skipped; /* bytes of it that were forgotten */
 	struct framing framing;
 	uint64_t line; /* of buf[start] */
 
@@ -131,6 +132,18 @@ take_utf16(struct input *in)
 	}
 }
 
+/* The input ended inside a character: what there is of it is kept as one. */
+static void
+end_utf16(struct input *in)
+{
+	if (in->high != 0)
+		in->end += text_put_utf8(0xfffd, in->buf + in->end);
+	if (in->odd >= 0)
+		in->end += text_put_utf8(0xfffd, in->buf + in->end);
+	in->high = 0;
+	in->odd = -1;
+}
+
 static void
 take_bytes(struct input *in)
 {
@@ -211,6 +224,8 @@ take(struct input *in)
 		take_bytes(in);
 	else
 		take_utf16(in);
+	if (in->ended && in->piece.n == 0 && in->size - in->end >= 8)
+		end_utf16(in);
 	return in->end > before;
 }
 
@@ -348,6 +363,8 @@ tell_shape(struct input *in)
 	if (n == 0 && s.n <= INPUT_MAX_HEADER &&
 	    !(in->ended && in->piece.n == 0))
 		return false;
+	if (n == 0)
+		n = row_length(s, false); /* the quote was none */
 	row = without_line_end(n > 0 ? span_take(s, n) : s);
 	in->shape = SHAPE_LINES;
 	for (size_t i = 0; i < sizeof(delimiters); i++)
@@ -365,34 +382,23 @@ set_cells(struct input *in, struct input_item *item)
 	size_t count =
 	    split_row(item->bytes, in->delimiter, in->scratch, in->cells);
 
-	item->columns = in->columns;
-	item->cell = in->cells;
-	item->cells = count;
-	if (count == in->column_count)
+	if (count == in->column_count) {
+		item->columns = in->columns;
+		item->cell = in->cells;
+		item->cells = count;
 		return;
+	}
 	snprintf(in->broken, sizeof(in->broken),
 	    "%zu cells where the header has %zu", count, in->column_count);
 	item->broken = in->broken;
 }
 
-/* The rest of a row that was too long to be held. */
-static bool
-skip_rest(struct input *in)
-{
-	struct span s = buffered(in);
-	size_t n = span_find(s, '\n');
-
-	in->skipping = n == s.n;
-	consume(in, n + 1);
-	return !in->skipping;
-}
-
 /*
  * How much of the buffer is the next row, and what is wrong with it; 0: more
- * is needed. Never more than max_message is looked at, so that the answer does
- * not depend on how the input was cut. A quote that is still open there, or at
- * the end of the input, is no quote: the row then ends at its first line break
- * and does not swallow the rows behind it.
+ * is needed, or it is too long. Never more than max_message is looked at, so
+ * that the answer does not depend on how the input was cut. A quote that is
+ * still open there, or at the end of the input, is no quote: the row then ends
+ * at its first line break and does not swallow the rows behind it.
  */
 static size_t
 next_row_length(struct input *in, bool last, const char **broken)
@@ -400,44 +406,78 @@ next_row_length(struct input *in, bool last, const char **broken)
 	struct span s = span_take(buffered(in), in->max_message + 2);
 	size_t n = row_length(s, true);
 
-	if (n > 0)
-		return n;
-	if (s.n < in->max_message + 2 && !last)
+	if (n == 0 && s.n < in->max_message + 2 && !last)
 		return 0;
-	n = row_length(s, false);
-	if (n > 0) {
-		*broken = "a quote that is never closed";
-		return n;
+	if (n == 0) {
+		n = row_length(s, false);
+		if (n > 0)
+			*broken = "a quote that is never closed";
+		else if (last)
+			n = s.n; /* the last row, without a line end */
 	}
-	if (s.n < in->max_message + 2)
-		return s.n; /* the last row, without a line end */
-	*broken = "a row longer than max_message; this is its beginning";
-	in->skipping = true;
-	return in->max_message;
+	in->skipping =
+	    n == 0 || without_line_end(span_take(s, n)).n > in->max_message;
+	return in->skipping ? 0 : n;
 }
 
 static bool
-next_row(struct input *in, struct input_item *item, bool last)
+short_row(struct input *in, struct input_item *item, bool last)
 {
 	const char *broken = NULL;
-	struct span row;
-	size_t n;
+	size_t n = next_row_length(in, last, &broken);
+	struct span row = span_take(buffered(in), n);
 
-	if (in->skipping && !skip_rest(in))
-		return false;
-	n = next_row_length(in, last, &broken);
 	if (n == 0)
 		return false;
-	row = span_take(buffered(in), n);
 	*item = (struct input_item){
 	    .bytes = without_line_end(row),
 	    .line = in->line,
-	    .unterminated = !in->skipping && row.p[n - 1] != '\n',
+	    .unterminated = row.p[n - 1] != '\n',
 	    .broken = broken,
 	};
 	item->length = item->bytes.n;
 	consume(in, n);
 	return true;
+}
+
+/*
+ * A row too long to be held keeps its first max_message bytes. What comes
+ * behind them up to the line end is counted and forgotten, but for the last
+ * byte, which may be the CR of that end.
+ */
+static bool
+long_row(struct input *in, struct input_item *item, bool last)
+{
+	struct span rest = span_skip(buffered(in), in->max_message);
+	size_t n = span_find(rest, '\n');
+	bool ended = n < rest.n;
+
+	if (!ended && !last) {
+		in->skipped += rest.n - 1;
+		in->end = in->start + in->max_message + 1;
+		in->buf[in->end - 1] = rest.p[rest.n - 1];
+		return false;
+	}
+	*item = (struct input_item){
+	    .bytes = span_take(buffered(in), in->max_message),
+	    .length = in->max_message + in->skipped +
+		      without_line_end(span_take(rest, n + ended)).n,
+	    .line = in->line,
+	    .unterminated = !ended,
+	    .broken = "a row longer than max_message",
+	};
+	consume(in, in->max_message + n + ended);
+	in->skipping = false;
+	in->skipped = 0;
+	return true;
+}
+
+static bool
+next_row(struct input *in, struct input_item *item, bool last)
+{
+	if (!in->skipping && short_row(in, item, last))
+		return true;
+	return in->skipping && long_row(in, item, last);
 }
 
 static bool
@@ -496,7 +536,8 @@ input_next(struct input *in, struct input_item *item)
 {
 	for (;;) {
 		bool last = in->ended && in->piece.n == 0 &&
-			    in->encoding != ENCODING_UNKNOWN;
+			    in->encoding != ENCODING_UNKNOWN && in->odd < 0 &&
+			    in->high == 0;
 
 		if (in->shape != SHAPE_UNKNOWN || tell_shape(in)) {
 			bool found = in->shape == SHAPE_ROWS

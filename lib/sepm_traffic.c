@@ -435,9 +435,23 @@ is_part_of_hash(struct span value)
 	return value.n > 0 && value.n < 32;
 }
 
+/* SEP 11, which has neither action nor hashes, ends with the domain. An empty
+ * field behind it, or one that begins a label, is a cut `Action`. */
+static bool
+ends_with_domain(const struct sepm_body *body)
+{
+	const struct sepm_piece *end = &body->piece[body->count - 1];
+
+	if (sepm_has(body, SEPM_ACTION) || sepm_has(body, SEPM_SHA256) ||
+	    body->piece[last_known(body)].id != SEPM_DOMAIN)
+		return false;
+	return end->id != SEPM_NO_LABEL ||
+	       (end->value.n > 0 && !sepm_label_begins(end->value));
+}
+
 /*
  * Each style has labels that it may end with: the new one `MD-5`, the old one
- * `Action`, SEP 11, which has no action, `Domain`.
+ * `Action`, SEP 11 `Domain`.
  */
 static bool
 is_cut(const struct sepm_body *body)
@@ -452,7 +466,7 @@ is_cut(const struct sepm_body *body)
 	if (is_new_style(body))
 		return last->id != SEPM_MD5;
 	return last->id != SEPM_ACTION && last->id != SEPM_MD5 &&
-	       !(last->id == SEPM_DOMAIN && !sepm_has(body, SEPM_ACTION));
+	       !ends_with_domain(body);
 }
 
 /*

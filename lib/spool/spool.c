@@ -745,6 +745,8 @@ spool_reload(struct spool *spool, const struct spool_options *options,
 	struct plan *plans;
 
 	spool->now = now;
+	spool_flush(spool);
+	spool_work_streams(spool, false); /* makes place for marks */
 	if (!stream_options_ok(streams, count, why, size) ||
 	    !spool_may_retire(spool, why, size))
 		return false;

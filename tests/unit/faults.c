@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,70 @@ struct faults faults;
 enum { POISONED_MAX = 4096 };
 static int poisoned[POISONED_MAX];
 static size_t poisoned_n;
+
+/* How much of each file was synced. */
+enum { SYNCED_MAX = 256, PAGE = 4096 };
+static struct {
+	ino_t inode;
+	off_t size;
+} synced[SYNCED_MAX];
+static size_t synced_n;
+static bool lossy;
+
+static off_t *
+synced_size(ino_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < synced_n; i++)
+		if (synced[i].inode == inode)
+			return &synced[i].size;
+	i = synced_n < SYNCED_MAX ? synced_n++ : inode % SYNCED_MAX;
+	synced[i].inode = inode;
+	synced[i].size = 0;
+	return &synced[i].size;
+}
+
+int __real_fstat(int fd, struct stat *st);
+
+static void
+remember_sync(int fd)
+{
+	struct stat st;
+
+	if (__real_fstat(fd, &st) == 0)
+		*synced_size(st.st_ino) = st.st_size;
+}
+
+static void
+lose_pages(int fd)
+{
+	static const char zeros[PAGE];
+	char path[64];
+	struct stat st;
+	off_t at;
+	int again;
+
+	/* opened again, since pwrite appends to what was opened to append */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_WRONLY | O_CLOEXEC);
+	if (again < 0 || __real_fstat(fd, &st) < 0)
+		abort();
+	for (at = *synced_size(st.st_ino) / PAGE * PAGE; at < st.st_size;
+	     at += PAGE)
+		if (pwrite(again, zeros,
+			(size_t)(st.st_size - at < PAGE ? st.st_size - at
+							: PAGE),
+			at) < 0)
+			abort();
+	close(again);
+}
+
+void
+faults_lossy(void)
+{
+	lossy = true;
+}
 
 void
 faults_arm(
@@ -41,6 +106,8 @@ faults_clear(void)
 	while (poisoned_n > 0)
 		close(poisoned[--poisoned_n]);
 	memset(&faults, 0, sizeof(faults));
+	lossy = false;
+	synced_n = 0;
 }
 
 static bool
@@ -64,11 +131,11 @@ faults_poisoned(int fd)
 	struct stat a, b;
 	size_t i;
 
-	if (fstat(fd, &a) < 0)
+	if (__real_fstat(fd, &a) < 0)
 		return false;
 	for (i = 0; i < poisoned_n; i++)
-		if (fstat(poisoned[i], &b) == 0 && a.st_ino == b.st_ino &&
-		    a.st_dev == b.st_dev)
+		if (__real_fstat(poisoned[i], &b) == 0 &&
+		    a.st_ino == b.st_ino && a.st_dev == b.st_dev)
 			return true;
 	return false;
 }
@@ -141,9 +208,13 @@ __wrap_fdatasync(int fd)
 		faults.misuse++;
 		return 0; /* a lie */
 	}
-	if (!hit(FAULT_DATASYNC))
+	if (!hit(FAULT_DATASYNC)) {
+		remember_sync(fd);
 		return __real_fdatasync(fd);
+	}
 	error = errno;
+	if (lossy)
+		lose_pages(fd);
 	if (poisoned_n < POISONED_MAX)
 		poisoned[poisoned_n++] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	errno = error;

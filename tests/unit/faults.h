@@ -50,6 +50,7 @@ extern struct faults faults;
 void faults_arm(
     enum fault_call call, long nth, bool for_good, int error, size_t part);
 void faults_disarm(void);
+void faults_lossy(void);
 /* Whether the file, by descriptor, had a failed sync. */
 bool faults_poisoned(int fd);
 /* Forgets them. */

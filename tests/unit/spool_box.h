@@ -14,7 +14,7 @@
 
 #include "spool/spool.h"
 
-enum { BOX_STREAMS = 2, BOX_RECORDS = 1 << 17, BOX_FILES = 4096 };
+enum { BOX_STREAMS = 2, BOX_RECORDS = 1 << 15, BOX_FILES = 1024 };
 enum { BOX_TRAFFIC, BOX_ACCESS };
 
 #define BOX_HEADER "number,id,text\r\n"

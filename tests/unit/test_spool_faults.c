@@ -99,6 +99,7 @@ heals(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	bool was_hit;
 
 	begin(compress);
+	faults_lossy();
 	box_must_open(&box);
 	faults_arm(call, nth, for_good, error, part);
 	live(ROUNDS);
@@ -319,6 +320,7 @@ START_TEST(a_failed_sync_is_answered_with_a_new_file)
 	struct spool_status status;
 
 	begin(SPOOL_NONE);
+	faults_lossy();
 	box.options.rotate_size = 1 << 20;
 	box_must_open(&box);
 	box_fill(&box, 50);
