@@ -271,7 +271,7 @@ check_years(const char *name, const struct zone *zone, int from, int until)
 {
 	int64_t utc = calendar_day(from, 1, 1) * CALENDAR_DAY;
 	int64_t end = calendar_day(until, 1, 1) * CALENDAR_DAY;
-	int64_t step = 71 * HOUR + 1234, offset = system_offset(utc);
+	int64_t step = 709 * HOUR + 1234, offset = system_offset(utc);
 	struct zone_cache cache = {0};
 
 	for (; utc < end; utc += step) {
