@@ -218,7 +218,7 @@ take(struct input *in)
 		if (in->encoding != ENCODING_BYTES)
 			recode_probe(in);
 		skip_bom(in);
-		return in->end > in->start;
+		return true; /* there may be more in the piece */
 	}
 	if (in->encoding == ENCODING_BYTES)
 		take_bytes(in);
