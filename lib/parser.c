@@ -110,15 +110,36 @@ start(struct parser *p, const struct message *m, struct record *r)
 	}
 }
 
-/* Valid UTF-8 stays; anything else is read as the source's code page. */
+/* Is it the beginning of a UTF-8 character? */
+static bool
+is_half_character(struct span s)
+{
+	size_t n = 1;
+
+	if (s.n > 3 || span_at(s, 0) < 0xc2)
+		return false;
+	while (n < s.n && (span_at(s, n) & 0xc0) == 0x80)
+		n++;
+	return n == s.n;
+}
+
+/*
+ * Valid UTF-8 stays; anything else is read as the source's code page. A
+ * message that was cut inside a character is not for that another encoding;
+ * the half one goes.
+ */
 static struct span
 decode(struct parser *p, struct span bytes, const struct message_source *source,
     struct record *r)
 {
+	size_t valid = text_valid_utf8(bytes);
 	struct span text;
 
-	if (text_valid_utf8(bytes) == bytes.n)
+	if (valid == bytes.n)
 		return bytes;
+	if ((r->flags & (RECORD_TRUNCATED | RECORD_UNTERMINATED)) != 0 &&
+	    is_half_character(span_skip(bytes, valid)))
+		return span_take(bytes, valid);
 	if (!text_decode(bytes, source->codepage, &p->arena, &text))
 		return bytes;
 	r->flags |= RECORD_RECODED;
@@ -133,7 +154,7 @@ context_of(struct parser *p, const struct message *m,
 	    .arena = &p->arena,
 	    .labels = &p->labels,
 	    .clock = {source->zone, cache_of(p, source->zone), m->reference},
-	    .cut = m->length > p->max_message,
+	    .cut = m->length > span_take(m->bytes, p->max_message).n,
 	    .explain = p->explain,
 	    .arg = p->arg,
 	};

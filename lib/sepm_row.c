@@ -159,22 +159,47 @@ read_cell(const struct sepm_context *context, struct record *r,
 }
 
 static void
-settle_ports(struct record *r)
+add_extra(struct record *r, struct span name, struct span text)
 {
-	bool icmp = span_eq(record_text(r, RECORD_F_PROTOCOL), SPAN("icmp"));
-	uint64_t local = r->value[RECORD_F_LOCAL_PORT].number;
-	uint64_t remote = r->value[RECORD_F_REMOTE_PORT].number;
+	if (text.n == 0 || r->extras == RECORD_MAX_EXTRA)
+		return;
+	r->extra[r->extras++] = (struct record_extra){name, text};
+	r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+}
 
-	if (icmp && record_has(r, RECORD_F_LOCAL_PORT) &&
+/* The two numbers of ICMP; one alone is no port, and no pair. */
+static void
+settle_icmp(struct record *r, const struct span *columns,
+    const struct span *cells, size_t count)
+{
+	if (record_has(r, RECORD_F_LOCAL_PORT) &&
 	    record_has(r, RECORD_F_REMOTE_PORT)) {
-		r->value[RECORD_F_ICMP].pair[0] = (uint32_t)local;
-		r->value[RECORD_F_ICMP].pair[1] = (uint32_t)remote;
+		r->value[RECORD_F_ICMP].pair[0] =
+		    (uint32_t)r->value[RECORD_F_LOCAL_PORT].number;
+		r->value[RECORD_F_ICMP].pair[1] =
+		    (uint32_t)r->value[RECORD_F_REMOTE_PORT].number;
 		r->present |= (uint64_t)1 << RECORD_F_ICMP;
-	}
-	if (icmp || local == 0)
 		record_unset(r, RECORD_F_LOCAL_PORT);
-	if (icmp || remote == 0)
 		record_unset(r, RECORD_F_REMOTE_PORT);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct span name = span_trim(columns[i]);
+		const struct column *column = find_column(name);
+
+		if (column == NULL || column->reader != READ_PORT ||
+		    !record_has(r, column->field))
+			continue;
+		record_unset(r, column->field);
+		add_extra(r, name, span_trim(cells[i]));
+	}
+}
+
+static void
+drop_zero(struct record *r, enum record_field f)
+{
+	if (record_has(r, f) && r->value[f].number == 0)
+		record_unset(r, f);
 }
 
 const char *
@@ -199,11 +224,12 @@ sepm_row(const struct span *columns, const struct span *cells, size_t count,
 			    known
 				? "by the name of its column"
 				: "an unknown column, or no value of its kind");
-		if (known || text.n == 0 || r->extras == RECORD_MAX_EXTRA)
-			continue;
-		r->extra[r->extras++] = (struct record_extra){name, text};
-		r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+		if (!known)
+			add_extra(r, name, text);
 	}
-	settle_ports(r);
+	if (span_eq(record_text(r, RECORD_F_PROTOCOL), SPAN("icmp")))
+		settle_icmp(r, columns, cells, count);
+	drop_zero(r, RECORD_F_LOCAL_PORT);
+	drop_zero(r, RECORD_F_REMOTE_PORT);
 	return any ? NULL : "a row of empty cells";
 }

@@ -58,24 +58,24 @@ struct peeled {
 /* The numbers are those of the shapes in the samples' README. */
 static const struct peeled shapes[] = {
     /* 1 */
-    {"<54>May 14 08:30:11 oak SymantecServer: " HEAD, "6.6", MAY, "", "oak",
-	"", HEAD, true},
+    {"<54>May 14 08:30:11 oak SymantecServer: " HEAD, "6.6", MAY, "", "oak", "",
+	HEAD, true},
     /* 2 */
     {"<51>May 4 08:30:11 oak SymantecServer: " SITE, "6.3",
 	"0000-05-04 08:30:11", "", "oak", "", SITE, true},
     {"<51>May  4 08:30:11 oak SymantecServer: " SITE, "6.3",
 	"0000-05-04 08:30:11", "", "oak", "", SITE, true},
     /* 3 */
-    {"<142> May 14 08:30:11 198.51.100.9 SymantecServer SEPM-A1: " HEAD,
-	"17.6", MAY, "", "198.51.100.9", "SEPM-A1", HEAD, true},
+    {"<142> May 14 08:30:11 198.51.100.9 SymantecServer SEPM-A1: " HEAD, "17.6",
+	MAY, "", "198.51.100.9", "SEPM-A1", HEAD, true},
     /* 4 */
     {"May 14 08:30:11 oak SymantecServer " HEAD, "", MAY, "", "oak", "", HEAD,
 	true},
-    {"May 14 08:30:11 oak SymantecServer pc-0147,SHA-256: ,MD-5: ", "", MAY,
-	"", "oak", "", "pc-0147,SHA-256: ,MD-5:", true},
+    {"May 14 08:30:11 oak SymantecServer pc-0147,SHA-256: ,MD-5: ", "", MAY, "",
+	"oak", "", "pc-0147,SHA-256: ,MD-5:", true},
     /* 5 */
-    {"May 14 08:30:11 198.51.100.9 SymantecServer: SEPM-A1: " SITE, "", MAY,
-	"", "198.51.100.9", "SEPM-A1", SITE, true},
+    {"May 14 08:30:11 198.51.100.9 SymantecServer: SEPM-A1: " SITE, "", MAY, "",
+	"198.51.100.9", "SEPM-A1", SITE, true},
     /* 6 */
     {"<54>May 14 08:30:11 SymantecServer: " HEAD, "6.6", MAY, "", "", "", HEAD,
 	true},
@@ -105,8 +105,8 @@ static const struct peeled shapes[] = {
 	"2024-05-14 10:30:11 +7200", "", "oak", "", SITE, true},
     {"2024-05-14T10:30:11Z, oak SymantecServer: " SITE, "",
 	"2024-05-14 10:30:11 +0", "", "oak", "", SITE, true},
-    {"2024-05-14 08:30:11 oak SymantecServer: " SITE, "",
-	"2024-05-14 08:30:11", "", "oak", "", SITE, true},
+    {"2024-05-14 08:30:11 oak SymantecServer: " SITE, "", "2024-05-14 08:30:11",
+	"", "oak", "", SITE, true},
     /* 12 */
     {"5/14/2024 1:10:09 PM [7] From:oak (192.0.2.5) Fac:6 Sev:3 Msg >>> "
      "May 14 08:30:11 oak SymantecServer: " HEAD,
@@ -122,8 +122,7 @@ static const struct peeled shapes[] = {
     {"<150>1 2024-05-14T08:30:11Z 198.51.100.9 relay 4711 - [a@1 b=\"c "
      "\\\"]\\] d\"][e f=\"g\"] \xef\xbb\xbf" HEAD,
 	"18.6", "2024-05-14 08:30:11 +0", "", "", "", HEAD, false},
-    {"<54>1 - - SymantecServer - - - " HEAD, "6.6", "", "", "", "", HEAD,
-	true},
+    {"<54>1 - - SymantecServer - - - " HEAD, "6.6", "", "", "", "", HEAD, true},
     {"<54>1 2024-05-14T08:30:11Z relay1 relay - - - SymantecServer: " HEAD,
 	"6.6", "2024-05-14 08:30:11 +0", "", "", "", HEAD, true},
     /* 14 */
@@ -155,8 +154,7 @@ START_TEST(each_shape_is_peeled)
 	    "before the tag: %.*s", (int)h.name_before_tag.n,
 	    h.name_before_tag.p);
 	ck_assert_msg(span_eq(h.name_after_tag, span_str(c->after)),
-	    "after the tag: %.*s", (int)h.name_after_tag.n,
-	    h.name_after_tag.p);
+	    "after the tag: %.*s", (int)h.name_after_tag.n, h.name_after_tag.p);
 	ck_assert_msg(span_eq(h.body, span_str(c->body)), "body: %.*s",
 	    (int)h.body.n, h.body.p);
 	ck_assert_int_eq(h.tagged, c->tagged);
@@ -182,8 +180,8 @@ static const struct {
 	"2024-05-14 08:31:00 +0"},
     {"2024-05-14T08:31:00Z relay1 <54>" INNER, "6.6", MAY,
 	"2024-05-14 08:31:00 +0"},
-    {"2023-01-01T00:00:00Z relay1 2024-05-14T08:31:00Z relay2 " INNER, "",
-	MAY, "2024-05-14 08:31:00 +0"},
+    {"2023-01-01T00:00:00Z relay1 2024-05-14T08:31:00Z relay2 " INNER, "", MAY,
+	"2024-05-14 08:31:00 +0"},
     {"08:31:00 " INNER, "", MAY, ""},
     {"5/14/2024 1:10:09 PM [7] From:oak (192.0.2.5) Fac:6 Sev:3 Msg >>> <54>"
      "1 2024-05-14T08:32:00Z relay1 - - - - " INNER,
@@ -254,8 +252,8 @@ static const struct {
 	true},
     /* two words are no name */
     {"oak SymantecServer: Scan ID: 7", "Scan ID: 7", "", true},
-    {"oak SymantecServer: Virus found,Risk name: x",
-	"Virus found,Risk name: x", "", true},
+    {"oak SymantecServer: Virus found,Risk name: x", "Virus found,Risk name: x",
+	"", true},
     /* no blank and no comma behind the colon */
     {"oak SymantecServer: C:/x,y", "C:/x,y", "", true},
     /* the tag inside a value is text */
@@ -365,11 +363,10 @@ START_TEST(every_prefix_is_peeled_within_its_bytes)
 	guard_open(&guard, 4096);
 	for (size_t i = 0; i < samples->count; i++) {
 		for (size_t n = 0; n <= samples->line[i].n; n++) {
-			struct span text = guard_place(
-			    &guard, span_take(samples->line[i], n));
+			struct span text =
+			    guard_place(&guard, span_take(samples->line[i], n));
 
-			syslog_header_peel(
-			    text, &labels, &h, piece_cb, &text);
+			syslog_header_peel(text, &labels, &h, piece_cb, &text);
 			check_inside(text, h.body);
 			check_inside(text, h.name_after_tag);
 			check_inside(text, h.name_before_tag);

@@ -192,9 +192,9 @@ END_TEST
 /* So that a label cut in its middle is known for one. */
 START_TEST(every_prefix_of_a_label_begins_one)
 {
-	static const char *const texts[] = {
-	    "Local Host MAC", "Remote Host Name", "Occurrences", "SHA-256",
-	    "MD-5", "Domain Name", "Intrusion Payload URL"};
+	static const char *const texts[] = {"Local Host MAC",
+	    "Remote Host Name", "Occurrences", "SHA-256", "MD-5", "Domain Name",
+	    "Intrusion Payload URL"};
 	struct span text = span_str(texts[_i]);
 
 	for (size_t n = 1; n <= text.n; n++)

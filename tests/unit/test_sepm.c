@@ -57,10 +57,9 @@ expect_nothing_else(const char *expected)
 			continue;
 		present++;
 		testing_value(&record, (enum record_field)f, &value);
-		ck_assert_msg(
-		    memmem(expected, strlen(expected),
-			record_field_info[f].key.p,
-			record_field_info[f].key.n) != NULL,
+		ck_assert_msg(memmem(expected, strlen(expected),
+				  record_field_info[f].key.p,
+				  record_field_info[f].key.n) != NULL,
 		    "%s=%s", record_field_info[f].key.p, value.p);
 	}
 	ck_assert_uint_eq(present, lines);
@@ -226,8 +225,7 @@ END_TEST
 	"MD-5: 5C8E9264F1D03B7AA7D1C3F05B9E4826"
 #define NO_HASHES "SHA-256: ,MD-5: "
 #define HEAD "pc-0147," LOCAL REMOTE "TCP,Outbound," TIMES APPLICATION
-#define OLD_HEAD                                                               \
-	"pc-0147," OLD_ENDS "TCP,Outbound," OLD_TIMES APPLICATION
+#define OLD_HEAD "pc-0147," OLD_ENDS "TCP,Outbound," OLD_TIMES APPLICATION
 
 #define NETWORK                                                                \
 	"host=pc-0147\nlocal_ip=192.0.2.47\nlocal_port=53500\n"                \
@@ -252,17 +250,19 @@ static const struct {
     /* 12.1 */
     {OLD_HEAD RULE OLD_PLACE "Action: Allowed", NETWORK "action=allowed\n"},
     /* 14.0.1 */
-    {"pc-0147," HASHES "," OLD_ENDS "TCP,Outbound," OLD_TIMES APPLICATION RULE
-	OLD_PLACE "Action: Allowed",
+    {"pc-0147," HASHES "," OLD_ENDS
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE "Action: Allowed",
 	NETWORK "action=allowed\n" DIGESTS},
     /* 14.2 */
     {"pc-0147,Local Host: 192.0.2.47,Local Port: 53500,"
-     "Local Host MAC: 00005E005301," REMOTE "TCP,Outbound," OLD_TIMES
-	APPLICATION RULE OLD_PLACE "Action: Allowed," HASHES,
+     "Local Host MAC: 00005E005301," REMOTE
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE
+     "Action: Allowed," HASHES,
 	NETWORK "action=allowed\n" DIGESTS},
     /* 14.3, early and late */
-    {"pc-0147," LOCAL REMOTE "TCP,Outbound," OLD_TIMES APPLICATION RULE
-	OLD_PLACE "Action: Allowed," HASHES,
+    {"pc-0147," LOCAL REMOTE
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE
+     "Action: Allowed," HASHES,
 	NETWORK "action=allowed\n" DIGESTS},
     {HEAD RULE PLACE "Action: Allowed," HASHES,
 	NETWORK "action=allowed\n" DIGESTS},
@@ -335,8 +335,8 @@ END_TEST
 static const struct {
 	const char *text, *expected;
 } texts[] = {
-    {HEAD "\"Rule: Permit web, mail, and \"\"partner\"\" sites\"," END
-	NO_HASHES,
+    {HEAD
+	"\"Rule: Permit web, mail, and \"\"partner\"\" sites\"," END NO_HASHES,
 	"rule=Permit web, mail, and \"partner\" sites\nlocation=Branch\n"
 	"!extra"},
     {HEAD "Rule: \"Permit web, mail\"," END NO_HASHES,
@@ -365,8 +365,7 @@ static const struct {
 	"application=C:/a, b/c.exe\nrule=Permit web\n!extra"},
     /* a doubled comma is nothing */
     {HEAD RULE "," END NO_HASHES, "rule=Permit web\nlocation=Branch\n!extra"},
-    {HEAD RULE ",," END NO_HASHES,
-	"rule=Permit web\nlocation=Branch\n!extra"},
+    {HEAD RULE ",," END NO_HASHES, "rule=Permit web\nlocation=Branch\n!extra"},
     {HEAD RULE END "," NO_HASHES, "action=allowed\n!extra"},
     {HEAD RULE END NO_HASHES ",,", "action=allowed\n!extra\n!flags"},
     /* labels inside a value */
@@ -401,8 +400,7 @@ static const struct {
     {"pc,Local Host IP: masked,Local Port: many,Local Host MAC: lobby-switch,"
      "Remote Host IP: 999.1.1.1,Remote Host Name: x,Remote Port: 70000,"
      "Remote Host MAC: 1,TCP,Outbound,Begin: yesterday,End Time: 2024-05-14,"
-     "Occurrences: some,Application: a," RULE END
-     "SHA-256: none,MD-5: n/a",
+     "Occurrences: some,Application: a," RULE END "SHA-256: none,MD-5: n/a",
 	"extra=Local Host IP=masked|Local Port=many|"
 	"Local Host MAC=lobby-switch|Remote Host IP=999.1.1.1|"
 	"Remote Port=70000|Remote Host MAC=1|Begin=yesterday|"
@@ -413,13 +411,14 @@ static const struct {
     /* of repeated ones under the modern label of the place */
     {"pc,Local: masked,Local: many,Local: x,Remote: y,Remote: z,"
      "Remote: 70000,Remote: w,TCP,Outbound," OLD_TIMES APPLICATION RULE
-	OLD_PLACE "Action: Allowed",
+	    OLD_PLACE "Action: Allowed",
 	"extra=Local Host IP=masked|Local Port=many|Local Host MAC=x|"
 	"Remote Host IP=y|Remote Port=70000|Remote Host MAC=w\n"
 	"remote_name=z"},
     /* more of them than there are places */
-    {"pc," OLD_ENDS "Local: a,Remote: b,TCP,Outbound," OLD_TIMES APPLICATION
-	RULE OLD_PLACE "Action: Allowed",
+    {"pc," OLD_ENDS
+     "Local: a,Remote: b,TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE
+     "Action: Allowed",
 	"extra=Local=a|Remote=b\nlocal_ip=192.0.2.47\nprotocol=tcp\n"
 	"local_mac=00:00:5e:00:53:01"},
     {HEAD RULE "Rule Serial: 7F21-3," END NO_HASHES ",Tenant: east",
@@ -430,8 +429,8 @@ static const struct {
     {HEAD RULE "Group Name: Lobby,IP Address: 192.0.2.1," END NO_HASHES,
 	"extra=Group Name=Lobby|IP Address=192.0.2.1\n!group_name"},
     /* the first value stays */
-    {HEAD RULE "Rule: Other,Local Port: 1,Local Host IP: 192.0.2.1," END
-	NO_HASHES,
+    {HEAD RULE
+	"Rule: Other,Local Port: 1,Local Host IP: 192.0.2.1," END NO_HASHES,
 	"extra=Rule=Other|Local Port=1|Local Host IP=192.0.2.1\n"
 	"rule=Permit web\nlocal_port=53500\nlocal_ip=192.0.2.47"},
     {HEAD RULE "User: n," END NO_HASHES, "user=n\nextra=User Name=m"},
@@ -439,8 +438,7 @@ static const struct {
     /* a value that could not be leaves room for one that can */
     {HEAD RULE END "SHA-256: x," HASHES,
 	"md5=5c8e9264f1d03b7aa7d1c3f05b9e4826\nextra=SHA-256=x"},
-    {HEAD RULE "IP Address1: masked,MAC Address1: x,GATEWAY1: y," END
-	NO_HASHES,
+    {HEAD RULE "IP Address1: masked,MAC Address1: x,GATEWAY1: y," END NO_HASHES,
 	"extra=IP Address1=masked|MAC Address1=x|GATEWAY1=y\n!addresses"},
     {HEAD RULE "IP Address1: 192.0.2.1,IP Address1: 192.0.2.2," END NO_HASHES,
 	"extra=IP Address1=192.0.2.2\naddresses=192.0.2.1//"},
@@ -567,21 +565,19 @@ static const struct {
      "Remote: 2,Herein,Application: a,Action: Blocked",
 	"A", "", "packet", "A", "pc-0147"},
     /* security: the direction first, then the protocol and one more */
-    {"pc-0147,Event Description: x,Event Type: ," SECURITY "," TIMES
-	SECURITY_END CIDS,
+    {"pc-0147,Event Description: x,Event Type: ," SECURITY
+     "," TIMES SECURITY_END CIDS,
 	"A", "", "security", "A", "pc-0147"},
-    {"pc-0147,\"Event Description: x, y\"," SECURITY "Intrusion ID: 0," TIMES
-	SECURITY_END CIDS,
+    {"pc-0147,\"Event Description: x, y\"," SECURITY
+     "Intrusion ID: 0," TIMES SECURITY_END CIDS,
 	"A", "", "security", "A", "pc-0147"},
-    {"S,pc-0147,Event Description: x," SECURITY "word," TIMES SECURITY_END
-	CIDS,
+    {"S,pc-0147,Event Description: x," SECURITY "word," TIMES SECURITY_END CIDS,
 	"", "", "security", "S", "pc-0147"},
     {"pc-0147,x," OLD_SECURITY "Intrusion ID: 0," OLD_TIMES SECURITY_END CIDS,
 	"A", "", "security", "A", "pc-0147"},
     {"S,pc-0147,x," OLD_SECURITY "," OLD_TIMES SECURITY_END CIDS, "", "",
 	"security", "S", "pc-0147"},
-    {"pc-0147,SHA-256: ,MD-5: ,x," OLD_SECURITY "," OLD_TIMES SECURITY_END
-	CIDS,
+    {"pc-0147,SHA-256: ,MD-5: ,x," OLD_SECURITY "," OLD_TIMES SECURITY_END CIDS,
 	"A", "", "security", "A", "pc-0147"},
     /* SEP 11: without any CIDS */
     {"pc-0147,x," OLD_SECURITY "," OLD_TIMES
@@ -602,8 +598,8 @@ static const struct {
 	"A", "", "risk", "A", "pc-0147"},
     {"Found,Computer name: pc-0147,Detection type: Guess,Risk name: ,x", "A",
 	"", "proactive", "A", "pc-0147"},
-    {"S,Found,Computer name: pc-0147,Detection type: Guess,Risk name: ", "",
-	"", "proactive", "S", "pc-0147"},
+    {"S,Found,Computer name: pc-0147,Detection type: Guess,Risk name: ", "", "",
+	"proactive", "S", "pc-0147"},
     /* scan */
     {SCAN, "A", "", "scan", "A", "pc-0147"},
     {"S," SCAN, "", "", "scan", "S", "pc-0147"},
@@ -620,23 +616,21 @@ static const struct {
     /* the server's own */
     {ACTIVITY, "A", "", "agent_activity", "A", "pc-0147"},
     {"S," ACTIVITY, "", "", "agent_activity", "S", "pc-0147"},
-    {"Site: Oak,Server: s,Domain: d,The text, with a comma,pc-0147,m,",
-	"A", "", "agent_activity", "A", "pc-0147"},
+    {"Site: Oak,Server: s,Domain: d,The text, with a comma,pc-0147,m,", "A", "",
+	"agent_activity", "A", "pc-0147"},
     {"Site: Oak,Server: s,Domain: d,Admin: r,x", "A", "", "admin", "A", ""},
     {"Site: Oak,Server: s,Domain: d,Admin: r,Event Description: a: b", "A", "",
 	"admin", "A", ""},
-    {"S,Site: Oak,Server: s,Domain: d,Admin: r,Signed in", "", "", "admin",
-	"S", ""},
+    {"S,Site: Oak,Server: s,Domain: d,Admin: r,Signed in", "", "", "admin", "S",
+	""},
     {"Site: Oak,Server: s,Domain: d,Admin: r,Event Description: x,y", "A", "",
 	"policy", "A", ""},
-    {"S,Site: Oak,Server: s,Domain: d,Admin: r,x,y", "", "", "policy", "S",
-	""},
-    {"Site: Oak,Server Name: s,Event Description: x", "A", "",
-	"server_system", "A", ""},
+    {"S,Site: Oak,Server: s,Domain: d,Admin: r,x,y", "", "", "policy", "S", ""},
+    {"Site: Oak,Server Name: s,Event Description: x", "A", "", "server_system",
+	"A", ""},
     {"Site: Oak,Server: s,Backup done.", "A", "", "server_system", "A", ""},
     {"S,Site: Oak,Server: s,Backup done.", "", "", "server_system", "S", ""},
-    {"\"Site: Oak,Server: s,Backup done.\"", "A", "", "server_system", "A",
-	""},
+    {"\"Site: Oak,Server: s,Backup done.\"", "A", "", "server_system", "A", ""},
     {"Site: Oak,Server: s,\"Backup, done.\"", "A", "", "server_system", "A",
 	""},
 };
@@ -646,8 +640,8 @@ START_TEST(the_shape_tells_the_type_and_the_names)
 	context.name_before_tag = span_str(kinds[_i].before);
 	context.name_after_tag = span_str(kinds[_i].after);
 	ck_assert_ptr_null(parse(span_str(kinds[_i].text)));
-	ck_assert_msg(span_eq(record_type_name[record.type],
-			  span_str(kinds[_i].type)),
+	ck_assert_msg(
+	    span_eq(record_type_name[record.type], span_str(kinds[_i].type)),
 	    "%s", record_type_name[record.type].p);
 	ck_assert_msg(span_eq(record_text(&record, RECORD_F_SEPM),
 			  span_str(kinds[_i].sepm)),
@@ -718,7 +712,7 @@ static const struct {
     /* a record that was cut in two: the part behind */
     {"Domain: BIRCH,Local Port 1,Remote Port 2," CIDS, true, "cut in two"},
     {"Remote Port: 443,Remote Host MAC: 00005E0053FE,TCP,Outbound," TIMES
-	APPLICATION RULE PLACE "Action: Allowed," NO_HASHES,
+	    APPLICATION RULE PLACE "Action: Allowed," NO_HASHES,
 	true, "cut in two"},
     {LOCAL REMOTE "TCP,Outbound," TIMES APPLICATION RULE PLACE, true,
 	"cut in two"},
@@ -906,9 +900,9 @@ check_part(const struct record *whole, const struct record *part)
 		b.p[b.n = 0] = '\0';
 		if (record_has(whole, f))
 			testing_value(whole, f, &b);
-		ck_assert_msg(text ? span_starts(span_of(b.p, b.n),
-					 span_of(a.p, a.n))
-				   : strcmp(a.p, b.p) == 0,
+		ck_assert_msg(
+		    text ? span_starts(span_of(b.p, b.n), span_of(a.p, a.n))
+			 : strcmp(a.p, b.p) == 0,
 		    "%s: '%s' of '%s'", record_field_info[f].key.p, a.p, b.p);
 	}
 }
@@ -919,14 +913,14 @@ START_TEST(every_prefix_is_a_part_of_the_record)
 	    HEAD RULE PLACE "Action: Allowed," HASHES,
 	    "SEPM-A1," HEAD RULE PLACE "Action: Allowed," HASHES,
 	    OLD_HEAD RULE OLD_PLACE "Action: Allowed",
-	    "pc-0147," HASHES "," OLD_ENDS "UDP,Outbound," OLD_TIMES
-		APPLICATION "Rule: a,b,Location: c,User: d,Domain: e",
+	    "pc-0147," HASHES "," OLD_ENDS "UDP,Outbound," OLD_TIMES APPLICATION
+	    "Rule: a,b,Location: c,User: d,Domain: e",
 	    HEAD "\"Rule: a, \"\"b\"\", c\"," PLACE
 		 "IP Address1: 192.0.2.1,MAC Address1: 00005E005301,"
 		 "GATEWAY1: 192.0.2.2,Action: Allowed," HASHES,
 	    "pc-0147," PACKET,
-	    "pc-0147,Event Description: x,Event Type: ," SECURITY "," TIMES
-		SECURITY_END CIDS,
+	    "pc-0147,Event Description: x,Event Type: ," SECURITY
+	    "," TIMES SECURITY_END CIDS,
 	    "Virus found," RISK,
 	    "Found,Computer name: pc,Detection type: Guess,Risk name: x",
 	    SCAN,
@@ -967,17 +961,16 @@ START_TEST(a_full_arena_does_no_harm)
 {
 	char room[256];
 	struct arena small = {room, 0, 0};
-	struct span text = SPAN("pc,\"Local Host IP: 2001:DB8::1\"," REMOTE
-				"Odd,Herein," TIMES APPLICATION
-				"Rule: \"a \"\"b\"\"\",\"c, d\",e," PLACE
-				"Action: Ask," HASHES);
+	struct span text = SPAN(
+	    "pc,\"Local Host IP: 2001:DB8::1\"," REMOTE
+	    "Odd,Herein," TIMES APPLICATION
+	    "Rule: \"a \"\"b\"\"\",\"c, d\",e," PLACE "Action: Ask," HASHES);
 
 	context.arena = &small;
 	for (small.size = 0; small.size < sizeof(room); small.size++) {
 		small.used = 0;
 		record_reset(&record);
-		ck_assert_ptr_null(
-		    sepm_parse(&body, text, &context, &record));
+		ck_assert_ptr_null(sepm_parse(&body, text, &context, &record));
 		testing_expect(&record, "host=pc\nremote_port=443");
 	}
 }
@@ -987,7 +980,8 @@ static Suite *
 suite(void)
 {
 	Suite *s = suite_create("sepm");
-	TCase *split = tcase_create("split"), *traffic = tcase_create("traffic");
+	TCase *split = tcase_create("split"),
+	      *traffic = tcase_create("traffic");
 	TCase *type = tcase_create("type"), *cut = tcase_create("cut");
 
 	tcase_add_checked_fixture(split, setup, teardown);

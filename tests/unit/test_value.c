@@ -16,8 +16,8 @@ check_answer(enum sepm_value answer, struct span value, const char *expected)
 		testing_add(&got, SPAN("="));
 		testing_add(&got, value);
 	} else {
-		testing_add(&got,
-		    span_str(answer == SEPM_ABSENT ? "absent" : "wrong"));
+		testing_add(
+		    &got, span_str(answer == SEPM_ABSENT ? "absent" : "wrong"));
 	}
 	ck_assert_str_eq(got.p, expected);
 }

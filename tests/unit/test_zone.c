@@ -11,6 +11,14 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define HOUR 3600
 
+/* For loops of many thousand checks: Check writes to a file at each of its
+ * own assertions, also at those that hold. */
+#define MUST(condition, ...)                                                   \
+	do {                                                                   \
+		if (!(condition))                                              \
+			ck_abort_msg(__VA_ARGS__);                             \
+	} while (0)
+
 /* A small generator of our own, so that a failure comes again. */
 static uint64_t
 next_random(uint64_t *state)
@@ -157,7 +165,7 @@ system_offset(int64_t utc)
 	time_t t = (time_t)utc;
 	struct tm tm;
 
-	ck_assert_ptr_nonnull(localtime_r(&t, &tm));
+	MUST(localtime_r(&t, &tm) != NULL, "localtime_r");
 	return tm.tm_gmtoff;
 }
 
@@ -208,13 +216,12 @@ check_instant(const char *name, const struct zone *zone,
 	struct expected want = expect(local);
 	enum zone_fit fit;
 
-	ck_assert_msg(zone_to_local(zone, utc) == local,
+	MUST(zone_to_local(zone, utc) == local,
 	    "%s: %lld is local %lld, not %lld", name, (long long)utc,
 	    (long long)local, (long long)zone_to_local(zone, utc));
 	fit = zone_to_utc(zone, cache, local, utc, &got);
-	ck_assert_msg(fit == want.fit && got == utc,
-	    "%s: local %lld near %lld: %d %lld", name, (long long)local,
-	    (long long)utc, fit, (long long)got);
+	MUST(fit == want.fit && got == utc, "%s: local %lld near %lld: %d %lld",
+	    name, (long long)local, (long long)utc, fit, (long long)got);
 }
 
 /* A wall clock time, whether it is one or not. */
@@ -227,16 +234,17 @@ check_local(const char *name, const struct zone *zone, struct zone_cache *cache,
 	int64_t got;
 
 	fit = zone_to_utc(zone, cache, local, INT64_MIN, &got);
-	ck_assert_msg(fit == want.fit && got == want.early,
+	MUST(fit == want.fit && got == want.early,
 	    "%s: local %lld: %d %lld, not %d %lld", name, (long long)local, fit,
 	    (long long)got, want.fit, (long long)want.early);
 	fit = zone_to_utc(zone, NULL, local, INT64_MAX, &got);
-	ck_assert_msg(fit == want.fit && got == want.late,
+	MUST(fit == want.fit && got == want.late,
 	    "%s: local %lld, late: %d %lld, not %d %lld", name,
 	    (long long)local, fit, (long long)got, want.fit,
 	    (long long)want.late);
 	if (fit == ZONE_ONCE)
-		ck_assert_int_eq(got, system_instant(local));
+		MUST(got == system_instant(local), "%s: local %lld: mktime",
+		    name, (long long)local);
 }
 
 /* All around the change between two instants. */
@@ -433,9 +441,7 @@ START_TEST(close_changes_leave_all_choices)
 
 		ck_assert_int_eq(utc, u);
 		ck_assert_int_eq(
-		    fit, u < 8500 || u >= 12000 || (u >= 9500 && u < 9500)
-			     ? ZONE_ONCE
-			     : ZONE_TWICE);
+		    fit, u < 8500 || u >= 12000 ? ZONE_ONCE : ZONE_TWICE);
 	}
 	zone_free(zone);
 }
@@ -448,7 +454,7 @@ START_TEST(a_cache_changes_no_answer)
 	uint64_t state = 7;
 	int64_t local = 0, near = 0, with, without;
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 50000; i++) {
 		/* Small steps stay in the cached stretch, large ones leave. */
 		local +=
 		    (int64_t)(next_random(&state) % (400 * HOUR)) - 200 * HOUR;
@@ -456,9 +462,11 @@ START_TEST(a_cache_changes_no_answer)
 			local = (int64_t)(next_random(&state) % (1ULL << 37)) -
 				(INT64_C(1) << 36);
 		near = local + (int64_t)(next_random(&state) % 200000) - 100000;
-		ck_assert_int_eq(zone_to_utc(zone, &cache, local, near, &with),
-		    zone_to_utc(zone, NULL, local, near, &without));
-		ck_assert_int_eq(with, without);
+		MUST(zone_to_utc(zone, &cache, local, near, &with) ==
+			     zone_to_utc(zone, NULL, local, near, &without) &&
+			 with == without,
+		    "%s: local %lld: %lld, not %lld", zones[_i],
+		    (long long)local, (long long)with, (long long)without);
 	}
 	zone_free(zone);
 }
@@ -520,8 +528,8 @@ START_TEST(a_cut_file_is_refused)
 
 	guard_open(&guard, file.n);
 	for (size_t n = 0; n < file.n; n++)
-		ck_assert_ptr_null(
-		    zone_new(guard_place(&guard, span_take(file, n))));
+		MUST(zone_new(guard_place(&guard, span_take(file, n))) == NULL,
+		    "%s: %zu bytes of it", zones[_i], n);
 	guard_close(&guard);
 }
 END_TEST
@@ -635,7 +643,8 @@ START_TEST(a_strange_file_keeps_its_word)
 
 			zone_to_utc(
 			    zone, NULL, zone_to_local(zone, u), u, &back);
-			ck_assert_int_eq(back, u);
+			MUST(back == u, "%lld leads to %lld", (long long)u,
+			    (long long)back);
 		}
 		zone_free(zone);
 	}

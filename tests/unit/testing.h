@@ -139,8 +139,8 @@ testing_add_flags(struct testing_text *t, const struct record *r)
 
 /* A value as text: `8,0`, `a=b|c=d`, `truncated recoded`, an RFC 3339 time. */
 static inline void
-testing_value(const struct record *r, enum record_field f,
-    struct testing_text *t)
+testing_value(
+    const struct record *r, enum record_field f, struct testing_text *t)
 {
 	char stamp[TIMESTAMP_RFC3339_US];
 
@@ -189,13 +189,14 @@ testing_expect_one(const struct record *r, struct span line)
 	struct span wanted = span_skip(line, equals + 1);
 	enum record_field f = record_field_find(key);
 
-	ck_assert_msg(f < RECORD_FIELD_COUNT, "no such key: %.*s", (int)line.n,
-	    line.p);
+	ck_assert_msg(
+	    f < RECORD_FIELD_COUNT, "no such key: %.*s", (int)line.n, line.p);
 	value = (struct testing_text){.n = 0};
 	if (record_has(r, f))
 		testing_value(r, f, &value);
-	ck_assert_msg(record_has(r, f) != absent &&
-			  (absent || span_eq(span_of(value.p, value.n), wanted)),
+	ck_assert_msg(
+	    record_has(r, f) != absent &&
+		(absent || span_eq(span_of(value.p, value.n), wanted)),
 	    "%.*s: it is %s", (int)line.n, line.p,
 	    record_has(r, f) ? value.p : "absent");
 }
