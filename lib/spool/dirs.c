@@ -175,8 +175,10 @@ dirs_open(struct dirs *dirs, const char *path, struct dirs *held, char *why,
 	    dir_open(dirs->root, "live", 0750, "live/", &root, why, size);
 	if (dirs->live < 0)
 		goto fail;
+	/* No setgid bit: a sandbox forbids it, and files have our group anyhow.
+	 */
 	dirs->ready =
-	    dir_open(dirs->root, "ready", 02770, "ready/", &root, why, size);
+	    dir_open(dirs->root, "ready", 0770, "ready/", &root, why, size);
 	if (dirs->ready < 0)
 		goto fail;
 	dirs->quarantine = dir_open(

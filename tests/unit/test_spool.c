@@ -424,7 +424,7 @@ START_TEST(directories_have_tight_modes)
 	} want[] = {
 	    {"", 0750},
 	    {"live", 0750},
-	    {"ready", 02770},
+	    {"ready", 0770},
 	    {"quarantine", 0700},
 	    {"live/access", 0750},
 	    {"lock", 0600},
