@@ -27,19 +27,33 @@ hash(struct reader *reader, struct span s)
 }
 
 static void
+hash_number(struct reader *reader, uint64_t number)
+{
+	hash(reader, span_of((const char *)&number, sizeof(number)));
+}
+
+static void
 take(struct reader *reader, const struct input_item *item)
 {
 	struct message_source source = receive_source();
 	struct message m = {
 	    .bytes = item->bytes,
 	    .length = item->length,
+	    .unterminated = item->unterminated,
 	    .reference = 1719705600,
 	};
 
-	if (item->line == 0 || item->bytes.n > item->length)
+	if (item->line == 0 || item->bytes.n > item->length ||
+	    item->bytes.n > KEPT)
 		abort();
 	reader->items++;
 	hash(reader, item->bytes);
+	hash_number(reader, item->length);
+	hash_number(reader, item->line);
+	hash_number(reader, item->unterminated);
+	hash_number(reader, item->cells);
+	if (item->broken != NULL)
+		hash(reader, span_str(item->broken));
 	for (size_t i = 0; item->broken == NULL && i < item->cells; i++)
 		hash(reader, item->cell[i]);
 	if (item->broken != NULL)
