@@ -54,6 +54,7 @@ input_new(size_t max_message)
 	if (in == NULL)
 		return NULL;
 	in->max_message = max_message;
+	in->piece = SPAN("");
 	in->size = max_message + READ_AHEAD;
 	in->buf = malloc(in->size);
 	in->scratch = malloc(in->size);
