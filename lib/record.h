@@ -203,6 +203,17 @@ record_unset(struct record *r, enum record_field f)
 	r->present &= ~((uint64_t)1 << f);
 }
 
+/* Adds to `extra`; nothing for an empty value, or when there is no room (there
+ * is for all fields of a body). */
+static inline void
+record_add_extra(struct record *r, struct span label, struct span value)
+{
+	if (value.n == 0 || r->extras == RECORD_MAX_EXTRA)
+		return;
+	r->extra[r->extras++] = (struct record_extra){label, value};
+	r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+}
+
 /* The text of a TEXT or WORD field; empty when absent. */
 static inline struct span
 record_text(const struct record *r, enum record_field f)

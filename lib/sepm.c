@@ -275,19 +275,11 @@ sepm_piece(const struct sepm_body *body, enum record_type type, size_t client)
 }
 
 static void
-explain(const struct sepm_body *body, struct span piece, struct span key,
-    const char *why)
-{
-	if (body->context->explain != NULL && piece.n > 0)
-		body->context->explain(body->context->arg, piece, key, why);
-}
-
-static void
 set_host(struct sepm_body *body, size_t i, const char *why)
 {
 	const struct sepm_piece *piece = &body->piece[i];
 
-	explain(body, piece->raw, SPAN("host"), why);
+	sepm_explain(body->context, piece->raw, SPAN("host"), why);
 	record_set_text(body->record, RECORD_F_HOST, piece->value);
 }
 
@@ -322,7 +314,7 @@ set_names(struct sepm_body *body, enum record_type type)
 		set_labelled_host(body, type);
 	if (name.n == 0 && sepm != NO_PIECE) {
 		name = body->piece[sepm].value;
-		explain(body, body->piece[sepm].raw, SPAN("sepm"),
+		sepm_explain(context, body->piece[sepm].raw, SPAN("sepm"),
 		    "one more bare field in front (14.3 RU1)");
 	}
 	if (name.n == 0)

@@ -39,6 +39,14 @@ struct sepm_context {
 	void *arg;
 };
 
+static inline void
+sepm_explain(const struct sepm_context *context, struct span piece,
+    struct span key, const char *why)
+{
+	if (context->explain != NULL && piece.n > 0)
+		context->explain(context->arg, piece, key, why);
+}
+
 /* Working memory for one body. */
 struct sepm_body {
 	const struct sepm_context *context;

@@ -2,49 +2,33 @@
  * The traffic log, every version: by label, and by place for the protocol and
  * the direction, which stand before `Begin` without one.
  */
-#include "sepm.h"
-
-enum reader {
-	READ_NOTHING,
-	READ_IP,
-	READ_PORT,
-	READ_MAC,
-	READ_TEXT,
-	READ_TIME,
-	READ_COUNT,
-	READ_HASH,
-	READ_ACTION,
-};
-
-enum side { LOCAL, REMOTE };
+#include "sepm_field.h"
 
 struct traffic_field {
-	enum record_field field;
-	enum reader reader;
-	unsigned size;      /* PORT: the side; HASH: digits */
+	struct sepm_field read;
 	const char *modern; /* label for extra when the wire's is `Local` */
 };
 
 /* clang-format off */
 static const struct traffic_field fields[SEPM_LABEL_COUNT] = {
-	[SEPM_LOCAL_IP]    = { RECORD_F_LOCAL_IP,    READ_IP,    0,      "Local Host IP" },
-	[SEPM_LOCAL_PORT]  = { RECORD_F_LOCAL_PORT,  READ_PORT,  LOCAL,  "Local Port" },
-	[SEPM_LOCAL_MAC]   = { RECORD_F_LOCAL_MAC,   READ_MAC,   0,      "Local Host MAC" },
-	[SEPM_REMOTE_IP]   = { RECORD_F_REMOTE_IP,   READ_IP,    0,      "Remote Host IP" },
-	[SEPM_REMOTE_NAME] = { RECORD_F_REMOTE_NAME, READ_TEXT,  0,      "Remote Host Name" },
-	[SEPM_REMOTE_PORT] = { RECORD_F_REMOTE_PORT, READ_PORT,  REMOTE, "Remote Port" },
-	[SEPM_REMOTE_MAC]  = { RECORD_F_REMOTE_MAC,  READ_MAC,   0,      "Remote Host MAC" },
-	[SEPM_BEGIN]       = { RECORD_F_BEGIN,       READ_TIME,  0,      NULL },
-	[SEPM_END]         = { RECORD_F_END,         READ_TIME,  0,      NULL },
-	[SEPM_OCCURRENCES] = { RECORD_F_OCCURRENCES, READ_COUNT, 0,      NULL },
-	[SEPM_APPLICATION] = { RECORD_F_APPLICATION, READ_TEXT,  0,      NULL },
-	[SEPM_RULE]        = { RECORD_F_RULE,        READ_TEXT,  0,      NULL },
-	[SEPM_LOCATION]    = { RECORD_F_LOCATION,    READ_TEXT,  0,      NULL },
-	[SEPM_USER]        = { RECORD_F_USER,        READ_TEXT,  0,      NULL },
-	[SEPM_DOMAIN]      = { RECORD_F_DOMAIN,      READ_TEXT,  0,      NULL },
-	[SEPM_ACTION]      = { RECORD_F_ACTION,      READ_ACTION, 0,     NULL },
-	[SEPM_SHA256]      = { RECORD_F_SHA256,      READ_HASH,  64,     NULL },
-	[SEPM_MD5]         = { RECORD_F_MD5,         READ_HASH,  32,     NULL },
+	[SEPM_LOCAL_IP]    = { { RECORD_F_LOCAL_IP,    SEPM_READ_IP },     "Local Host IP" },
+	[SEPM_LOCAL_PORT]  = { { RECORD_F_LOCAL_PORT,  SEPM_READ_PORT },   "Local Port" },
+	[SEPM_LOCAL_MAC]   = { { RECORD_F_LOCAL_MAC,   SEPM_READ_MAC },    "Local Host MAC" },
+	[SEPM_REMOTE_IP]   = { { RECORD_F_REMOTE_IP,   SEPM_READ_IP },     "Remote Host IP" },
+	[SEPM_REMOTE_NAME] = { { RECORD_F_REMOTE_NAME, SEPM_READ_TEXT },   "Remote Host Name" },
+	[SEPM_REMOTE_PORT] = { { RECORD_F_REMOTE_PORT, SEPM_READ_PORT },   "Remote Port" },
+	[SEPM_REMOTE_MAC]  = { { RECORD_F_REMOTE_MAC,  SEPM_READ_MAC },    "Remote Host MAC" },
+	[SEPM_BEGIN]       = { { RECORD_F_BEGIN,       SEPM_READ_TIME },   NULL },
+	[SEPM_END]         = { { RECORD_F_END,         SEPM_READ_TIME },   NULL },
+	[SEPM_OCCURRENCES] = { { RECORD_F_OCCURRENCES, SEPM_READ_COUNT },  NULL },
+	[SEPM_APPLICATION] = { { RECORD_F_APPLICATION, SEPM_READ_TEXT },   NULL },
+	[SEPM_RULE]        = { { RECORD_F_RULE,        SEPM_READ_TEXT },   NULL },
+	[SEPM_LOCATION]    = { { RECORD_F_LOCATION,    SEPM_READ_TEXT },   NULL },
+	[SEPM_USER]        = { { RECORD_F_USER,        SEPM_READ_TEXT },   NULL },
+	[SEPM_DOMAIN]      = { { RECORD_F_DOMAIN,      SEPM_READ_TEXT },   NULL },
+	[SEPM_ACTION]      = { { RECORD_F_ACTION,      SEPM_READ_ACTION }, NULL },
+	[SEPM_SHA256]      = { { RECORD_F_SHA256,      SEPM_READ_SHA256 }, NULL },
+	[SEPM_MD5]         = { { RECORD_F_MD5,         SEPM_READ_MD5 },    NULL },
 };
 
 /* Repeated `Local:` and `Remote:` count (formats: labels). */
@@ -64,13 +48,7 @@ struct traffic {
 	struct arena *arena;
 	size_t protocol, direction; /* their pieces; count: none */
 	size_t locals, remotes;     /* seen so far */
-	/* Ports wait until the protocol is known: ICMP has none. */
-	struct {
-		bool set;
-		uint64_t number;
-		struct span label;
-		struct span text;
-	} port[2];
+	struct sepm_ports ports;
 	/* Slot + 1 of each numbered group of the agent-info block. */
 	unsigned char group[100];
 };
@@ -79,126 +57,15 @@ static void
 explain(const struct traffic *t, struct span piece, struct span key,
     const char *why)
 {
-	const struct sepm_context *context = t->body->context;
-
-	if (context->explain != NULL && piece.n > 0)
-		context->explain(context->arg, piece, key, why);
+	sepm_explain(t->body->context, piece, key, why);
 }
-
-/* --- values --- */
 
 static void
 add_extra(struct traffic *t, struct span label, struct span value)
 {
-	struct record *r = t->record;
-
-	if (value.n == 0 || r->extras == RECORD_MAX_EXTRA)
-		return;
-	r->extra[r->extras++] = (struct record_extra){label, value};
-	r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+	record_add_extra(t->record, label, value);
 	explain(t, value, SPAN("extra"),
 	    "an unknown label, a label come twice, or no value of its kind");
-}
-
-static enum sepm_value
-read_port(
-    struct traffic *t, enum side side, struct span label, struct span text)
-{
-	uint64_t number = 0;
-	enum sepm_value answer = sepm_read_number(text, 65535, &number);
-
-	if (answer != SEPM_VALUE)
-		return answer;
-	if (t->port[side].set)
-		return SEPM_WRONG;
-	t->port[side].set = true;
-	t->port[side].number = number;
-	t->port[side].label = label;
-	t->port[side].text = text;
-	return SEPM_VALUE;
-}
-
-static enum sepm_value
-read_text(struct span text,
-    enum sepm_value (*read)(struct span, struct arena *, struct span *),
-    struct traffic *t, enum record_field f)
-{
-	struct span out;
-	enum sepm_value answer = read(text, t->arena, &out);
-
-	if (answer == SEPM_VALUE)
-		record_set_text(t->record, f, out);
-	return answer;
-}
-
-static enum sepm_value
-read_time(struct traffic *t, struct span text, enum record_field f)
-{
-	bool twice = false;
-	int64_t time;
-	enum sepm_value answer = sepm_read_time(
-	    text, TIMESTAMP_ISO, &t->body->context->clock, &time, &twice);
-
-	if (answer == SEPM_VALUE)
-		record_set_time(t->record, f, time);
-	if (twice)
-		t->record->flags |= RECORD_TIME_AMBIGUOUS;
-	return answer;
-}
-
-static enum sepm_value
-read_hash(
-    struct traffic *t, const struct traffic_field *field, struct span text)
-{
-	struct span hash;
-	enum sepm_value answer =
-	    sepm_read_hash(text, field->size, t->arena, &hash);
-
-	if (answer == SEPM_VALUE)
-		record_set_text(t->record, field->field, hash);
-	return answer;
-}
-
-static enum sepm_value
-read_count(struct traffic *t, struct span text, enum record_field f)
-{
-	uint64_t number;
-	enum sepm_value answer = sepm_read_number(text, INT64_MAX, &number);
-
-	if (answer == SEPM_VALUE)
-		record_set_number(t->record, f, number);
-	return answer;
-}
-
-static enum sepm_value
-read_value(struct traffic *t, const struct traffic_field *field,
-    struct span label, struct span text)
-{
-	enum record_field f = field->field;
-
-	switch (field->reader) {
-	case READ_IP:
-		return read_text(text, sepm_read_ip, t, f);
-	case READ_MAC:
-		return read_text(text, sepm_read_mac, t, f);
-	case READ_PORT:
-		return read_port(t, (enum side)field->size, label, text);
-	case READ_TIME:
-		return read_time(t, text, f);
-	case READ_COUNT:
-		return read_count(t, text, f);
-	case READ_HASH:
-		return read_hash(t, field, text);
-	case READ_ACTION:
-		record_set_text(t->record, f, sepm_action(text, t->arena));
-		return SEPM_VALUE;
-	case READ_TEXT:
-		record_set_text(t->record, f, text);
-		return SEPM_VALUE;
-	case READ_NOTHING:
-		break;
-	}
-	return SEPM_WRONG;
 }
 
 /* --- the agent-info block --- */
@@ -258,26 +125,37 @@ meaning(struct traffic *t, const struct sepm_piece *piece)
 	return piece->id;
 }
 
+static enum sepm_value
+read_value(struct traffic *t, const struct sepm_field *field, struct span label,
+    struct span text)
+{
+	enum sepm_value answer;
+
+	if (record_has(t->record, field->field))
+		return SEPM_WRONG; /* the first one stays */
+	answer = sepm_field_read(
+	    t->body->context, field, TIMESTAMP_ISO, text, t->record);
+	if (answer == SEPM_VALUE)
+		sepm_ports_note(&t->ports, field->field, label, text);
+	return answer;
+}
+
 static void
 read_labelled(struct traffic *t, const struct sepm_piece *piece)
 {
-	enum sepm_label label = meaning(t, piece);
-	const struct traffic_field *field = &fields[label];
+	const struct traffic_field *field = &fields[meaning(t, piece)];
 	struct span name = piece->label;
-	bool twice, repeated;
+	bool repeated = piece->id == SEPM_LOCAL || piece->id == SEPM_REMOTE;
 
-	repeated = piece->id == SEPM_LOCAL || piece->id == SEPM_REMOTE;
 	if (repeated && field->modern != NULL)
 		name = span_str(field->modern);
 	if (piece->number > 0 && read_agent(t, piece))
 		return;
-	twice = field->reader != READ_NOTHING &&
-		record_has(t->record, field->field);
-	if (field->reader == READ_NOTHING || twice ||
-	    read_value(t, field, name, piece->value) == SEPM_WRONG)
+	if (field->read.reader == SEPM_READ_NOTHING ||
+	    read_value(t, &field->read, name, piece->value) == SEPM_WRONG)
 		add_extra(t, name, piece->value);
 	else
-		explain(t, piece->raw, record_field_info[field->field].key,
+		explain(t, piece->raw, record_field_info[field->read.field].key,
 		    repeated ? "by label and by its place among its like"
 			     : "by its label");
 }
@@ -515,35 +393,6 @@ drop_cut_field(struct traffic *t)
 	find_places(t);
 }
 
-/* --- ports --- */
-
-static void
-set_ports(struct traffic *t)
-{
-	static const enum record_field port_field[2] = {
-	    RECORD_F_LOCAL_PORT, RECORD_F_REMOTE_PORT};
-	struct record *r = t->record;
-	bool icmp = span_eq(record_text(r, RECORD_F_PROTOCOL), SPAN("icmp"));
-
-	if (icmp && t->port[LOCAL].set && t->port[REMOTE].set) {
-		r->value[RECORD_F_ICMP].pair[0] =
-		    (uint32_t)t->port[LOCAL].number;
-		r->value[RECORD_F_ICMP].pair[1] =
-		    (uint32_t)t->port[REMOTE].number;
-		r->present |= (uint64_t)1 << RECORD_F_ICMP;
-		return;
-	}
-	for (int side = LOCAL; side <= REMOTE; side++) {
-		if (!t->port[side].set)
-			continue;
-		if (icmp) /* one of two: not a port, and no pair */
-			add_extra(t, t->port[side].label, t->port[side].text);
-		else if (t->port[side].number > 0)
-			record_set_number(
-			    r, port_field[side], t->port[side].number);
-	}
-}
-
 void
 sepm_traffic(struct sepm_body *body)
 {
@@ -564,5 +413,5 @@ sepm_traffic(struct sepm_body *body)
 	for (size_t i = body->first; i < body->count; i++)
 		if (body->piece[i].id != SEPM_NO_LABEL)
 			read_labelled(&t, &body->piece[i]);
-	set_ports(&t);
+	sepm_settle_ports(body->context, &t.ports, t.record);
 }
