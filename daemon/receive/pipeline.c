@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "encode.h"
 #include "parser.h"
 #include "record.h"
@@ -125,12 +126,10 @@ pipeline_attach(
 static void
 take_time(struct pipeline *p)
 {
-	struct timespec mono, real;
+	struct timespec real;
 
-	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
-	p->now =
-	    (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000;
+	p->now = clock_ms();
 	p->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
 }
 

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "notify.h"
 #include "report.h"
@@ -54,15 +55,6 @@ struct server {
 
 	struct report report;
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 static struct timeval
 interval(uint64_t us)
@@ -214,12 +206,12 @@ reload_end(struct server *s, bool done)
 		struct report_view seen = view(s);
 
 		log_info("%s: in force", s->origin->name);
-		report_running(&s->report, &seen, now_ms());
+		report_running(&s->report, &seen, clock_ms());
 	} else {
 		log_warnx("%s: not applied, the configuration before it "
 			  "stays in force",
 		    s->origin->name);
-		report_refused(&s->report, now_ms());
+		report_refused(&s->report, clock_ms());
 	}
 	notify_ready();
 	resume(s);
@@ -288,7 +280,7 @@ reload_begin(struct server *s)
 	}
 	pipeline_rest(s->running.pipeline, true);
 	s->waiting =
-	    spooler_reload_begin(s->spooler, s->next.config, line, now_ms());
+	    spooler_reload_begin(s->spooler, s->next.config, line, clock_ms());
 	if (!s->waiting)
 		reload_drop(s, "no memory");
 }
@@ -321,7 +313,7 @@ stop_begin(struct server *s)
 {
 	struct timeval every = interval(STOP_TICK_MS * 1000);
 
-	s->stopping = now_ms();
+	s->stopping = clock_ms();
 	notify_stopping();
 	log_info("stopping");
 	each_endpoint(s, detach);
@@ -346,7 +338,7 @@ static void
 stop_tick_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
-	uint64_t now = now_ms();
+	uint64_t now = clock_ms();
 
 	(void)fd;
 	(void)what;
@@ -375,7 +367,7 @@ close_spool(struct server *s)
 {
 	uint64_t lost, accepted;
 
-	if (spooler_close(s->spooler, now_ms(), &accepted))
+	if (spooler_close(s->spooler, clock_ms(), &accepted))
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
@@ -404,7 +396,7 @@ rotate(struct server *s, bool all)
 {
 	/* Not while the spool's thread has the record side. */
 	if (!s->waiting &&
-	    spool_rotate(spooler_spool(s->spooler), now_ms(), all))
+	    spool_rotate(spooler_spool(s->spooler), clock_ms(), all))
 		spooler_wake(s->spooler);
 }
 
@@ -420,7 +412,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	each_endpoint(s, count_drops);
 	resume(s);
 	tcp_tick(s->tcp);
-	report_tick(&s->report, &seen, now_ms());
+	report_tick(&s->report, &seen, clock_ms());
 }
 
 static void
@@ -580,7 +572,7 @@ open_spool(struct server *s)
 	char why[TEXT];
 
 	s->spooler = spooler_open(
-	    config, pipeline_line(config), now_ms(), why, sizeof why);
+	    config, pipeline_line(config), clock_ms(), why, sizeof why);
 	if (s->spooler == NULL) {
 		log_warnx("%s: %s", config->spool.directory, why);
 		return false;
@@ -636,7 +628,7 @@ server_run(struct server *s)
 	warn_if_open_to_all(&s->running);
 	each_endpoint(s, attach);
 	notify_ready();
-	report_running(&s->report, &seen, now_ms());
+	report_running(&s->report, &seen, clock_ms());
 	event_base_dispatch(s->base);
 	return stop_end(s);
 }
@@ -656,7 +648,7 @@ server_free(struct server *s)
 	tcp_free(s->tcp);
 	udp_free(s->udp);
 	if (s->spooler != NULL)
-		spooler_close(s->spooler, now_ms(), &accepted);
+		spooler_close(s->spooler, clock_ms(), &accepted);
 	candidate_clear(&s->running, NULL);
 	free_event(s->tick);
 	free_event(s->stop_tick);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 enum { EXTENSION = 8, WHY = 512 };
@@ -43,15 +44,6 @@ struct spooler {
 	bool asked, answered, reloaded;
 	char why[WHY];
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- plans --- */
 
@@ -240,7 +232,7 @@ run(void *arg)
 		if (asked)
 			answer_reload(s);
 		atomic_store(&s->woken, false);
-		deadline = spool_work(s->spool, now_ms());
+		deadline = spool_work(s->spool, clock_ms());
 		if (atomic_load(&s->want_room))
 			tell_loop(s);
 	}

@@ -1,0 +1,20 @@
+/*
+ * clock - the time that timers and the spool go by.
+ */
+#ifndef SEPMLOGD_CLOCK_H
+#define SEPMLOGD_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds; no change of the wall clock moves them. */
+static inline uint64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+#endif
