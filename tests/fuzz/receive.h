@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
+#include "../unit/strict_json.h"
 #include "encode.h"
 #include "parser.h"
-#include "strict.h"
 
 enum { RECEIVE_MAX = 4096 };
 
@@ -75,7 +75,7 @@ receive_encode(const struct record *r, size_t n)
 	end = encode_jsonl_end(
 	    SPAN("3fa94c1e-traffic-1-1"), encode_jsonl(r, out));
 	if ((size_t)(end - out) > room ||
-	    !strict_line(out, (size_t)(end - out)))
+	    !strict_json_line(span_between(out, end)))
 		abort();
 	end = encode_csv(r, &source, out);
 	if ((size_t)(end - out) > room || end[-1] != '\n' || end[-2] != '\r' ||

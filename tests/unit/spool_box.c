@@ -10,6 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "run.h"
 #include "spool_box.h"
 
 static const char *const stream_names[] = {"traffic", "access"};
@@ -457,9 +458,7 @@ box_run(const char *name, const struct box_test *tests, size_t n, SFun setup,
     SFun teardown)
 {
 	Suite *suite = suite_create(name);
-	SRunner *runner;
 	TCase *tcase;
-	int failed;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -470,9 +469,5 @@ box_run(const char *name, const struct box_test *tests, size_t n, SFun setup,
 		    tcase, tests[i].test, tests[i].from, tests[i].to);
 		suite_add_tcase(suite, tcase);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -36,16 +36,33 @@ strict_json_escape(struct span s)
 	return 5;
 }
 
-static inline bool
-strict_json_raw(struct span s)
+/*
+ * Bytes of the character at the start; 0: it is no UTF-8, or one that no line
+ * may hold unescaped. Shares no code with what it checks.
+ */
+static inline size_t
+strict_json_character(struct span s)
 {
-	int a = span_at(s, 0), b = span_at(s, 1), c = span_at(s, 2);
+	int c = span_at(s, 0);
+	size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	unsigned long code;
 
-	if (a < 0x20 || a == 0x7f)
-		return false;
-	if (a == 0xc2 && b < 0xa0)
-		return false;
-	return !(a == 0xe2 && b == 0x80 && (c == 0xa8 || c == 0xa9));
+	if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xc2) || c > 0xf4)
+		return 0;
+	code = n == 1 ? (unsigned long)c : (unsigned long)c & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++) {
+		int t = span_at(s, i);
+
+		if (t < 0x80 || t > 0xbf)
+			return 0;
+		code = code << 6 | ((unsigned long)t & 0x3f);
+	}
+	if ((n == 2 && code < 0xa0) || (n == 3 && code < 0x800) ||
+	    (n == 4 && code < 0x10000) || code > 0x10ffff ||
+	    (code >= 0xd800 && code <= 0xdfff) || code == 0x2028 ||
+	    code == 0x2029)
+		return 0;
+	return n;
 }
 
 /* Takes a string; *text is what is between its quotes. */
@@ -56,15 +73,16 @@ strict_json_string(struct span *s, struct span *text)
 
 	if (span_at(*s, 0) != '"')
 		return false;
-	for (; span_at(*s, at) != '"'; at++) {
-		if (!strict_json_raw(span_skip(*s, at)))
+	for (; span_at(*s, at) != '"'; at += n) {
+		n = strict_json_character(span_skip(*s, at));
+		if (n == 0)
 			return false;
 		if (s->p[at] != '\\')
 			continue;
-		n = strict_json_escape(span_skip(*s, at + 1));
+		at++;
+		n = strict_json_escape(span_skip(*s, at));
 		if (n == 0)
 			return false;
-		at += n;
 	}
 	*text = span_of(s->p + 1, at - 1);
 	*s = span_skip(*s, at + 1);

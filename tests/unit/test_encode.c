@@ -5,6 +5,7 @@
 
 #include "encode.h"
 #include "guard.h"
+#include "run.h"
 #include "strict_json.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -683,12 +684,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("encode");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	add_tests(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "framing.h"
+#include "run.h"
 
 enum { MAX = 20, STREAM = 4096 };
 
@@ -511,11 +512,5 @@ framing_suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(framing_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(framing_suite());
 }

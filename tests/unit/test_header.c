@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "guard.h"
+#include "run.h"
 #include "syslog_header.h"
 #include "testing.h"
 
@@ -409,11 +410,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

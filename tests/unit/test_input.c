@@ -3,29 +3,10 @@
 
 #include "guard.h"
 #include "input.h"
+#include "memory.h"
+#include "run.h"
 #include "testing.h"
 #include "text.h"
-
-/* --- memory that runs out --- */
-
-static size_t allocations, failing; /* the failing-th fails; 0: none does */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-void *
-__wrap_malloc(size_t size)
-{
-	return ++allocations == failing ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	return ++allocations == failing ? NULL : __real_calloc(count, size);
-}
 
 /* --- items as text --- */
 
@@ -420,11 +401,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

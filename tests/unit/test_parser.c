@@ -4,29 +4,10 @@
 #include "encode.h"
 #include "guard.h"
 #include "input.h"
+#include "memory.h"
 #include "parser.h"
+#include "run.h"
 #include "testing.h"
-
-/* --- memory that runs out --- */
-
-static size_t allocations, failing; /* the failing-th fails; 0: none does */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-void *
-__wrap_malloc(size_t size)
-{
-	return ++allocations == failing ? NULL : __real_malloc(size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	return ++allocations == failing ? NULL : __real_calloc(count, size);
-}
 
 /* --- a parser and what goes in --- */
 
@@ -805,11 +786,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

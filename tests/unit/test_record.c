@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "record.h"
+#include "run.h"
 #include "testing.h"
 
 /* Keys and words are found by their spelling, and by nothing else. */
@@ -90,11 +91,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "guard.h"
+#include "run.h"
 #include "sepm.h"
 #include "testing.h"
 
@@ -1026,11 +1027,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

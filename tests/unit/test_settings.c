@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "codepage.h"
+#include "run.h"
 #include "settings.h"
 #include "zonefile.h"
 
@@ -263,11 +264,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite());
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "run.h"
 #include "text.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -341,11 +342,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite());
 }

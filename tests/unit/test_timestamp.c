@@ -6,6 +6,7 @@
 
 #include "calendar.h"
 #include "guard.h"
+#include "run.h"
 #include "timestamp.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -487,11 +488,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite());
 }
