@@ -37,26 +37,29 @@ decimal_put4(unsigned n, char *out)
 	return decimal_put2(n % 100, decimal_put2(n / 100, out));
 }
 
+static inline unsigned
+decimal_digits(uint64_t n)
+{
+	unsigned digits = 1;
+
+	for (; n >= 10000; n /= 10000)
+		digits += 4;
+	return digits + (n >= 10) + (n >= 100) + (n >= 1000);
+}
+
 /* As many digits as the number has. */
 static inline char *
 decimal_put(uint64_t n, char *out)
 {
-	char digits[DECIMAL_MAX], *p = digits + sizeof(digits);
-	size_t length;
+	char *end = out + decimal_digits(n), *p = end;
 
-	for (; n >= 100; n /= 100) {
-		p -= 2;
-		decimal_put2((unsigned)(n % 100), p);
-	}
-	if (n >= 10) {
-		p -= 2;
-		decimal_put2((unsigned)n, p);
-	} else {
-		*--p = (char)('0' + n);
-	}
-	length = (size_t)(digits + sizeof(digits) - p);
-	memcpy(out, p, length);
-	return out + length;
+	for (; n >= 100; n /= 100)
+		decimal_put2((unsigned)(n % 100), p -= 2);
+	if (n >= 10)
+		decimal_put2((unsigned)n, p - 2);
+	else
+		p[-1] = (char)('0' + n);
+	return end;
 }
 
 #endif

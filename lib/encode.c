@@ -54,7 +54,8 @@ enum {
 	ADDRESSES = RECORD_MAX_ADDRESSES * (ADDRESS_SYNTAX + 3 * REWRITTEN),
 	FLAGS = RECORD_FLAG_COUNT * (KEY_SYNTAX + REWRITTEN),
 	ID = KEY_SYNTAX + REWRITTEN,
-	FIXED = FIELDS + EXTRAS + ADDRESSES + FLAGS + ID,
+	COPIED = 32, /* what copies of keys and words write too much */
+	FIXED = FIELDS + EXTRAS + ADDRESSES + FLAGS + ID + COPIED,
 };
 
 /* Each label is passed over at most twice, see name_extra. */
@@ -85,18 +86,18 @@ put_char(char c, char *out)
 
 /* JSON */
 
-#define BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-/* Is one of eight bytes a control character, quote, backslash, DEL or not
- * ASCII? A borrow can only mark a byte above one that is marked rightly. */
-static bool
-word_needs_care(uint64_t w)
+/* Control characters, quote, backslash, DEL, and the lead bytes of what
+ * hidden_character knows. */
+static unsigned
+needs_care(block16 b)
 {
-	uint64_t quote = w ^ BYTES('"'), backslash = w ^ BYTES('\\');
+	block16 controls = block_between(b, 0, 0x1f);
+	block16 ascii = block_or(block_or(block_equal(b, '"'),
+				   block_equal(b, '\\')),
+	    block_equal(b, 0x7f));
+	block16 leads = block_or(block_equal(b, 0xc2), block_equal(b, 0xe2));
 
-	return (((w - BYTES(0x20)) | (quote - BYTES(1)) |
-		    (backslash - BYTES(1)) | (w + BYTES(1)) | w) &
-		   BYTES(0x80)) != 0;
+	return block_mask(block_or(block_or(controls, ascii), leads));
 }
 
 static char *
@@ -153,28 +154,24 @@ put_escaped_one(struct span s, char *out, size_t *used)
 	return put_char((char)c, out);
 }
 
-/* Eight bytes at a time where none needs care, else those eight singly. */
+/* Sixteen bytes at a time up to the first one that needs care. */
 static char *
 put_escaped(struct span s, char *out)
 {
-	size_t at = 0, stop, used;
+	while (s.n > 0) {
+		size_t n = s.n < BLOCK ? s.n : BLOCK, used;
+		block16 b = block_load_part(s.p, n);
+		unsigned care = needs_care(b) & block_until(n);
 
-	while (at < s.n) {
-		stop = s.n;
-		if (s.n - at >= 8) {
-			uint64_t w;
-
-			memcpy(&w, s.p + at, 8);
-			memcpy(out, &w, 8);
-			if (!word_needs_care(w)) {
-				at += 8;
-				out += 8;
-				continue;
-			}
-			stop = at + 8;
-		}
-		for (; at < stop; at += used)
-			out = put_escaped_one(span_skip(s, at), out, &used);
+		block_store(out, b);
+		if (care != 0)
+			n = block_first(care);
+		out += n;
+		s = span_skip(s, n);
+		if (care == 0)
+			continue;
+		out = put_escaped_one(s, out, &used);
+		s = span_skip(s, used);
 	}
 	return out;
 }
@@ -188,22 +185,23 @@ put_string(struct span text, char *out)
 static char *
 put_word(struct span word, char *out)
 {
-	return put_char('"', put(word, put_char('"', out)));
+	return put_char(
+	    '"', block_copy(word.p, word.n, put_char('"', out)));
 }
 
 static char *
-put_time(int64_t seconds, char *out)
+put_time(int64_t seconds, struct timestamp_days *days, char *out)
 {
 	*out++ = '"';
-	timestamp_format(seconds, out);
+	timestamp_format(seconds, days, out);
 	return put_char('"', out + TIMESTAMP_RFC3339);
 }
 
 static char *
-put_time_us(int64_t microseconds, char *out)
+put_time_us(int64_t microseconds, struct timestamp_days *days, char *out)
 {
 	*out++ = '"';
-	timestamp_format_us(microseconds, out);
+	timestamp_format_us(microseconds, days, out);
 	return put_char('"', out + TIMESTAMP_RFC3339_US);
 }
 
@@ -358,72 +356,80 @@ put_extra(const struct record *r, char *out)
 	return put_char('}', out);
 }
 
-/* Empty values leave no key. */
 static bool
-has_value(const struct record *r, enum record_field f)
+has_addresses(const struct record *r)
 {
-	switch (record_field_info[f].kind) {
-	case RECORD_TEXT:
-	case RECORD_WORD:
-		return r->value[f].text.n > 0;
-	case RECORD_FLAGS:
-		return r->flags != 0;
-	case RECORD_ADDRESSES:
-		for (size_t i = 0; i < r->addresses; i++)
-			if (!address_empty(&r->address[i]))
-				return true;
-		return false;
-	case RECORD_EXTRA:
-		for (size_t i = 0; i < r->extras; i++)
-			if (r->extra[i].value.n > 0)
-				return true;
-		return false;
-	default:
-		return true;
-	}
+	for (size_t i = 0; i < r->addresses; i++)
+		if (!address_empty(&r->address[i]))
+			return true;
+	return false;
 }
 
+static bool
+has_extra(const struct record *r)
+{
+	for (size_t i = 0; i < r->extras; i++)
+		if (r->extra[i].value.n > 0)
+			return true;
+	return false;
+}
+
+/* `,"key":`, copied with room to spare: it is short. */
 static char *
-put_value(const struct record *r, enum record_field f, char *out)
+put_key(enum record_field f, char *out)
+{
+	/* clang-format off */
+	static const struct {
+		char text[31];
+		unsigned char n;
+	} keys[RECORD_FIELD_COUNT] = {
+#define ROW(constant, key, kind) \
+		[RECORD_F_##constant] = {",\"" key "\":", sizeof(key) - 1 + 4},
+		RECORD_FIELD_TABLE(ROW)
+#undef ROW
+	};
+	/* clang-format on */
+
+	memcpy(out, keys[f].text, sizeof(keys[f].text));
+	return out + keys[f].n;
+}
+
+/* Empty values leave no key. */
+static char *
+put_field(const struct record *r, enum record_field f,
+    struct timestamp_days *days, char *out)
 {
 	const union record_value *value = &r->value[f];
 
 	switch (record_field_info[f].kind) {
 	case RECORD_TEXT:
-		return put_string(value->text, out);
+		if (value->text.n == 0)
+			return out;
+		return put_string(value->text, put_key(f, out));
 	case RECORD_WORD:
-		return put_word(value->text, out);
+		if (value->text.n == 0)
+			return out;
+		return put_word(value->text, put_key(f, out));
 	case RECORD_UINT:
-		return decimal_put(value->number, out);
+		return decimal_put(value->number, put_key(f, out));
 	case RECORD_TIME:
-		return put_time(value->time, out);
+		return put_time(value->time, days, put_key(f, out));
 	case RECORD_TIME_US:
-		return put_time_us(value->time, out);
+		return put_time_us(value->time, days, put_key(f, out));
 	case RECORD_PAIR:
-		return put_pair(value->pair, out);
+		return put_pair(value->pair, put_key(f, out));
 	case RECORD_ADDRESSES:
-		return put_addresses(r, out);
+		if (!has_addresses(r))
+			return out;
+		return put_addresses(r, put_key(f, out));
 	case RECORD_EXTRA:
-		return put_extra(r, out);
+		return has_extra(r) ? put_extra(r, put_key(f, out)) : out;
 	case RECORD_FLAGS:
-		return put_flags(r->flags, out);
+		if (r->flags == 0)
+			return out;
+		return put_flags(r->flags, put_key(f, out));
 	}
 	return out;
-}
-
-/* Index of the lowest bit that is set. */
-static unsigned
-lowest_bit(uint64_t bits)
-{
-	unsigned i = 0;
-
-	for (unsigned step = 32; step > 0; step /= 2) {
-		if ((bits & ((UINT64_C(1) << step) - 1)) != 0)
-			continue;
-		bits >>= step;
-		i += step;
-	}
-	return i;
 }
 
 /* What is in arrays and flags of the record counts with or without its bit;
@@ -438,25 +444,16 @@ fields_of(const struct record *r)
 }
 
 char *
-encode_jsonl(const struct record *record, char *out)
+encode_jsonl(
+    const struct record *record, struct timestamp_days *days, char *out)
 {
-	/* clang-format off */
-	static const struct span keys[RECORD_FIELD_COUNT] = {
-#define ROW(constant, key, kind) [RECORD_F_##constant] = LITERAL(",\"" key "\":"),
-		RECORD_FIELD_TABLE(ROW)
-#undef ROW
-	};
-	/* clang-format on */
 	uint64_t fields = fields_of(record);
 
 	out = put(SPAN("{\"type\":"), out);
 	out = put_word(record_type_name[record->type], out);
-	for (; fields != 0; fields &= fields - 1) {
-		enum record_field f = (enum record_field)lowest_bit(fields);
-
-		if (has_value(record, f))
-			out = put_value(record, f, put(keys[f], out));
-	}
+	for (; fields != 0; fields &= fields - 1)
+		out = put_field(record, (enum record_field)block_first(fields),
+		    days, out);
 	return out;
 }
 
@@ -464,7 +461,7 @@ char *
 encode_jsonl_end(struct span id, char *out)
 {
 	if (id.n > 0)
-		out = put_string(id, put(SPAN(",\"id\":"), out));
+		out = put_word(id, put(SPAN(",\"id\":"), out));
 	return put(SPAN("}\n"), out);
 }
 

@@ -12,6 +12,7 @@
 
 #include "message.h"
 #include "record.h"
+#include "timestamp.h"
 
 enum encode_format {
 	ENCODE_JSONL, /* the native record */
@@ -38,7 +39,8 @@ size_t encode_bound(size_t n, const struct message_source *source);
  * `,"id":"..."` (nothing for an empty id), `}` and LF. Strict JSON, valid
  * UTF-8; control characters, DEL, C1 and U+2028/2029 are escaped.
  */
-char *encode_jsonl(const struct record *record, char *out);
+char *encode_jsonl(
+    const struct record *record, struct timestamp_days *days, char *out);
 char *encode_jsonl_end(struct span id, char *out);
 
 /*

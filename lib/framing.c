@@ -10,12 +10,6 @@ enum {
 	COUNT_DIGITS =
 	    7, /* ten megabytes: more is no count but a phone number */
 	PRI_DIGITS = 3,
-	/*
-	 * Bytes searched for LF before the search for NUL. Whole reads would be
-	 * searched again for each frame of a stream that ends its frames with
-	 * the other one.
-	 */
-	STRIDE = 1024,
 };
 
 enum kind { KIND_TEXT, KIND_COUNTED, KIND_UNKNOWN };
@@ -79,20 +73,45 @@ kind_of(struct span in, size_t *header, uint64_t *announced)
 	return KIND_COUNTED;
 }
 
+/* LF or NUL, among the n bytes at p, n at most BLOCK. */
+static uint64_t
+ends(const char *p, size_t n)
+{
+	block16 b = block_load_part(p, n);
+
+	return block_mask(
+		   block_or(block_equal(b, '\n'), block_equal(b, '\0'))) &
+	       block_until(n);
+}
+
+/* The same among 4 * BLOCK bytes. */
+static uint64_t
+ends_wide(const char *p)
+{
+	return ends(p, BLOCK) | ends(p + BLOCK, BLOCK) << BLOCK |
+	       ends(p + 2 * BLOCK, BLOCK) << 2 * BLOCK |
+	       ends(p + 3 * BLOCK, BLOCK) << 3 * BLOCK;
+}
+
 /* Index of the first LF or NUL at or after `from`, or in.n. */
 static size_t
 find_end(struct span in, size_t from)
 {
-	while (from < in.n) {
-		struct span part = span_take(span_skip(in, from), STRIDE);
-		size_t lf = span_find(part, '\n');
-		size_t nul = span_find(span_take(part, lf), '\0');
+	uint64_t found = 0;
 
-		if (nul < part.n)
-			return from + nul;
-		from += part.n;
+	while (found == 0 && from < in.n) {
+		size_t n = in.n - from;
+
+		if (n >= 4 * BLOCK) {
+			n = 4 * BLOCK;
+			found = ends_wide(in.p + from);
+		} else {
+			n = n < BLOCK ? n : BLOCK;
+			found = ends(in.p + from, n);
+		}
+		from += found != 0 ? block_first(found) : n;
 	}
-	return in.n;
+	return from;
 }
 
 static size_t

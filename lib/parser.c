@@ -25,6 +25,7 @@ struct parser {
 	size_t max_message;
 	struct sepm_labels labels;
 	struct zone_slot zones[ZONE_SLOTS];
+	struct timestamp_date date;
 	struct arena arena;
 	struct sepm_body body;
 	struct span text; /* of the last message, decoded */
@@ -153,7 +154,8 @@ context_of(struct parser *p, const struct message *m,
 	return (struct sepm_context){
 	    .arena = &p->arena,
 	    .labels = &p->labels,
-	    .clock = {source->zone, cache_of(p, source->zone), m->reference},
+	    .clock = {source->zone, cache_of(p, source->zone), &p->date,
+		m->reference},
 	    .cut = m->length > span_take(m->bytes, p->max_message).n,
 	    .explain = p->explain,
 	    .arg = p->arg,

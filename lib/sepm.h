@@ -15,7 +15,11 @@
 #include "sepm_label.h"
 #include "sepm_value.h"
 
-enum { SEPM_MAX_PIECES = 256 }; /* fields of a body; the last takes the rest */
+enum {
+	SEPM_MAX_PIECES = 256, /* fields of a body; the last takes the rest */
+	SEPM_MAX_COMMAS = 256, /* found in one go */
+	SEPM_LAYOUTS = 8,
+};
 
 /* One field of a body. */
 struct sepm_piece {
@@ -47,19 +51,39 @@ sepm_explain(const struct sepm_context *context, struct span piece,
 		context->explain(context->arg, piece, key, why);
 }
 
-/* Working memory for one body. */
+/* Where the commas of a body are, as far as they were looked for. */
+struct sepm_commas {
+	uint32_t at[SEPM_MAX_COMMAS + 4 * BLOCK + 1];
+	size_t count, next; /* next: not yet passed */
+	bool all; /* there are no others, and at[count] is the end */
+};
+
+/*
+ * The labels of the last bodies that began with the same one, in their order:
+ * guesses for the next body.
+ */
+struct sepm_layout {
+	const struct sepm_guess *guess[SEPM_MAX_PIECES];
+};
+
+/* Working memory for one body; what is guessed stays from one to the next. */
 struct sepm_body {
 	const struct sepm_context *context;
 	struct record *record;
 	struct sepm_piece piece[SEPM_MAX_PIECES];
 	size_t count;
 	uint64_t labels;        /* bit set of the enum sepm_label seen */
+	size_t labelled;        /* fields that have one */
 	size_t locals, remotes; /* repeated `Local:`, `Remote:` */
 	size_t first;           /* first label, known or not; count: none */
 	size_t begin;           /* `Begin`; count: none */
 	size_t application;     /* `Application`; count: none */
+	struct span text;	/* all of it */
+	struct sepm_commas commas;
+	struct sepm_layout layouts[SEPM_LAYOUTS];
+	struct sepm_layout *layout; /* of this body, as it begins */
 	bool unclosed;          /* no later quote can close either */
-	bool tight; /* the last label had no blank after its colon */
+	size_t last; /* the last known label with a value; count: none */
 };
 
 /*

@@ -166,6 +166,7 @@ static const struct label_row label_rows[] = {
 
 enum { LABEL_ROWS = sizeof(label_rows) / sizeof(label_rows[0]) };
 _Static_assert(LABEL_ROWS * 2 < SEPM_LABEL_SLOTS, "half of the slots are free");
+_Static_assert((int)LABEL_ROWS <= (int)SEPM_LABEL_ROWS, "one guess for each");
 
 /* Folds into out (LABEL_MAX bytes); the folded text is never longer. */
 static struct span
@@ -212,22 +213,46 @@ label_enter(uint16_t slots[SEPM_LABEL_SLOTS], struct span text, unsigned row)
 	slots[i] = (uint16_t)(row + 1);
 }
 
+/* These mean something only with their number. */
+static enum sepm_label
+label_unnumbered(enum sepm_label label)
+{
+	return label == SEPM_AGENT_MAC || label == SEPM_AGENT_GATEWAY
+		   ? SEPM_NO_LABEL
+		   : label;
+}
+
+static void
+label_lay_out(struct sepm_guess *guess, const struct label_row *row)
+{
+	size_t n = row->text.n;
+
+	guess->label = label_unnumbered(row->label);
+	if (guess->label == SEPM_NO_LABEL || n >= SEPM_GUESS)
+		return;
+	memcpy(guess->text, row->text.p, n);
+	guess->text[n] = ':';
+	guess->n = (unsigned)n + 1;
+	guess->mask = UINT32_MAX >> (SEPM_GUESS - guess->n);
+}
+
 void
 sepm_labels_init(struct sepm_labels *labels)
 {
 	char buf[LABEL_MAX];
 
-	*labels = (struct sepm_labels){{0}, {0}};
+	memset(labels, 0, sizeof(*labels));
 	for (unsigned row = 0; row < LABEL_ROWS; row++) {
 		struct span text = label_rows[row].text;
 
 		label_enter(labels->exact, text, row);
 		label_enter(labels->folded, label_fold(text, buf), row);
+		label_lay_out(&labels->guess[row], &label_rows[row]);
 	}
 }
 
-/* A label as SEPM writes it: nearly all are. */
-static enum sepm_label
+/* The row of a label as SEPM writes it, + 1: nearly all are. */
+static unsigned
 label_find_exact(const struct sepm_labels *labels, struct span text)
 {
 	const uint16_t *slots = labels->exact;
@@ -235,8 +260,8 @@ label_find_exact(const struct sepm_labels *labels, struct span text)
 	for (unsigned i = label_slot(text); slots[i] != 0;
 	     i = (i + 1) % SEPM_LABEL_SLOTS)
 		if (span_eq(label_rows[slots[i] - 1].text, text))
-			return label_rows[slots[i] - 1].label;
-	return SEPM_NO_LABEL;
+			return slots[i];
+	return 0;
 }
 
 static enum sepm_label
@@ -289,15 +314,6 @@ label_numbered(enum sepm_label base)
 	}
 }
 
-/* These mean something only with their number. */
-static enum sepm_label
-label_unnumbered(enum sepm_label label)
-{
-	return label == SEPM_AGENT_MAC || label == SEPM_AGENT_GATEWAY
-		   ? SEPM_NO_LABEL
-		   : label;
-}
-
 enum sepm_label
 sepm_label_find(
     const struct sepm_labels *labels, struct span text, unsigned *number)
@@ -305,13 +321,14 @@ sepm_label_find(
 	char buf[LABEL_MAX];
 	struct span folded, base;
 	enum sepm_label label;
+	unsigned row;
 
 	*number = 0;
 	if (text.n == 0 || text.n > LABEL_MAX)
 		return SEPM_NO_LABEL;
-	label = label_find_exact(labels, text);
-	if (label != SEPM_NO_LABEL)
-		return label_unnumbered(label);
+	row = label_find_exact(labels, text);
+	if (row != 0)
+		return label_unnumbered(label_rows[row - 1].label);
 	folded = label_fold(text, buf);
 	label = label_find_folded(labels, folded);
 	if (label != SEPM_NO_LABEL ||
@@ -321,6 +338,19 @@ sepm_label_find(
 	if (label == SEPM_NO_LABEL)
 		*number = 0;
 	return label;
+}
+
+const struct sepm_guess *
+sepm_label_guess(const struct sepm_labels *labels, struct span text)
+{
+	unsigned row;
+
+	if (text.n == 0 || text.n > LABEL_MAX)
+		return NULL;
+	row = label_find_exact(labels, text);
+	return row != 0 && labels->guess[row - 1].n > 0
+		   ? &labels->guess[row - 1]
+		   : NULL;
 }
 
 bool

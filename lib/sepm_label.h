@@ -63,12 +63,25 @@ enum sepm_label {
 	SEPM_LABEL_COUNT
 };
 
-enum { SEPM_LABEL_SLOTS = 512 };
+enum {
+	SEPM_LABEL_SLOTS = 512,
+	SEPM_LABEL_ROWS = 192, /* and no more labels */
+	SEPM_GUESS = 2 * BLOCK,
+};
+
+/* A label and its colon, laid out for a comparison in one go. */
+struct sepm_guess {
+	char text[SEPM_GUESS];
+	uint32_t mask; /* of the bytes that count */
+	unsigned n;    /* of them */
+	enum sepm_label label;
+};
 
 /* Where each label is found; built once, then constant. */
 struct sepm_labels {
 	uint16_t exact[SEPM_LABEL_SLOTS]; /* row + 1; 0: empty */
 	uint16_t folded[SEPM_LABEL_SLOTS];
+	struct sepm_guess guess[SEPM_LABEL_ROWS]; /* n == 0: none */
 };
 
 void sepm_labels_init(struct sepm_labels *labels);
@@ -80,6 +93,40 @@ void sepm_labels_init(struct sepm_labels *labels);
  */
 enum sepm_label sepm_label_find(
     const struct sepm_labels *labels, struct span text, unsigned *number);
+
+/*
+ * The guess for a body that has here what the last one had, a label written
+ * exactly like this one; NULL: it is too long for that, not known, or means
+ * nothing without its number.
+ */
+const struct sepm_guess *sepm_label_guess(
+    const struct sepm_labels *labels, struct span text);
+
+/*
+ * Is the label of `guess` (may be NULL) at the start of `text`, with its colon?
+ * SEPM's records have their labels in the same order, so that a guess is right
+ * as a rule. When it is not, nothing is said about which other one is there.
+ */
+static inline bool
+sepm_label_try(const struct sepm_guess *guess, struct span text)
+{
+	block16 a, b;
+
+	if (guess == NULL || text.n < guess->n)
+		return false;
+	if (text.n >= SEPM_GUESS) {
+		a = block_load(text.p);
+		b = block_load(text.p + BLOCK);
+	} else if (text.n >= BLOCK) {
+		a = block_load(text.p);
+		b = block_load_part(text.p + BLOCK, text.n - BLOCK);
+	} else {
+		a = b = block_load_part(text.p, text.n);
+	}
+	a = block_same(a, block_load(guess->text));
+	b = block_same(b, block_load(guess->text + BLOCK));
+	return (guess->mask & ~(block_mask(a) | block_mask(b) << BLOCK)) == 0;
+}
 
 /* Is `text` the beginning of a known label, exactly as SEPM writes it? */
 bool sepm_label_begins(struct span text);

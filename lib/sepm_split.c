@@ -11,6 +11,75 @@ enum {
 	MAX_CANDIDATE = 40, /* bytes of an unknown label */
 };
 
+/* --- commas --- */
+
+static uint64_t
+commas_of(const char *p)
+{
+	return (uint64_t)block_mask(block_equal(block_load(p), ',')) |
+	       (uint64_t)block_mask(block_equal(block_load(p + BLOCK), ','))
+		   << BLOCK |
+	       (uint64_t)block_mask(block_equal(block_load(p + 2 * BLOCK), ','))
+		   << 2 * BLOCK |
+	       (uint64_t)block_mask(block_equal(block_load(p + 3 * BLOCK), ','))
+		   << 3 * BLOCK;
+}
+
+static size_t
+note_commas(uint32_t *at, size_t n, size_t from, uint64_t mask)
+{
+	for (; mask != 0; mask &= mask - 1)
+		at[n++] = (uint32_t)(from + block_first(mask));
+	return n;
+}
+
+/* Looks for all of them in one go, which costs less than a search for each. */
+static void
+find_commas(struct sepm_commas *c, struct span text)
+{
+	size_t i = 0, n = 0;
+
+	for (; text.n - i >= 4 * BLOCK && n <= SEPM_MAX_COMMAS; i += 4 * BLOCK)
+		n = note_commas(c->at, n, i, commas_of(text.p + i));
+	while (i < text.n && n <= SEPM_MAX_COMMAS) {
+		size_t part = text.n - i < BLOCK ? text.n - i : BLOCK;
+		block16 b = block_load_part(text.p + i, part);
+
+		n = note_commas(c->at, n, i,
+		    block_mask(block_equal(b, ',')) & block_until(part));
+		i += part;
+	}
+	c->at[n] = (uint32_t)text.n;
+	c->count = n;
+	c->next = 0;
+	c->all = i == text.n;
+}
+
+/* The first comma of `rest`, the end of the body, which has not been passed;
+ * rest.n: there is none. */
+static inline size_t
+next_comma(const struct sepm_body *body, struct span rest)
+{
+	const struct sepm_commas *c = &body->commas;
+
+	if (c->next >= c->count && !c->all)
+		return span_find(rest, ',');
+	return c->at[c->next] - (size_t)(rest.p - body->text.p);
+}
+
+/* All of them before `rest` are done with. */
+static void
+pass_commas(struct sepm_body *body, struct span rest)
+{
+	struct sepm_commas *c = &body->commas;
+	size_t from = (size_t)(rest.p - body->text.p);
+
+	while (c->next < c->count && c->at[c->next] < from)
+		c->next++;
+}
+
+/* --- fields --- */
+
 /* Blanks and U+00A0 at the start. */
 static size_t
 leading_blanks(struct span s)
@@ -92,6 +161,18 @@ is_candidate_byte(int c)
 	       (c > 0 && strchr(" -_()/.'", c) != NULL);
 }
 
+/* Did the last label have no blank behind its colon? */
+static bool
+is_tight(const struct sepm_body *body)
+{
+	const struct sepm_piece *last;
+
+	if (body->last == SIZE_MAX)
+		return false;
+	last = &body->piece[body->last];
+	return span_end(last->label) + 1 == last->value.p;
+}
+
 /* Could it be a label that nobody has told us about? */
 static bool
 is_candidate(const struct sepm_body *body, struct span label, int next)
@@ -102,7 +183,7 @@ is_candidate(const struct sepm_body *body, struct span label, int next)
 	    !(first >= 0x80 || (first >= 'A' && first <= 'Z')))
 		return false;
 	if (next != -1 && next != ',' && next != '\r' && !span_isblank(next) &&
-	    (!body->tight || next == '/' || next == '\\'))
+	    (!is_tight(body) || next == '/' || next == '\\'))
 		return false;
 	for (size_t i = 0; i < label.n; i++)
 		if (!is_candidate_byte((unsigned char)label.p[i]))
@@ -136,12 +217,14 @@ label_without_colon(struct span field, enum sepm_label *id)
 
 /*
  * The label at the start of `field`: sets label, id and number of *piece and
- * answers the bytes up to the value; 0: the field has none.
+ * answers the bytes up to the value; 0: the field has none. The next body is
+ * expected to have the same here.
  */
 static size_t
 read_label(
-    const struct sepm_body *body, struct span field, struct sepm_piece *piece)
+    struct sepm_body *body, struct span field, struct sepm_piece *piece)
 {
+	const struct sepm_labels *labels = body->context->labels;
 	size_t blanks = leading_blanks(field), colon, used;
 	struct span text = span_skip(field, blanks), label;
 
@@ -150,13 +233,14 @@ read_label(
 		int next = span_at(text, colon + 1);
 
 		label = span_trim(span_take(text, colon));
-		piece->id = sepm_label_find(
-		    body->context->labels, label, &piece->number);
+		piece->id = sepm_label_find(labels, label, &piece->number);
 		if (piece->id == SEPM_NO_LABEL &&
 		    is_candidate(body, label, next))
 			piece->id = SEPM_CANDIDATE;
 		if (piece->id != SEPM_NO_LABEL) {
 			piece->label = label;
+			body->layout->guess[body->count] =
+			    sepm_label_guess(labels, label);
 			return blanks + colon + 1;
 		}
 	}
@@ -167,19 +251,12 @@ read_label(
 	return blanks + used;
 }
 
-/* Up to the next comma, which is not part of it. */
-static struct span
-plain_field(struct span text)
-{
-	return span_take(text, span_find(text, ','));
-}
-
 /*
  * Reads the field at the start of `text` into *piece; answers its length, the
  * comma not included.
  */
 static size_t
-read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
+read_any(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 {
 	size_t open = leading_blanks(text), end, used;
 	struct span inner;
@@ -193,7 +270,7 @@ read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 		piece->raw = span_take(text, end);
 		return end;
 	}
-	piece->raw = plain_field(text);
+	piece->raw = span_take(text, next_comma(body, text));
 	used = read_label(body, piece->raw, piece);
 	piece->value = span_trim(span_skip(piece->raw, used));
 	if (used == 0)
@@ -209,24 +286,54 @@ read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 	return piece->raw.n;
 }
 
+/*
+ * The same for a field as most are: with the label that the last body had
+ * here, and no quote at the start of its value.
+ */
+static inline size_t
+read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
+{
+	const struct sepm_guess *guess = body->layout->guess[body->count];
+	size_t n;
+
+	if (!sepm_label_try(guess, text))
+		return read_any(body, text, piece);
+	n = next_comma(body, text);
+	piece->value = span_trim(
+	    span_between(text.p + guess->n, text.p + n));
+	if (span_at(piece->value, 0) == '"')
+		return read_any(body, text, piece);
+	piece->raw = span_of(text.p, n);
+	piece->label = span_of(text.p, guess->n - 1);
+	piece->id = guess->label;
+	piece->number = 0;
+	piece->quoted = false;
+	return n;
+}
+
 /* What telling the type wants to know, collected on the way. */
-static void
+static inline void
 summarize(struct sepm_body *body, size_t i)
 {
 	const struct sepm_piece *piece = &body->piece[i];
+	enum sepm_label id = piece->id;
 
-	body->labels |= (uint64_t)1 << piece->id;
-	if (piece->id == SEPM_NO_LABEL)
+	body->labels |= (uint64_t)1 << id;
+	if (id == SEPM_NO_LABEL)
 		return;
-	if (body->first == SIZE_MAX)
+	if (body->labelled++ == 0) {
 		body->first = i;
-	if (piece->id != SEPM_CANDIDATE && !piece->quoted && piece->value.n > 0)
-		body->tight = span_end(piece->label) + 1 == piece->value.p;
-	body->locals += piece->id == SEPM_LOCAL;
-	body->remotes += piece->id == SEPM_REMOTE;
-	if (piece->id == SEPM_BEGIN && body->begin == SIZE_MAX)
+		body->layout = &body->layouts[id % SEPM_LAYOUTS];
+	}
+	if (id != SEPM_CANDIDATE && !piece->quoted && piece->value.n > 0)
+		body->last = i;
+	if (id == SEPM_LOCAL)
+		body->locals++;
+	else if (id == SEPM_REMOTE)
+		body->remotes++;
+	else if (id == SEPM_BEGIN && body->begin == SIZE_MAX)
 		body->begin = i;
-	if (piece->id == SEPM_APPLICATION && body->application == SIZE_MAX)
+	else if (id == SEPM_APPLICATION && body->application == SIZE_MAX)
 		body->application = i;
 }
 
@@ -248,9 +355,12 @@ sepm_split(struct sepm_body *body, struct span text)
 
 	body->count = 0;
 	body->labels = 0;
-	body->locals = body->remotes = 0;
-	body->first = body->begin = body->application = SIZE_MAX;
-	body->unclosed = body->tight = false;
+	body->labelled = body->locals = body->remotes = 0;
+	body->first = body->begin = body->application = body->last = SIZE_MAX;
+	body->unclosed = false;
+	body->text = text;
+	body->layout = &body->layouts[0];
+	find_commas(&body->commas, text);
 	for (;;) {
 		n = read_piece(body, text, &body->piece[body->count]);
 		if (body->count == SEPM_MAX_PIECES - 1 && n < text.n) {
@@ -262,7 +372,11 @@ sepm_split(struct sepm_body *body, struct span text)
 		summarize(body, body->count++);
 		if (n >= text.n)
 			break;
-		text = span_skip(text, n + 1);
+		text = span_of(text.p + n + 1, text.n - n - 1);
+		if (body->piece[body->count - 1].quoted)
+			pass_commas(body, text);
+		else
+			body->commas.next++;
 	}
 	drop_stray_quote(&body->piece[body->count - 1]);
 	if (body->first == SIZE_MAX)

@@ -6,29 +6,31 @@
 
 struct traffic_field {
 	struct sepm_field read;
-	const char *modern; /* label for extra when the wire's is `Local` */
+	struct span modern; /* label for extra when the wire's is `Local` */
 };
 
 /* clang-format off */
+#define LITERAL(text) { text, sizeof(text) - 1 }
+
 static const struct traffic_field fields[SEPM_LABEL_COUNT] = {
-	[SEPM_LOCAL_IP]    = { { RECORD_F_LOCAL_IP,    SEPM_READ_IP },     "Local Host IP" },
-	[SEPM_LOCAL_PORT]  = { { RECORD_F_LOCAL_PORT,  SEPM_READ_PORT },   "Local Port" },
-	[SEPM_LOCAL_MAC]   = { { RECORD_F_LOCAL_MAC,   SEPM_READ_MAC },    "Local Host MAC" },
-	[SEPM_REMOTE_IP]   = { { RECORD_F_REMOTE_IP,   SEPM_READ_IP },     "Remote Host IP" },
-	[SEPM_REMOTE_NAME] = { { RECORD_F_REMOTE_NAME, SEPM_READ_TEXT },   "Remote Host Name" },
-	[SEPM_REMOTE_PORT] = { { RECORD_F_REMOTE_PORT, SEPM_READ_PORT },   "Remote Port" },
-	[SEPM_REMOTE_MAC]  = { { RECORD_F_REMOTE_MAC,  SEPM_READ_MAC },    "Remote Host MAC" },
-	[SEPM_BEGIN]       = { { RECORD_F_BEGIN,       SEPM_READ_TIME },   NULL },
-	[SEPM_END]         = { { RECORD_F_END,         SEPM_READ_TIME },   NULL },
-	[SEPM_OCCURRENCES] = { { RECORD_F_OCCURRENCES, SEPM_READ_COUNT },  NULL },
-	[SEPM_APPLICATION] = { { RECORD_F_APPLICATION, SEPM_READ_TEXT },   NULL },
-	[SEPM_RULE]        = { { RECORD_F_RULE,        SEPM_READ_TEXT },   NULL },
-	[SEPM_LOCATION]    = { { RECORD_F_LOCATION,    SEPM_READ_TEXT },   NULL },
-	[SEPM_USER]        = { { RECORD_F_USER,        SEPM_READ_TEXT },   NULL },
-	[SEPM_DOMAIN]      = { { RECORD_F_DOMAIN,      SEPM_READ_TEXT },   NULL },
-	[SEPM_ACTION]      = { { RECORD_F_ACTION,      SEPM_READ_ACTION }, NULL },
-	[SEPM_SHA256]      = { { RECORD_F_SHA256,      SEPM_READ_SHA256 }, NULL },
-	[SEPM_MD5]         = { { RECORD_F_MD5,         SEPM_READ_MD5 },    NULL },
+	[SEPM_LOCAL_IP]    = { { RECORD_F_LOCAL_IP,    SEPM_READ_IP },     LITERAL("Local Host IP") },
+	[SEPM_LOCAL_PORT]  = { { RECORD_F_LOCAL_PORT,  SEPM_READ_PORT },   LITERAL("Local Port") },
+	[SEPM_LOCAL_MAC]   = { { RECORD_F_LOCAL_MAC,   SEPM_READ_MAC },    LITERAL("Local Host MAC") },
+	[SEPM_REMOTE_IP]   = { { RECORD_F_REMOTE_IP,   SEPM_READ_IP },     LITERAL("Remote Host IP") },
+	[SEPM_REMOTE_NAME] = { { RECORD_F_REMOTE_NAME, SEPM_READ_TEXT },   LITERAL("Remote Host Name") },
+	[SEPM_REMOTE_PORT] = { { RECORD_F_REMOTE_PORT, SEPM_READ_PORT },   LITERAL("Remote Port") },
+	[SEPM_REMOTE_MAC]  = { { RECORD_F_REMOTE_MAC,  SEPM_READ_MAC },    LITERAL("Remote Host MAC") },
+	[SEPM_BEGIN]       = { { RECORD_F_BEGIN,       SEPM_READ_TIME },   { "", 0 } },
+	[SEPM_END]         = { { RECORD_F_END,         SEPM_READ_TIME },   { "", 0 } },
+	[SEPM_OCCURRENCES] = { { RECORD_F_OCCURRENCES, SEPM_READ_COUNT },  { "", 0 } },
+	[SEPM_APPLICATION] = { { RECORD_F_APPLICATION, SEPM_READ_TEXT },   { "", 0 } },
+	[SEPM_RULE]        = { { RECORD_F_RULE,        SEPM_READ_TEXT },   { "", 0 } },
+	[SEPM_LOCATION]    = { { RECORD_F_LOCATION,    SEPM_READ_TEXT },   { "", 0 } },
+	[SEPM_USER]        = { { RECORD_F_USER,        SEPM_READ_TEXT },   { "", 0 } },
+	[SEPM_DOMAIN]      = { { RECORD_F_DOMAIN,      SEPM_READ_TEXT },   { "", 0 } },
+	[SEPM_ACTION]      = { { RECORD_F_ACTION,      SEPM_READ_ACTION }, { "", 0 } },
+	[SEPM_SHA256]      = { { RECORD_F_SHA256,      SEPM_READ_SHA256 }, { "", 0 } },
+	[SEPM_MD5]         = { { RECORD_F_MD5,         SEPM_READ_MD5 },    { "", 0 } },
 };
 
 /* Repeated `Local:` and `Remote:` count (formats: labels). */
@@ -125,39 +127,48 @@ meaning(struct traffic *t, const struct sepm_piece *piece)
 	return piece->id;
 }
 
-static enum sepm_value
-read_value(struct traffic *t, const struct sepm_field *field, struct span label,
-    struct span text)
+/* The label as `extra` has it: a repeated one by its modern name. */
+static struct span
+name_of(const struct sepm_piece *piece, const struct traffic_field *field)
 {
-	enum sepm_value answer;
+	bool repeated = piece->id == SEPM_LOCAL || piece->id == SEPM_REMOTE;
 
-	if (record_has(t->record, field->field))
-		return SEPM_WRONG; /* the first one stays */
-	answer = sepm_field_read(
-	    t->body->context, field, TIMESTAMP_ISO, text, t->record);
-	if (answer == SEPM_VALUE)
-		sepm_ports_note(&t->ports, field->field, label, text);
-	return answer;
+	return repeated && field->modern.n > 0 ? field->modern : piece->label;
+}
+
+static void
+explain_labelled(const struct traffic *t, const struct sepm_piece *piece,
+    enum record_field f)
+{
+	bool repeated = piece->id == SEPM_LOCAL || piece->id == SEPM_REMOTE;
+
+	explain(t, piece->raw, record_field_info[f].key,
+	    repeated ? "by label and by its place among its like"
+		     : "by its label");
 }
 
 static void
 read_labelled(struct traffic *t, const struct sepm_piece *piece)
 {
 	const struct traffic_field *field = &fields[meaning(t, piece)];
-	struct span name = piece->label;
-	bool repeated = piece->id == SEPM_LOCAL || piece->id == SEPM_REMOTE;
+	enum sepm_value answer = SEPM_WRONG;
 
-	if (repeated && field->modern != NULL)
-		name = span_str(field->modern);
 	if (piece->number > 0 && read_agent(t, piece))
 		return;
-	if (field->read.reader == SEPM_READ_NOTHING ||
-	    read_value(t, &field->read, name, piece->value) == SEPM_WRONG)
-		add_extra(t, name, piece->value);
-	else
-		explain(t, piece->raw, record_field_info[field->read.field].key,
-		    repeated ? "by label and by its place among its like"
-			     : "by its label");
+	/* of two, the first one stays */
+	if (field->read.reader != SEPM_READ_NOTHING &&
+	    !record_has(t->record, field->read.field))
+		answer = sepm_field_read(t->body->context, &field->read,
+		    TIMESTAMP_ISO, piece->value, t->record);
+	if (answer == SEPM_WRONG) {
+		add_extra(t, name_of(piece, field), piece->value);
+		return;
+	}
+	if (answer == SEPM_VALUE && field->read.reader == SEPM_READ_PORT)
+		sepm_ports_note(&t->ports, field->read.field,
+		    name_of(piece, field), piece->value);
+	if (t->body->context->explain != NULL)
+		explain_labelled(t, piece, field->read.field);
 }
 
 static void
@@ -260,8 +271,13 @@ static void
 join_values(struct traffic *t)
 {
 	const struct sepm_body *body = t->body;
+	size_t places = (t->protocol < body->count) +
+			(t->direction < body->count);
 	size_t i = body->first;
 
+	/* no others: nothing goes on */
+	if (body->count - body->first == body->labelled + places)
+		return;
 	while (i < body->count) {
 		size_t label = i++, last = label;
 
@@ -385,6 +401,8 @@ drop_cut_field(struct traffic *t)
 	t->record->flags |= RECORD_TRUNCATED;
 	record_set_text(t->record, RECORD_F_CUT, cut);
 	explain(t, cut, SPAN("cut"), "the record ends inside this field");
+	for (size_t i = from; i < body->count; i++)
+		body->labelled -= body->piece[i].id != SEPM_NO_LABEL;
 	body->count = from;
 	if (body->begin > from)
 		body->begin = from;

@@ -1,59 +1,63 @@
 #include "sepm_value.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <netinet/in.h>
 
 #define WORD(literal)                                                          \
 	{                                                                      \
 		literal, sizeof(literal) - 1                                   \
 	}
+#define FROM(literal) literal, sizeof(literal) - 1
 
+/* ASCII letters are compared without case: here they are small. */
 struct word_row {
-	struct span from; /* ASCII letters compared without case */
+	char from[BLOCK];
+	size_t n;
 	struct span to;
 };
 
 /* clang-format off */
 static const struct word_row direction_words[] = {
-	{ WORD("Inbound"),		WORD("inbound") },
-	{ WORD("Outbound"),		WORD("outbound") },
-	{ WORD("Unknown"),		WORD("unknown") },
-	{ WORD("\u5165\u7ad9"),		WORD("inbound") },	/* zh */
-	{ WORD("\u51fa\u7ad9"),		WORD("outbound") },
-	{ WORD("Entrant"),		WORD("inbound") },	/* fr */
-	{ WORD("Sortant"),		WORD("outbound") },
-	{ WORD("Inconnu"),		WORD("unknown") },
+	{ FROM("inbound"),		WORD("inbound") },
+	{ FROM("outbound"),		WORD("outbound") },
+	{ FROM("unknown"),		WORD("unknown") },
+	{ FROM("\u5165\u7ad9"),		WORD("inbound") },	/* zh */
+	{ FROM("\u51fa\u7ad9"),		WORD("outbound") },
+	{ FROM("entrant"),		WORD("inbound") },	/* fr */
+	{ FROM("sortant"),		WORD("outbound") },
+	{ FROM("inconnu"),		WORD("unknown") },
 };
 
 static const struct word_row action_words[] = {
-	{ WORD("Allowed"),		WORD("allowed") },
-	{ WORD("Blocked"),		WORD("blocked") },
-	{ WORD("Not blocked"),		WORD("allowed") },	/* CSV export */
-	{ WORD("Bloqu\u00e9"),		WORD("blocked") },	/* fr */
-	{ WORD("Bloqu\u00e9e"),		WORD("blocked") },
-	{ WORD("Bloqu\u00e9s"),		WORD("blocked") },
-	{ WORD("Bloqu\u00e9es"),	WORD("blocked") },
-	{ WORD("Autoris\u00e9"),	WORD("allowed") },
-	{ WORD("Autoris\u00e9e"),	WORD("allowed") },
-	{ WORD("Autoris\u00e9s"),	WORD("allowed") },
-	{ WORD("Autoris\u00e9es"),	WORD("allowed") },
+	{ FROM("allowed"),		WORD("allowed") },
+	{ FROM("blocked"),		WORD("blocked") },
+	{ FROM("not blocked"),		WORD("allowed") },	/* CSV export */
+	{ FROM("bloqu\u00e9"),		WORD("blocked") },	/* fr */
+	{ FROM("bloqu\u00e9e"),		WORD("blocked") },
+	{ FROM("bloqu\u00e9s"),		WORD("blocked") },
+	{ FROM("bloqu\u00e9es"),	WORD("blocked") },
+	{ FROM("autoris\u00e9"),	WORD("allowed") },
+	{ FROM("autoris\u00e9e"),	WORD("allowed") },
+	{ FROM("autoris\u00e9s"),	WORD("allowed") },
+	{ FROM("autoris\u00e9es"),	WORD("allowed") },
 };
 
 static const struct word_row protocol_words[] = {
-	{ WORD("TCP"),			WORD("tcp") },
-	{ WORD("UDP"),			WORD("udp") },
-	{ WORD("ICMP"),			WORD("icmp") },
-	{ WORD("OTHERS"),		WORD("others") },
-	{ WORD("ETHERNET"),		WORD("ethernet") },
-	{ WORD("Unknown"),		WORD("unknown") },
-	{ WORD("ipv6-icmp"),		WORD("ipv6-icmp") },
+	{ FROM("tcp"),			WORD("tcp") },
+	{ FROM("udp"),			WORD("udp") },
+	{ FROM("icmp"),			WORD("icmp") },
+	{ FROM("others"),		WORD("others") },
+	{ FROM("ethernet"),		WORD("ethernet") },
+	{ FROM("unknown"),		WORD("unknown") },
+	{ FROM("ipv6-icmp"),		WORD("ipv6-icmp") },
 };
 
 static const struct word_row severity_words[] = {
-	{ WORD("Critical"),		WORD("crit") },
-	{ WORD("Major"),		WORD("err") },
-	{ WORD("Minor"),		WORD("warning") },
-	{ WORD("Info"),			WORD("info") },
+	{ FROM("critical"),		WORD("crit") },
+	{ FROM("major"),		WORD("err") },
+	{ FROM("minor"),		WORD("warning") },
+	{ FROM("info"),			WORD("info") },
 };
 /* clang-format on */
 
@@ -62,21 +66,34 @@ static const struct word_row severity_words[] = {
 static const struct word_row *
 word_find(const struct word_row *rows, size_t count, struct span word)
 {
-	for (size_t i = 0; i < count; i++)
-		if (span_caseeq(rows[i].from, word))
+	block16 lower;
+
+	if (word.n == 0 || word.n > BLOCK)
+		return NULL;
+	lower = block_lower(block_load_part(word.p, word.n));
+	for (size_t i = 0; i < count; i++) {
+		block16 same = block_same(lower, block_load(rows[i].from));
+
+		if (rows[i].n == word.n &&
+		    (~block_mask(same) & block_until(word.n)) == 0)
 			return &rows[i];
+	}
 	return NULL;
 }
 
 static struct span
 lower_case(struct span word, struct arena *arena)
 {
-	char *out = arena_take(arena, word.n);
+	char *out = arena_take(arena, word.n + BLOCK);
 
 	if (out == NULL)
 		return (struct span){"", 0};
-	for (size_t i = 0; i < word.n; i++)
-		out[i] = (char)span_lower((unsigned char)word.p[i]);
+	for (size_t i = 0; i < word.n; i += BLOCK) {
+		size_t n = word.n - i < BLOCK ? word.n - i : BLOCK;
+
+		block_store(
+		    out + i, block_lower(block_load_part(word.p + i, n)));
+	}
 	return span_of(out, word.n);
 }
 
@@ -133,29 +150,57 @@ sepm_severity(struct span word)
 
 /* --- addresses --- */
 
-/* A plain dotted quad in canonical form, the common case; *zero: 0.0.0.0. */
+/* The value of up to three digits that end before `end`, right behind which
+ * and before which anything may stand; 4 bytes before `end` can be read. */
+static unsigned
+octet(const char *end, unsigned digits)
+{
+	uint32_t w;
+
+	memcpy(&w, end - 4, 4);
+	w = le32toh(w) & UINT32_MAX << (32 - 8 * digits) & 0x0f0f0f0f;
+	return (w >> 8 & 15) * 100 + (w >> 16 & 15) * 10 + (w >> 24);
+}
+
+/*
+ * A plain dotted quad in canonical form, the common case; *zero: 0.0.0.0. Where
+ * its dots are is known at once; then each part is checked without a loop over
+ * its digits, of which there are one, two or three as chance has it.
+ */
 static bool
 is_canonical_ipv4(struct span text, bool *zero)
 {
-	unsigned parts = 0;
-	size_t i = 0;
+	static const unsigned char least[] = {0, 0, 10, 100};
+	char room[4 + BLOCK] = {0}; /* see octet */
+	unsigned dots, digits, start = 0, all = 0;
+	block16 b;
 
-	*zero = true;
-	do {
-		unsigned value = 0;
-		size_t start = i;
+	if (text.n < sizeof("0.0.0.0") - 1 ||
+	    text.n > sizeof("255.255.255.255") - 1)
+		return false;
+	b = block_load_part(text.p, text.n);
+	dots = block_mask(block_equal(b, '.')) & block_until(text.n);
+	digits = block_mask(block_between(b, '0', '9'));
+	if (((dots | digits) & block_until(text.n)) != block_until(text.n))
+		return false;
+	block_store(room + 4, b);
+	dots |= 1U << text.n; /* the end is as good as one */
+	for (unsigned part = 0; part < 4; part++) {
+		unsigned end = block_first(dots), n = end - start, value;
 
-		while (i < text.n && i - start < 3 &&
-		       span_isdigit((unsigned char)text.p[i]))
-			value = value * 10 + (unsigned)(text.p[i++] - '0');
-		if (i == start || value > 255 ||
-		    (text.p[start] == '0' && i - start > 1))
+		if (n < 1 || n > 3)
 			return false;
-		if (value != 0)
-			*zero = false;
-		parts++;
-	} while (parts < 4 && i < text.n && text.p[i++] == '.');
-	return parts == 4 && i == text.n;
+		value = octet(room + 4 + end, n);
+		if (value < least[n] || value > 255)
+			return false;
+		all |= value;
+		start = end + 1;
+		dots &= dots - 1;
+		if (dots == 0 && part < 3)
+			return false;
+	}
+	*zero = all == 0;
+	return dots == 0;
 }
 
 static enum sepm_value
@@ -203,52 +248,80 @@ sepm_read_ip(struct span text, struct arena *arena, struct span *ip)
 
 /* --- hex --- */
 
-/* The value of a hex digit, or -1. */
-static int
-hex_digit(int c)
+enum { MAC_DIGITS = 12, MAC_SIZE = 17 };
+
+static bool
+is_hex_digit(int c)
 {
-	if (span_isdigit(c))
-		return c - '0';
 	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return span_isdigit(c) || (c >= 'a' && c <= 'f');
+}
+
+/* Are the first n bytes hex digits? Then *b has them in lower case. */
+static bool
+lower_hex(block16 *b, size_t n)
+{
+	block16 low = block_or(*b, block_fill(0x20));
+	block16 hex = block_or(
+	    block_between(*b, '0', '9'), block_between(low, 'a', 'f'));
+
+	*b = low;
+	return (~block_mask(hex) & block_until(n)) == 0;
+}
+
+static bool
+all_zeros(block16 b, size_t n)
+{
+	return (~block_mask(block_equal(b, '0')) & block_until(n)) == 0;
+}
+
+/* Leaves out separators between pairs of digits. False: no MAC. */
+static bool
+mac_digits(struct span text, char digits[BLOCK])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		int c = (unsigned char)text.p[i];
+
+		if (n > 0 && n < MAC_DIGITS && n % 2 == 0 &&
+		    (c == ':' || c == '.' || c == '-') &&
+		    is_hex_digit((unsigned char)text.p[i - 1]))
+			continue;
+		if (n == MAC_DIGITS)
+			return false;
+		digits[n++] = (char)c;
+	}
+	return n == MAC_DIGITS;
 }
 
 enum sepm_value
 sepm_read_mac(struct span text, struct arena *arena, struct span *mac)
 {
-	char digits[12];
-	size_t n = 0;
-	bool zero = true;
-	char *out;
+	char digits[BLOCK] = {0}, *out;
+	block16 b;
 
 	if (text.n == 0)
 		return SEPM_ABSENT;
-	for (size_t i = 0; i < text.n; i++) {
-		int c = (unsigned char)text.p[i];
-
-		if (n > 0 && n < 12 && n % 2 == 0 &&
-		    (c == ':' || c == '.' || c == '-') &&
-		    hex_digit((unsigned char)text.p[i - 1]) >= 0)
-			continue;
-		if (hex_digit(c) < 0 || n == sizeof(digits))
-			return SEPM_WRONG;
-		zero = zero && c == '0';
-		digits[n++] = (char)span_lower(c);
-	}
-	if (n != sizeof(digits))
+	if (text.n == MAC_DIGITS)
+		b = block_load_part(text.p, text.n);
+	else if (mac_digits(text, digits))
+		b = block_load(digits);
+	else
 		return SEPM_WRONG;
-	if (zero)
+	if (!lower_hex(&b, MAC_DIGITS))
+		return SEPM_WRONG;
+	if (all_zeros(b, MAC_DIGITS))
 		return SEPM_ABSENT;
-	out = arena_take(arena, 17);
+	out = arena_take(arena, MAC_SIZE + 1);
 	if (out == NULL)
 		return SEPM_WRONG;
-	for (size_t i = 0; i < 6; i++) {
-		out[i * 3] = digits[i * 2];
-		out[i * 3 + 1] = digits[i * 2 + 1];
-		if (i < 5)
-			out[i * 3 + 2] = ':';
+	block_store(digits, b);
+	for (size_t i = 0; i < MAC_DIGITS / 2; i++) {
+		memcpy(out + i * 3, digits + i * 2, 2);
+		out[i * 3 + 2] = ':';
 	}
-	*mac = span_of(out, 17);
+	*mac = span_of(out, MAC_SIZE);
 	return SEPM_VALUE;
 }
 
@@ -256,22 +329,29 @@ enum sepm_value
 sepm_read_hash(
     struct span text, size_t digits, struct arena *arena, struct span *hash)
 {
-	bool zero = true;
+	bool zero = true, hex = true;
+	char *out;
 
 	if (text.n == 0)
 		return SEPM_ABSENT;
 	if (text.n != digits)
 		return SEPM_WRONG;
-	for (size_t i = 0; i < text.n; i++) {
-		if (hex_digit((unsigned char)text.p[i]) < 0)
-			return SEPM_WRONG;
-		zero = zero && text.p[i] == '0';
+	out = arena_take(arena, digits + BLOCK);
+	if (out == NULL)
+		return SEPM_WRONG;
+	for (size_t i = 0; i < digits; i += BLOCK) {
+		size_t n = digits - i < BLOCK ? digits - i : BLOCK;
+		block16 b = block_load_part(text.p + i, n);
+
+		hex = hex && lower_hex(&b, n);
+		zero = zero && all_zeros(b, n);
+		block_store(out + i, b);
 	}
-	if (zero)
-		return SEPM_ABSENT;
-	*hash = lower_case(text, arena);
-	return hash->n > 0 ? SEPM_VALUE : SEPM_WRONG;
+	*hash = span_of(out, digits);
+	return !hex ? SEPM_WRONG : zero ? SEPM_ABSENT : SEPM_VALUE;
 }
+
+enum { SAFE_DIGITS = 18 }; /* so many cannot overflow */
 
 enum sepm_value
 sepm_read_number(struct span text, uint64_t max, uint64_t *number)
@@ -281,12 +361,15 @@ sepm_read_number(struct span text, uint64_t max, uint64_t *number)
 	if (text.n == 0)
 		return SEPM_ABSENT;
 	for (size_t i = 0; i < text.n; i++) {
-		uint64_t digit = (uint64_t)(unsigned char)text.p[i] - '0';
+		unsigned digit = (unsigned char)text.p[i] - (unsigned)'0';
 
-		if (digit > 9 || digit > max || value > (max - digit) / 10)
+		if (digit > 9 ||
+		    (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10))
 			return SEPM_WRONG;
 		value = value * 10 + digit;
 	}
+	if (value > max)
+		return SEPM_WRONG;
 	*number = value;
 	return SEPM_VALUE;
 }
@@ -296,9 +379,17 @@ sepm_read_time(struct span text, unsigned kinds, const struct sepm_clock *clock,
     int64_t *time, bool *twice)
 {
 	struct timestamp stamp;
+	int64_t local;
 
 	if (text.n == 0)
 		return SEPM_ABSENT;
+	if ((kinds & TIMESTAMP_ISO) != 0 &&
+	    timestamp_read_plain(text, clock->date, &local)) {
+		if (zone_to_utc(clock->zone, clock->cache, local,
+			clock->reference, time) == ZONE_TWICE)
+			*twice = true;
+		return SEPM_VALUE;
+	}
 	if (timestamp_scan(text, kinds, &stamp) != text.n ||
 	    !timestamp_resolve(&stamp, clock->zone, clock->cache,
 		clock->reference, time, twice))

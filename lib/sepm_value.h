@@ -20,6 +20,7 @@ enum sepm_value { SEPM_VALUE, SEPM_ABSENT, SEPM_WRONG };
 struct sepm_clock {
 	const struct zone *zone;
 	struct zone_cache *cache; /* of that zone */
+	struct timestamp_date *date;
 	int64_t reference;        /* UTC seconds */
 };
 

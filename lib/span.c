@@ -1,17 +1,5 @@
 #include "span.h"
 
-bool
-span_caseeq(struct span a, struct span b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (span_lower((unsigned char)a.p[i]) !=
-		    span_lower((unsigned char)b.p[i]))
-			return false;
-	return true;
-}
-
 /* Bytes of the trimmable character that starts at s.p; 0 for any other. */
 static size_t
 trim_first(struct span s)

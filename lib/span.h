@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "block.h"
+
 struct span {
 	const char *p;
 	size_t n;
@@ -64,14 +66,13 @@ span_take(struct span s, size_t n)
 static inline bool
 span_eq(struct span a, struct span b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && block_compare(a.p, b.p, a.n);
 }
 
 static inline bool
 span_starts(struct span s, struct span prefix)
 {
-	return s.n >= prefix.n &&
-	       (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+	return s.n >= prefix.n && block_compare(s.p, prefix.p, prefix.n);
 }
 
 /* The byte at `i`, or -1 past the end. */
@@ -85,13 +86,25 @@ span_at(struct span s, size_t i)
 static inline size_t
 span_find(struct span s, char byte)
 {
-	const char *hit = s.n ? memchr(s.p, byte, s.n) : NULL;
-
-	return hit ? (size_t)(hit - s.p) : s.n;
+	return s.n ? block_find(s.p, s.n, (unsigned char)byte) : 0;
 }
 
 /* Compares ASCII letters without case, any other byte exactly. */
-bool span_caseeq(struct span a, struct span b);
+static inline bool
+span_caseeq(struct span a, struct span b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i += BLOCK) {
+		size_t n = a.n - i < BLOCK ? a.n - i : BLOCK;
+		block16 x = block_lower(block_load_part(a.p + i, n));
+		block16 y = block_lower(block_load_part(b.p + i, n));
+
+		if ((~block_mask(block_same(x, y)) & block_until(n)) != 0)
+			return false;
+	}
+	return true;
+}
 
 /* span_trim when there may be something to trim. */
 struct span span_trim_ends(struct span s);
@@ -105,6 +118,9 @@ span_trim(struct span s)
 {
 	unsigned char first, last;
 
+	/* one blank, as behind a colon */
+	if (s.n > 0 && s.p[0] == ' ')
+		s = span_skip(s, 1);
 	if (s.n == 0)
 		return s;
 	first = (unsigned char)s.p[0];

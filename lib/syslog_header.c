@@ -47,11 +47,20 @@ skip_blanks(struct peeler *p)
 static size_t
 word_length(struct span s)
 {
-	size_t n = 0;
+	size_t i = 0;
 
-	while (n < s.n && !span_isblank((unsigned char)s.p[n]))
-		n++;
-	return n;
+	while (i < s.n) {
+		size_t n = s.n - i < BLOCK ? s.n - i : BLOCK;
+		block16 b = block_load_part(s.p + i, n);
+		unsigned blanks = block_mask(block_or(block_equal(b, ' '),
+				      block_equal(b, '\t'))) &
+				  block_until(n);
+
+		if (blanks != 0)
+			return i + block_first(blanks);
+		i += n;
+	}
+	return i;
 }
 
 /* --- the pieces; each takes itself off and answers whether it was there --- */
@@ -319,12 +328,24 @@ take_relay_words(struct peeler *p)
 	return false;
 }
 
+/* The first byte tells which of them it can be. */
 static bool
 take_piece(struct peeler *p)
 {
+	int first;
+
 	skip_blanks(p);
-	return take_pri(p) || take_viewer(p) || take_ietf(p) || take_stamp(p) ||
-	       take_bracketed(p) || take_relay_words(p);
+	first = span_at(p->rest, 0);
+	if (first == '<' && take_pri(p))
+		return true;
+	if (span_isdigit(first) &&
+	    (take_viewer(p) || take_ietf(p) || take_stamp(p)))
+		return true;
+	if (span_isalpha(first) && take_stamp(p))
+		return true;
+	if (first == '[' && take_bracketed(p))
+		return true;
+	return take_relay_words(p);
 }
 
 /* --- the tag --- */
@@ -349,7 +370,8 @@ find_tag(struct span s)
 		    (next == -1 || next == ':' || next == ','))
 			return i;
 		for (size_t k = 0; k < n; k++)
-			if (strchr(",\"{", word.p[k]) != NULL)
+			if (word.p[k] == ',' || word.p[k] == '"' ||
+			    word.p[k] == '{' || word.p[k] == '\0')
 				return s.n;
 		i += n;
 		while (i < s.n && span_isblank((unsigned char)s.p[i]))
@@ -372,11 +394,29 @@ last_word(struct span s)
 	return without_colon(span_skip(s, i));
 }
 
-static bool
-is_name_byte(int c)
+/* Letters, digits, `.`, `-` and `_` at the start. */
+static size_t
+name_length(struct span s)
 {
-	return span_isalpha(c) || span_isdigit(c) || c == '.' || c == '-' ||
-	       c == '_';
+	size_t i = 0;
+
+	while (i < s.n) {
+		size_t n = s.n - i < BLOCK ? s.n - i : BLOCK;
+		block16 b = block_load_part(s.p + i, n);
+		block16 letters =
+		    block_between(block_or(b, block_fill(0x20)), 'a', 'z');
+		block16 digits = block_between(b, '0', '9');
+		block16 marks = block_or(block_between(b, '-', '.'),
+		    block_equal(b, '_'));
+		unsigned others =
+		    ~block_mask(block_or(letters, block_or(digits, marks))) &
+		    block_until(n);
+
+		if (others != 0)
+			return i + block_first(others);
+		i += n;
+	}
+	return i;
 }
 
 /*
@@ -388,11 +428,9 @@ take_name_after_tag(struct peeler *p)
 {
 	struct span name;
 	unsigned number;
-	size_t n = 0;
+	size_t n = name_length(p->rest);
 	int next;
 
-	while (is_name_byte(span_at(p->rest, n)))
-		n++;
 	next = span_at(p->rest, n + 1);
 	if (n == 0 || span_at(p->rest, n) != ':' ||
 	    (next != -1 && next != ',' && !span_isblank(next)))

@@ -22,24 +22,30 @@ const struct text_codepage text_windows_1252 = {
 };
 /* clang-format on */
 
-#define HIGH_BITS UINT64_C(0x8080808080808080)
-
 /* Bytes of ASCII at the start. */
 static size_t
 ascii_run(struct span in)
 {
 	size_t n = 0;
 
-	for (; in.n - n >= 16; n += 16) {
-		uint64_t a, b;
+	for (; in.n - n >= 4 * BLOCK; n += 4 * BLOCK) {
+		block16 a = block_or(block_load(in.p + n),
+		    block_load(in.p + n + BLOCK));
+		block16 b = block_or(block_load(in.p + n + 2 * BLOCK),
+		    block_load(in.p + n + 3 * BLOCK));
 
-		memcpy(&a, in.p + n, 8);
-		memcpy(&b, in.p + n + 8, 8);
-		if ((a | b) & HIGH_BITS)
+		if (block_mask(block_or(a, b)) != 0)
 			break;
 	}
-	while (n < in.n && (unsigned char)in.p[n] < 0x80)
-		n++;
+	while (n < in.n) {
+		size_t most = in.n - n < BLOCK ? in.n - n : BLOCK;
+		unsigned high = block_mask(block_load_part(in.p + n, most)) &
+				block_until(most);
+
+		if (high != 0)
+			return n + block_first(high);
+		n += most;
+	}
 	return n;
 }
 

@@ -1,5 +1,7 @@
 #include "timestamp.h"
 
+#include <endian.h>
+
 #include "calendar.h"
 #include "decimal.h"
 
@@ -26,9 +28,10 @@ civil_valid(const struct civil *c)
 {
 	return c->year >= 1 && c->year <= 9999 && c->month >= 1 &&
 	       c->month <= 12 && c->day >= 1 &&
-	       c->day <= calendar_month_days(c->year, c->month) &&
-	       c->hour >= 0 && c->hour <= 23 && c->minute >= 0 &&
-	       c->minute <= 59 && c->second >= 0 && c->second <= 59;
+	       (c->day <= 28 ||
+		   c->day <= calendar_month_days(c->year, c->month)) &&
+	       (unsigned)c->hour <= 23 && (unsigned)c->minute <= 59 &&
+	       (unsigned)c->second <= 59;
 }
 
 static int
@@ -106,38 +109,108 @@ scan_minutes(struct span in, struct civil *c)
 	return CLOCK_SIZE - 2;
 }
 
+/* Eight bytes: digits where `like` has `0`, elsewhere what it has. `most` is
+ * what the sum with a byte's difference must not carry out of seven bits. */
+struct picture {
+	char like[8];
+	unsigned char most[8];
+};
+
+enum { DIGIT = 0x80 - 10, EXACT = 0x80 - 1 };
+
+/* *pairs has in each byte the number of the two digits that begin there. */
+static bool
+match_picture(const char *p, const struct picture *picture, uint64_t *pairs)
+{
+	const uint64_t high = UINT64_C(0x8080808080808080);
+	uint64_t w, like, most;
+
+	memcpy(&w, p, 8);
+	memcpy(&like, picture->like, 8);
+	memcpy(&most, picture->most, 8);
+	w ^= like;
+	if (((w | (w + most)) & high) != 0)
+		return false;
+	w = le64toh(w);
+	*pairs = w * 10 + (w >> 8);
+	return true;
+}
+
+static int
+pair_at(uint64_t pairs, int byte)
+{
+	return (int)(pairs >> 8 * byte & 0xff);
+}
+
 static size_t
 scan_clock(struct span in, struct civil *c)
 {
-	if (!fixed_number(in, 0, 2, &c->hour) ||
-	    scan_minutes(span_skip(in, 2), c) == 0)
+	static const struct picture picture = {"00:00:00",
+	    {DIGIT, DIGIT, EXACT, DIGIT, DIGIT, EXACT, DIGIT, DIGIT}};
+	uint64_t pairs;
+
+	if (in.n < CLOCK_SIZE || !match_picture(in.p, &picture, &pairs))
 		return 0;
+	c->hour = pair_at(pairs, 0);
+	c->minute = pair_at(pairs, 3);
+	c->second = pair_at(pairs, 6);
+	if (c->second == 60)
+		c->second = 59;
 	return CLOCK_SIZE;
 }
 
-/* A month of the calendar in English, short or whole. */
+/* `2024-05-14` */
+static bool
+scan_date(struct span in, struct civil *c)
+{
+	static const struct picture picture = {"0000-00-",
+	    {DIGIT, DIGIT, DIGIT, DIGIT, EXACT, DIGIT, DIGIT, EXACT}};
+	uint64_t pairs;
+
+	if (in.n < DATE_SIZE || !match_picture(in.p, &picture, &pairs))
+		return false;
+	c->year = pair_at(pairs, 0) * 100 + pair_at(pairs, 2);
+	c->month = pair_at(pairs, 5);
+	return fixed_number(in, 8, 2, &c->day);
+}
+
+/* A month of the calendar in English, short or whole. The second and the third
+ * letter tell which it can be: their sum is another for each. */
 static size_t
 scan_month(struct span in, int *month)
 {
-	static const struct span names[] = {{"January", 7}, {"February", 8},
-	    {"March", 5}, {"April", 5}, {"May", 3}, {"June", 4}, {"July", 4},
-	    {"August", 6}, {"September", 9}, {"October", 7}, {"November", 8},
-	    {"December", 8}};
-	size_t n = 0;
+	static const struct {
+		struct span name;
+		int month;
+	} months[32] = {
+	    [15] = {{"January", 7}, 1},
+	    [7] = {{"February", 8}, 2},
+	    [19] = {{"March", 5}, 3},
+	    [2] = {{"April", 5}, 4},
+	    [26] = {{"May", 3}, 5},
+	    [3] = {{"June", 4}, 6},
+	    [1] = {{"July", 4}, 7},
+	    [28] = {{"August", 6}, 8},
+	    [21] = {{"September", 9}, 9},
+	    [23] = {{"October", 7}, 10},
+	    [5] = {{"November", 8}, 11},
+	    [8] = {{"December", 8}, 12},
+	};
+	struct span name;
+	size_t n = 0, i;
 
-	while (n <= 9 && span_isalpha(span_at(in, n)))
-		n++;
-	if (n < 3)
+	if (in.n < 3)
 		return 0;
-	for (size_t i = 0; i < 12; i++) {
-		if (n != 3 && n != names[i].n)
-			continue;
-		if (span_caseeq(span_take(in, n), span_take(names[i], n))) {
-			*month = (int)i + 1;
-			return n;
-		}
-	}
-	return 0;
+	i = (size_t)(in.p[1] + in.p[2]) % 32;
+	name = months[i].name;
+	if (name.n == 0 || !span_caseeq(span_take(in, 3), span_take(name, 3)))
+		return 0;
+	while (n <= name.n && span_isalpha(span_at(in, n)))
+		n++;
+	if (n != 3 && !span_caseeq(span_take(in, n), name))
+		return 0;
+	*month = months[i].month;
+	return n;
 }
 
 static size_t
@@ -223,9 +296,7 @@ scan_iso(struct span in, struct timestamp *t)
 	struct civil *c = &t->civil;
 	size_t at = DATE_SIZE, blanks;
 
-	if (!fixed_number(in, 0, 4, &c->year) || span_at(in, 4) != '-' ||
-	    !fixed_number(in, 5, 2, &c->month) || span_at(in, 7) != '-' ||
-	    !fixed_number(in, 8, 2, &c->day))
+	if (!scan_date(in, c))
 		return 0;
 	blanks = scan_blanks(span_skip(in, at));
 	if (blanks > 2 || (blanks == 0 && span_lower(span_at(in, at)) != 't'))
@@ -234,6 +305,8 @@ scan_iso(struct span in, struct timestamp *t)
 	if (scan_clock(span_skip(in, at), c) == 0)
 		return 0;
 	at += CLOCK_SIZE;
+	if (at == in.n)
+		return at;
 	at += scan_fraction(span_skip(in, at), &t->microsecond);
 	return at + scan_zone(span_skip(in, at), t);
 }
@@ -337,6 +410,36 @@ timestamp_scan(struct span in, unsigned kinds, struct timestamp *stamp)
 	return n;
 }
 
+static bool
+read_date(struct span text, struct timestamp_date *date)
+{
+	struct civil c = {0};
+
+	if (memcmp(text.p, date->text, DATE_SIZE) == 0)
+		return true;
+	if (!scan_date(text, &c) || !civil_valid(&c))
+		return false;
+	memcpy(date->text, text.p, DATE_SIZE);
+	date->local = civil_seconds(&c);
+	return true;
+}
+
+bool
+timestamp_read_plain(
+    struct span text, struct timestamp_date *date, int64_t *local)
+{
+	struct civil c;
+
+	if (text.n != DATE_SIZE + 1 + CLOCK_SIZE ||
+	    (text.p[DATE_SIZE] != ' ' && text.p[DATE_SIZE] != 'T') ||
+	    scan_clock(span_skip(text, DATE_SIZE + 1), &c) == 0 ||
+	    c.hour > 23 || c.minute > 59 || c.second > 59 ||
+	    !read_date(text, date))
+		return false;
+	*local = date->local + clock_seconds(&c);
+	return true;
+}
+
 /* Resolving */
 
 /* The zone's view of a local time, and what the stamp is resolved against. */
@@ -401,6 +504,28 @@ resolve_day(struct resolver *r, const struct civil *stamp)
 		try_local(r, day * CALENDAR_DAY + clock_seconds(stamp));
 }
 
+/* What the stamp leaves out comes from the reference. */
+static bool
+resolve_part(struct resolver *r, const struct timestamp *stamp, int64_t *utc,
+    bool *twice)
+{
+	/* Stamps end with the year 9999, and sums must not overflow. */
+	if (r->reference < FIRST_SECOND)
+		r->reference = FIRST_SECOND;
+	if (r->reference > LAST_SECOND)
+		r->reference = LAST_SECOND;
+	if (stamp->kind == TIMESTAMP_BSD)
+		resolve_year(r, &stamp->civil);
+	else
+		resolve_day(r, &stamp->civil);
+	if (!r->found)
+		return false;
+	*utc = r->utc;
+	if (r->twice)
+		*twice = true;
+	return true;
+}
+
 bool
 timestamp_resolve(const struct timestamp *stamp, const struct zone *zone,
     struct zone_cache *cache, int64_t reference, int64_t *utc, bool *twice)
@@ -412,59 +537,73 @@ timestamp_resolve(const struct timestamp *stamp, const struct zone *zone,
 		*utc = civil_seconds(&stamp->civil) - stamp->offset;
 		return true;
 	}
-	/* Stamps end with the year 9999, and sums must not overflow. */
-	if (r.reference < FIRST_SECOND)
-		r.reference = FIRST_SECOND;
-	if (r.reference > LAST_SECOND)
-		r.reference = LAST_SECOND;
-	if (stamp->kind == TIMESTAMP_BSD)
-		resolve_year(&r, &stamp->civil);
-	else if (stamp->kind == TIMESTAMP_CLOCK)
-		resolve_day(&r, &stamp->civil);
-	else
-		try_local(&r, civil_seconds(&stamp->civil));
-	if (!r.found)
-		return false;
-	*utc = r.utc;
-	if (r.twice)
+	if (stamp->kind == TIMESTAMP_BSD || stamp->kind == TIMESTAMP_CLOCK)
+		return resolve_part(&r, stamp, utc, twice);
+	if (zone_to_utc(zone, cache, civil_seconds(&stamp->civil), reference,
+		utc) == ZONE_TWICE)
 		*twice = true;
 	return true;
 }
 
 /* Formatting */
 
+static void
+write_day(int64_t number, struct timestamp_day *memo)
+{
+	int64_t year;
+	int month, day;
+	char *p;
+
+	calendar_date(number, &year, &month, &day);
+	p = decimal_put4((unsigned)year, memo->text);
+	*p++ = '-';
+	p = decimal_put2((unsigned)month, p);
+	*p++ = '-';
+	p = decimal_put2((unsigned)day, p);
+	*p = 'T';
+	memo->number = number;
+	memo->written = true;
+}
+
 /* Up to and without the `Z`. */
 static char *
-put_time(int64_t seconds, char *p)
+put_time(int64_t seconds, struct timestamp_days *memo, char *p)
 {
-	struct civil c;
+	struct timestamp_day *known;
+	int64_t day;
+	int rest;
 
-	civil_of(seconds, &c);
-	p = decimal_put4((unsigned)c.year, p);
-	*p++ = '-';
-	p = decimal_put2((unsigned)c.month, p);
-	*p++ = '-';
-	p = decimal_put2((unsigned)c.day, p);
-	*p++ = 'T';
-	p = decimal_put2((unsigned)c.hour, p);
+	if (seconds < FIRST_SECOND)
+		seconds = FIRST_SECOND;
+	if (seconds > LAST_SECOND)
+		seconds = LAST_SECOND;
+	day = calendar_floor(seconds, CALENDAR_DAY);
+	rest = (int)(seconds - day * CALENDAR_DAY);
+	known = &memo->day[(uint64_t)day % TIMESTAMP_DAYS];
+	if (!known->written || known->number != day)
+		write_day(day, known);
+	memcpy(p, known->text, sizeof(known->text));
+	p = decimal_put2((unsigned)rest / 3600, p + sizeof(known->text));
 	*p++ = ':';
-	p = decimal_put2((unsigned)c.minute, p);
+	p = decimal_put2((unsigned)rest / 60 % 60, p);
 	*p++ = ':';
-	return decimal_put2((unsigned)c.second, p);
+	return decimal_put2((unsigned)rest % 60, p);
 }
 
 void
-timestamp_format(int64_t seconds, char out[TIMESTAMP_RFC3339])
+timestamp_format(int64_t seconds, struct timestamp_days *memo,
+    char out[TIMESTAMP_RFC3339])
 {
-	*put_time(seconds, out) = 'Z';
+	*put_time(seconds, memo, out) = 'Z';
 }
 
 void
-timestamp_format_us(int64_t microseconds, char out[TIMESTAMP_RFC3339_US])
+timestamp_format_us(int64_t microseconds, struct timestamp_days *memo,
+    char out[TIMESTAMP_RFC3339_US])
 {
 	int64_t seconds = calendar_floor(microseconds, MICRO);
 	unsigned rest = (unsigned)(microseconds - seconds * MICRO);
-	char *p = put_time(seconds, out);
+	char *p = put_time(seconds, memo, out);
 
 	*p++ = '.';
 	p = decimal_put4(rest / 100, p);

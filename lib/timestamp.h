@@ -60,6 +60,21 @@ struct timestamp {
 size_t timestamp_scan(
     struct span in, unsigned kinds, struct timestamp *stamp);
 
+/* The last date that was read, as text: whoever has many stamps to read has
+ * most of them from one day. Zero it before first use. */
+struct timestamp_date {
+	char text[10]; /* `2016-07-19` */
+	int64_t local; /* its first second, as if it were in UTC */
+};
+
+/*
+ * Reads `2016-07-19 14:46:53`, with a blank or a T and nothing behind it, the
+ * stamp that SEPM writes. False: it is not that, or no such time; then
+ * timestamp_scan says what it is.
+ */
+bool timestamp_read_plain(
+    struct span text, struct timestamp_date *date, int64_t *local);
+
 /*
  * The instant of a stamp, seconds since 1970 UTC, in *utc. Without an offset
  * of its own the stamp is in `zone`. Without a year it gets the one that puts
@@ -76,8 +91,22 @@ enum {
 	TIMESTAMP_RFC3339_US = 27, /* `2016-07-19T14:46:53.000001Z` */
 };
 
+enum { TIMESTAMP_DAYS = 8 };
+
+/* Days as they were written before: messages are of today as a rule. Zero it
+ * before first use; one per thread. */
+struct timestamp_days {
+	struct timestamp_day {
+		bool written;
+		int64_t number; /* calendar.h */
+		char text[11];	/* `2016-07-19T` */
+	} day[TIMESTAMP_DAYS];
+};
+
 /* Write exactly that many bytes, no NUL; years 0000-9999, else clamped. */
-void timestamp_format(int64_t seconds, char out[TIMESTAMP_RFC3339]);
-void timestamp_format_us(int64_t microseconds, char out[TIMESTAMP_RFC3339_US]);
+void timestamp_format(int64_t seconds, struct timestamp_days *memo,
+    char out[TIMESTAMP_RFC3339]);
+void timestamp_format_us(int64_t microseconds, struct timestamp_days *memo,
+    char out[TIMESTAMP_RFC3339_US]);
 
 #endif

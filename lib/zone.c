@@ -632,10 +632,11 @@ distance(int64_t a, int64_t b)
 	return a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b;
 }
 
-static enum zone_fit
-search(const struct zone *z, struct zone_cache *cache, int64_t local,
+enum zone_fit
+zone_search(const struct zone *z, struct zone_cache *cache, int64_t time,
     int64_t near, int64_t *utc)
 {
+	int64_t local = clamp(time);
 	int64_t shift = cycles_past(z, local), t = local - shift, best = 0;
 	size_t first = stretch_at(z, t - MAX_OFFSET), in = 0, hits = 0;
 
@@ -662,17 +663,6 @@ search(const struct zone *z, struct zone_cache *cache, int64_t local,
 		cache->offset = offset_of(z, in);
 	}
 	return hits == 0 ? ZONE_NEVER : hits == 1 ? ZONE_ONCE : ZONE_TWICE;
-}
-
-enum zone_fit
-zone_to_utc(const struct zone *zone, struct zone_cache *cache, int64_t local,
-    int64_t near, int64_t *utc)
-{
-	if (cache != NULL && local >= cache->from && local < cache->until) {
-		*utc = local - cache->offset;
-		return ZONE_ONCE;
-	}
-	return search(zone, cache, clamp(local), near, utc);
 }
 
 int64_t

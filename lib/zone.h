@@ -42,10 +42,25 @@ const struct zone *zone_utc(void);
  * The instant of a local time; where the clock shows it twice, the one nearest
  * to `near` (UTC). `cache` may be NULL.
  */
-enum zone_fit zone_to_utc(const struct zone *zone, struct zone_cache *cache,
+static inline enum zone_fit zone_to_utc(const struct zone *zone,
+    struct zone_cache *cache, int64_t local, int64_t near, int64_t *utc);
+
+/* The same, when the cache does not have it. */
+enum zone_fit zone_search(const struct zone *zone, struct zone_cache *cache,
     int64_t local, int64_t near, int64_t *utc);
 
 /* The local time of an instant. */
 int64_t zone_to_local(const struct zone *zone, int64_t utc);
+
+static inline enum zone_fit
+zone_to_utc(const struct zone *zone, struct zone_cache *cache, int64_t local,
+    int64_t near, int64_t *utc)
+{
+	if (cache != NULL && local >= cache->from && local < cache->until) {
+		*utc = local - cache->offset;
+		return ZONE_ONCE;
+	}
+	return zone_search(zone, cache, local, near, utc);
+}
 
 #endif

@@ -98,6 +98,7 @@ static void
 print_value(const struct record *r, enum record_field f, FILE *to)
 {
 	const union record_value *v = &r->value[f];
+	struct timestamp_days days = {0};
 	char stamp[TIMESTAMP_RFC3339];
 
 	switch (record_field_info[f].kind) {
@@ -109,7 +110,7 @@ print_value(const struct record *r, enum record_field f, FILE *to)
 		fprintf(to, "%" PRIu64, v->number);
 		break;
 	case RECORD_TIME:
-		timestamp_format(v->time, stamp);
+		timestamp_format(v->time, &days, stamp);
 		fwrite(stamp, 1, sizeof(stamp), to);
 		break;
 	case RECORD_PAIR:

@@ -40,6 +40,7 @@ struct parse {
 	struct parser *parser;
 	struct explain *explain; /* NULL: records */
 	struct record record;
+	struct timestamp_days days; /* written of late */
 	char *line;  /* of the longest record */
 	char *piece; /* READ_SIZE bytes */
 };
@@ -74,7 +75,7 @@ encode(struct parse *p)
 		end = encode_raw(&p->record, end);
 		break;
 	default:
-		end = encode_jsonl(&p->record, end);
+		end = encode_jsonl(&p->record, &p->days, end);
 		end = encode_jsonl_end((struct span){"", 0}, end);
 		break;
 	}

@@ -44,6 +44,7 @@ struct pipeline {
 	uint64_t full_since;
 
 	struct record record;
+	struct timestamp_days days; /* written of late */
 	struct span body; /* its JSON, once one stream has it */
 };
 
@@ -249,7 +250,7 @@ line_jsonl(struct pipeline *p, const struct stream *s,
 
 	(void)source;
 	if (p->body.n == 0) {
-		end = encode_jsonl(&p->record, end);
+		end = encode_jsonl(&p->record, &p->days, end);
 		p->body = span_between(s->room, end);
 	} else {
 		memcpy(end, p->body.p, p->body.n);

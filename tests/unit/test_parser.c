@@ -84,7 +84,7 @@ json(void)
 	free(out);
 	out = malloc(encode_bound(message.bytes.n + INPUT_MAX_HEADER, &source));
 	ck_assert_ptr_nonnull(out);
-	end = encode_jsonl_end(SPAN(""), encode_jsonl(&record, out));
+	end = encode_jsonl_end(SPAN(""), encode_jsonl(&record, &(struct timestamp_days){0}, out));
 	return span_between(out, end);
 }
 

@@ -9,6 +9,7 @@
 static struct sepm_labels labels;
 static struct sepm_context context;
 static struct sepm_body body;
+static struct timestamp_date date;
 static struct record record;
 static struct arena arena;
 
@@ -20,7 +21,7 @@ setup(void)
 	context = (struct sepm_context){
 	    .arena = &arena,
 	    .labels = &labels,
-	    .clock = {zone_utc(), NULL, 0},
+	    .clock = {zone_utc(), NULL, &date, 0},
 	    .tagged = true,
 	};
 }

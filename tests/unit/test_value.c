@@ -246,7 +246,9 @@ static const struct {
 START_TEST(times_are_whole_stamps)
 {
 	struct span text = guard_place(&guard, span_str(times[_i].text));
-	struct sepm_clock clock = {zone_utc(), NULL, 0};
+	struct timestamp_date date = {{0}, 0};
+	struct sepm_clock clock = {zone_utc(), NULL, &date, 0};
+	struct timestamp_days days = {0};
 	char out[TIMESTAMP_RFC3339];
 	int64_t time = 7;
 	bool twice = false;
@@ -254,7 +256,7 @@ START_TEST(times_are_whole_stamps)
 	    sepm_read_time(text, times[_i].kinds, &clock, &time, &twice);
 
 	if (answer == SEPM_VALUE)
-		timestamp_format(time, out);
+		timestamp_format(time, &days, out);
 	check_answer(answer, span_of(out, sizeof(out)), times[_i].expected);
 	ck_assert(!twice);
 }
