@@ -35,6 +35,22 @@ disk_write(int fd, struct span bytes, size_t *done)
 }
 
 bool
+disk_write_direct(int fd, struct span bytes, size_t *done)
+{
+	int flags = fcntl(fd, F_GETFL), error;
+	bool ok;
+
+	*done = 0;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+		return false;
+	ok = disk_write(fd, bytes, done);
+	error = errno;
+	fcntl(fd, F_SETFL, flags);
+	errno = error;
+	return ok;
+}
+
+bool
 disk_read(int fd, uint64_t at, char *buffer, size_t size, size_t *n)
 {
 	ssize_t got;

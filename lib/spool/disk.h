@@ -17,6 +17,9 @@ bool disk_is_full(int error);
 
 /* All of it. After a failure `*done`, if wanted, is how much went out. */
 bool disk_write(int fd, struct span bytes, size_t *done);
+/* The same past the page cache: the bytes and the end of the file are at whole
+ * pages. EINVAL: the file system cannot. */
+bool disk_write_direct(int fd, struct span bytes, size_t *done);
 /* The bytes of `from` in [start, end) to the end of `to`. */
 bool disk_copy(int from, int to, uint64_t start, uint64_t end);
 /* As read(2), but less than `size` only at the end of the file. */

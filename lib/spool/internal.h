@@ -30,6 +30,10 @@
 #define SPOOL_PAGE ((uint64_t)4096) /* what a disk may write as one */
 #define SPOOL_SCRATCH ((size_t)128 << 10)
 
+/* From here on a write does without the page cache: a copy of each byte and
+ * the work of finding it again for the disk cost more than waiting for it. */
+#define SPOOL_DIRECT ((size_t)1 << 20)
+
 #define SPOOL_TICK 1000  /* ms between looks at space and directories */
 #define SPOOL_SCAN 5000  /* ms between counts of ready/ */
 #define SPOOL_RETRY 5000 /* ms between attempts after a disk error */
@@ -48,8 +52,11 @@ struct fault {
 	uint64_t retry;
 };
 
-/* Where one segment ends and the next one, described here, begins. */
+/* Where one segment ends and the next one, described here, begins. What lies
+ * between is nothing: segments begin at pages, so that large parts of them can
+ * go to the disk as they lie here. */
 struct mark {
+	uint64_t end;
 	uint64_t position;
 	uint64_t number;
 	bool header; /* its first line is not a record */
@@ -92,6 +99,7 @@ struct segment {
 	uint64_t counted; /* records of it in the committed count */
 	bool header;      /* one of the lines is the header */
 	bool linked;      /* has its name for tail -F */
+	bool cached;      /* the file system wants the page cache */
 	int poison;       /* errno: not to be written or synced again */
 
 	/* after that */

@@ -60,6 +60,16 @@ ring_reserve(struct ring *ring, size_t n)
 	return ring_at(ring, ring->head);
 }
 
+/* Goes on at the start of a page of `page` bytes, if there is room so far. */
+static inline void
+ring_align(struct ring *ring, uint64_t page)
+{
+	uint64_t gap = -ring->head & (page - 1);
+
+	if (gap <= ring->room - ring->head)
+		ring->head += gap;
+}
+
 /* Answers whether there was anything new. */
 static inline bool
 ring_flush(struct ring *ring)

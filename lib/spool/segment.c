@@ -308,7 +308,7 @@ stream_turn(struct spool_stream *stream)
 	const struct mark *mark = marks_first(&stream->marks);
 	char shown[SPOOL_PATH];
 
-	if (!mark || mark->position != segment_end(stream->live))
+	if (!mark || mark->end != segment_end(stream->live))
 		return false;
 	stream->wanted = *mark;
 	marks_pop(&stream->marks);
@@ -391,6 +391,52 @@ segment_write_failed(struct segment *segment, struct span done, int error)
 		segment_poison(segment, "write");
 }
 
+/* Whole pages of the ring to whole pages of the file, past the page cache. */
+static bool
+segment_write_pages(struct segment *segment, struct span pages, size_t *done)
+{
+	if (disk_write_direct(segment->fd, pages, done))
+		return true;
+	if (errno != EINVAL)
+		return false;
+	/* not here, or not from where a short write ended */
+	segment->cached = true;
+	return true;
+}
+
+/*
+ * Appends. Of a large amount all but the ends, which are no whole pages, is
+ * written as it lies in the ring. Not what is read again at once to compress
+ * it: that had better stay in the page cache.
+ */
+static bool
+segment_append(struct segment *segment, struct span bytes, size_t *done)
+{
+	const struct spool_options *options = &segment->stream->spool->options;
+	size_t head = (size_t)(page_floor(segment->size + SPOOL_PAGE - 1) -
+			       segment->size);
+	struct span rest = bytes;
+	size_t n;
+	bool ok;
+
+	if (bytes.n < SPOOL_DIRECT || segment->cached ||
+	    options->compress != SPOOL_NONE || segment->start % SPOOL_PAGE != 0)
+		return disk_write(segment->fd, bytes, done);
+	ok = disk_write(segment->fd, span_take(rest, head), &n);
+	rest = span_skip(rest, n);
+	if (ok) {
+		ok = segment_write_pages(segment,
+		    span_take(rest, (size_t)page_floor(rest.n)), &n);
+		rest = span_skip(rest, n);
+	}
+	if (ok) {
+		ok = disk_write(segment->fd, rest, &n);
+		rest = span_skip(rest, n);
+	}
+	*done = bytes.n - rest.n;
+	return ok;
+}
+
 /* Up to `end`; answers whether anything happened. */
 static bool
 stream_write(struct spool_stream *stream, uint64_t end)
@@ -401,8 +447,8 @@ stream_write(struct spool_stream *stream, uint64_t end)
 	struct span all, some;
 	size_t done;
 
-	if (mark && mark->position < end)
-		end = mark->position;
+	if (mark && mark->end < end)
+		end = mark->end;
 	if (end <= at)
 		return false;
 	all = span_of(ring_at(&stream->ring, at), (size_t)(end - at));
@@ -411,7 +457,7 @@ stream_write(struct spool_stream *stream, uint64_t end)
 		usage_full(stream->spool, 0);
 		return false;
 	}
-	if (disk_write(live->fd, some, &done))
+	if (segment_append(live, some, &done))
 		segment_wrote(live, some);
 	else
 		segment_write_failed(live, span_take(some, done), errno);

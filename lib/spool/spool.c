@@ -109,6 +109,9 @@ stream_end_segment(struct spool_stream *stream)
 
 	if (stream_marks_full(stream))
 		return;
+	mark->end = stream->ring.head;
+	if (stream->ring.size > SPOOL_DIRECT)
+		ring_align(&stream->ring, SPOOL_PAGE);
 	stream->number = atomic_fetch_add(&stream->next_number, 1);
 	stream->start = stream->ring.head;
 	stream->line = 1;

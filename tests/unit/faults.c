@@ -250,5 +250,10 @@ __wrap_fcntl(int fd, int command, ...)
 	va_end(ap);
 	if (command == F_OFD_SETLK && hit(FAULT_LOCK))
 		return -1;
+	if (command == F_SETFL && ((intptr_t)arg & O_DIRECT) != 0) {
+		faults.direct++;
+		if (hit(FAULT_DIRECT))
+			return -1;
+	}
 	return __real_fcntl(fd, command, arg);
 }

@@ -29,6 +29,7 @@ enum fault_call {
 	FAULT_STATVFS,
 	FAULT_READDIR,
 	FAULT_LOCK,
+	FAULT_DIRECT, /* to do without the page cache */
 	FAULT_MEMORY,
 	FAULT_CALLS,
 };
@@ -43,6 +44,7 @@ struct faults {
 	long calls; /* so many of that kind were made */
 	long hits;  /* so many failed */
 	size_t misuse;
+	long direct; /* writes that were to do without the page cache */
 };
 
 extern struct faults faults;

@@ -276,6 +276,57 @@ START_TEST(a_write_may_do_a_part)
 }
 END_TEST
 
+/* Amounts that are written past the page cache, and what may come of it. */
+static const struct {
+	enum fault_call call;
+	long nth;
+	bool for_good;
+	int error;
+	size_t part;
+} large[] = {
+    {FAULT_WRITE, 0, false, 0, 0},
+    {FAULT_DIRECT, 1, true, EINVAL, 0},
+    {FAULT_DIRECT, 2, true, EIO, 0},
+    {FAULT_WRITE, 1, false, EIO, 4096},
+    {FAULT_WRITE, 2, false, EINVAL, 0},
+    {FAULT_WRITE, 2, false, EINVAL, 8192},
+    {FAULT_WRITE, 2, false, EIO, 0},
+    {FAULT_WRITE, 2, false, EIO, 8192},
+    {FAULT_WRITE, 2, true, ENOSPC, 1 << 20},
+    {FAULT_WRITE, 3, false, EIO, 100},
+    {FAULT_WRITE, 3, true, ENOSPC, 100},
+    {FAULT_DATASYNC, 2, false, EIO, 0},
+};
+
+START_TEST(large_amounts_may_fail_in_part)
+{
+	long before = faults.direct;
+
+	begin(SPOOL_NONE);
+	box.options.buffer = 8 << 20;
+	box.options.rotate_size = 3 << 20;
+	box_must_open(&box);
+	faults_arm(large[_i].call, large[_i].nth, large[_i].for_good,
+	    large[_i].error, large[_i].part);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 15000; i++)
+			ck_assert(box_append(&box, BOX_TRAFFIC));
+		box_work(&box, 50);
+		box_work(&box, 50);
+	}
+	ck_assert(large[_i].nth == 0 || faults.hits > 0);
+	ck_assert_int_gt(faults.direct, before);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
 /* The whole file that readers of the live segment see. */
 static void
 expect_whole_lines(void)
@@ -476,6 +527,7 @@ main(void)
 	    {"kind", any_kind_of_call_may_fail_for_good, FAULT_OPEN,
 		FAULT_LOCK + 1},
 	    {"write", a_write_may_do_a_part, 0, COUNT_OF(writes)},
+	    {"write", large_amounts_may_fail_in_part, 0, COUNT_OF(large)},
 	    {"write", no_part_of_a_line_stays_on_a_full_disk, 0, 1},
 	    {"sync", a_failed_sync_is_answered_with_a_new_file, 0, 1},
 	    {"sync", a_lying_disk_is_caught_at_the_next_start, 0, 1},
