@@ -234,7 +234,7 @@ block_first(uint64_t mask)
 	return (unsigned)__builtin_ctzll(mask);
 }
 
-/* The mask of the first n bytes, n at most BLOCK. */
+/* The mask of the first n bytes, n at most 2 * BLOCK - 1. */
 static inline unsigned
 block_until(size_t n)
 {

@@ -166,11 +166,13 @@ value_cidr(struct span text, struct config_cidr *cidr)
 	size_t slash = span_find(text, '/');
 	struct span host = span_take(text, slash);
 	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_storage from = {0};
 	unsigned most = 128;
 	uint64_t bits;
 
 	if (address(AF_INET, host, &in.sin_addr)) {
-		cidr->net = config_address((const struct sockaddr *)&in);
+		memcpy(&from, &in, sizeof(in));
+		cidr->net = config_address((const struct sockaddr *)&from);
 		most = 32;
 	} else if (!address(AF_INET6, host, &cidr->net)) {
 		return "is not an address or range such as 192.0.2.7, "

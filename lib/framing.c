@@ -73,24 +73,21 @@ kind_of(struct span in, size_t *header, uint64_t *announced)
 	return KIND_COUNTED;
 }
 
-/* LF or NUL, among the n bytes at p, n at most BLOCK. */
+/* LF or NUL */
 static uint64_t
-ends(const char *p, size_t n)
+ends(block16 b)
 {
-	block16 b = block_load_part(p, n);
-
 	return block_mask(
-		   block_or(block_equal(b, '\n'), block_equal(b, '\0'))) &
-	       block_until(n);
+	    block_or(block_equal(b, '\n'), block_equal(b, '\0')));
 }
 
 /* The same among 4 * BLOCK bytes. */
 static uint64_t
 ends_wide(const char *p)
 {
-	return ends(p, BLOCK) | ends(p + BLOCK, BLOCK) << BLOCK |
-	       ends(p + 2 * BLOCK, BLOCK) << 2 * BLOCK |
-	       ends(p + 3 * BLOCK, BLOCK) << 3 * BLOCK;
+	return ends(block_load(p)) | ends(block_load(p + BLOCK)) << BLOCK |
+	       ends(block_load(p + 2 * BLOCK)) << 2 * BLOCK |
+	       ends(block_load(p + 3 * BLOCK)) << 3 * BLOCK;
 }
 
 /* Index of the first LF or NUL at or after `from`, or in.n. */
@@ -107,7 +104,8 @@ find_end(struct span in, size_t from)
 			found = ends_wide(in.p + from);
 		} else {
 			n = n < BLOCK ? n : BLOCK;
-			found = ends(in.p + from, n);
+			found = ends(block_load_part(in.p + from, n)) &
+				block_until(n);
 		}
 		from += found != 0 ? block_first(found) : n;
 	}

@@ -60,10 +60,11 @@ struct sepm_commas {
 
 /*
  * The labels of the last bodies that began with the same one, in their order:
- * guesses for the next body.
+ * guesses for the next body, and the guesses before those.
  */
 struct sepm_layout {
 	const struct sepm_guess *guess[SEPM_MAX_PIECES];
+	const struct sepm_guess *other[SEPM_MAX_PIECES];
 };
 
 /* Working memory for one body; what is guessed stays from one to the next. */

@@ -33,36 +33,23 @@ read_time(const struct sepm_context *context, unsigned kinds, struct span text,
 	return answer;
 }
 
-/* The readers whose result is text. */
 static enum sepm_value
-read_text(enum sepm_reader reader, struct arena *arena, struct span text,
-    struct span *out)
+set_text(
+    enum sepm_value answer, struct span text, enum record_field f,
+    struct record *r)
 {
-	switch (reader) {
-	case SEPM_READ_IP:
-		return sepm_read_ip(text, arena, out);
-	case SEPM_READ_MAC:
-		return sepm_read_mac(text, arena, out);
-	case SEPM_READ_SHA256:
-		return sepm_read_hash(text, SHA256_DIGITS, arena, out);
-	case SEPM_READ_MD5:
-		return sepm_read_hash(text, MD5_DIGITS, arena, out);
-	case SEPM_READ_ACTION:
-		*out = sepm_action(text, arena);
-		return SEPM_VALUE;
-	case SEPM_READ_PROTOCOL:
-		*out = sepm_protocol(text, arena);
-		return SEPM_VALUE;
-	case SEPM_READ_DIRECTION:
-		*out = sepm_direction(text, arena);
-		return SEPM_VALUE;
-	case SEPM_READ_SEVERITY:
-		*out = sepm_severity(text);
-		return out->n > 0 || text.n == 0 ? SEPM_VALUE : SEPM_WRONG;
-	default:
-		*out = text;
-		return SEPM_VALUE;
-	}
+	if (answer == SEPM_VALUE)
+		record_set_text(r, f, text);
+	return answer;
+}
+
+static enum sepm_value
+read_severity(struct span text, enum record_field f, struct record *r)
+{
+	struct span word = sepm_severity(text);
+
+	return set_text(word.n > 0 || text.n == 0 ? SEPM_VALUE : SEPM_WRONG,
+	    word, f, r);
 }
 
 enum sepm_value
@@ -70,24 +57,47 @@ sepm_field_read(const struct sepm_context *context,
     const struct sepm_field *field, unsigned times, struct span text,
     struct record *r)
 {
-	struct span out;
-	enum sepm_value answer;
+	struct arena *arena = context->arena;
+	enum record_field f = field->field;
+	enum sepm_value answer = SEPM_VALUE;
+	struct span out = text;
 
 	switch (field->reader) {
 	case SEPM_READ_NOTHING:
 		return SEPM_WRONG;
+	case SEPM_READ_TEXT:
+		break;
 	case SEPM_READ_PORT:
-		return read_number(text, MAX_PORT, field->field, r);
+		return read_number(text, MAX_PORT, f, r);
 	case SEPM_READ_COUNT:
-		return read_number(text, INT64_MAX, field->field, r);
+		return read_number(text, INT64_MAX, f, r);
 	case SEPM_READ_TIME:
-		return read_time(context, times, text, field->field, r);
-	default:
-		answer = read_text(field->reader, context->arena, text, &out);
-		if (answer == SEPM_VALUE)
-			record_set_text(r, field->field, out);
-		return answer;
+		return read_time(context, times, text, f, r);
+	case SEPM_READ_IP:
+		answer = sepm_read_ip(text, arena, &out);
+		break;
+	case SEPM_READ_MAC:
+		answer = sepm_read_mac(text, arena, &out);
+		break;
+	case SEPM_READ_SHA256:
+		answer = sepm_read_hash(text, SHA256_DIGITS, arena, &out);
+		break;
+	case SEPM_READ_MD5:
+		answer = sepm_read_hash(text, MD5_DIGITS, arena, &out);
+		break;
+	case SEPM_READ_ACTION:
+		out = sepm_action(text, arena);
+		break;
+	case SEPM_READ_PROTOCOL:
+		out = sepm_protocol(text, arena);
+		break;
+	case SEPM_READ_DIRECTION:
+		out = sepm_direction(text, arena);
+		break;
+	case SEPM_READ_SEVERITY:
+		return read_severity(text, f, r);
 	}
+	return set_text(answer, out, f, r);
 }
 
 void

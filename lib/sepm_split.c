@@ -215,6 +215,16 @@ label_without_colon(struct span field, enum sepm_label *id)
 	return 0;
 }
 
+/* What the next body is expected to have here. */
+static void
+learn(struct sepm_body *body, const struct sepm_guess *guess)
+{
+	struct sepm_layout *layout = body->layout;
+
+	layout->other[body->count] = layout->guess[body->count];
+	layout->guess[body->count] = guess;
+}
+
 /*
  * The label at the start of `field`: sets label, id and number of *piece and
  * answers the bytes up to the value; 0: the field has none. The next body is
@@ -239,8 +249,7 @@ read_label(
 			piece->id = SEPM_CANDIDATE;
 		if (piece->id != SEPM_NO_LABEL) {
 			piece->label = label;
-			body->layout->guess[body->count] =
-			    sepm_label_guess(labels, label);
+			learn(body, sepm_label_guess(labels, label));
 			return blanks + colon + 1;
 		}
 	}
@@ -286,29 +295,61 @@ read_any(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 	return piece->raw.n;
 }
 
-/*
- * The same for a field as most are: with the label that the last body had
- * here, and no quote at the start of its value.
- */
+/* The same for a field that begins with the label of `guess`. */
+static inline size_t
+read_guessed(struct sepm_body *body, struct span text,
+    const struct sepm_guess *guess, struct sepm_piece *piece)
+{
+	size_t n = next_comma(body, text);
+	struct span value =
+	    span_trim(span_between(text.p + guess->n, text.p + n));
+
+	if (span_at(value, 0) == '"')
+		return read_any(body, text, piece);
+	*piece = (struct sepm_piece){
+	    .raw = span_of(text.p, n),
+	    .label = span_of(text.p, guess->n - 1),
+	    .value = value,
+	    .id = guess->label,
+	};
+	return n;
+}
+
+/* Can it be seen at a glance that there is neither quote nor label in it? */
+static inline bool
+is_plainly_bare(struct span field)
+{
+	int first = span_at(field, 0);
+
+	/* L and R: see label_without_colon */
+	return first > ' ' && first < 0x80 && first != '"' && first != 'L' &&
+	       first != 'R' && field.n <= MAX_LABEL &&
+	       span_find(field, ':') == field.n;
+}
+
+/* A field as most are: with the label that the last body had here, or bare. */
 static inline size_t
 read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 {
-	const struct sepm_guess *guess = body->layout->guess[body->count];
-	size_t n;
+	const struct sepm_layout *layout = body->layout;
+	const struct sepm_guess *guess = layout->guess[body->count];
+	struct span field;
 
-	if (!sepm_label_try(guess, text))
-		return read_any(body, text, piece);
-	n = next_comma(body, text);
-	piece->value = span_trim(
-	    span_between(text.p + guess->n, text.p + n));
-	if (span_at(piece->value, 0) == '"')
-		return read_any(body, text, piece);
-	piece->raw = span_of(text.p, n);
-	piece->label = span_of(text.p, guess->n - 1);
-	piece->id = guess->label;
-	piece->number = 0;
-	piece->quoted = false;
-	return n;
+	if (sepm_label_try(guess, text))
+		return read_guessed(body, text, guess, piece);
+	field = span_take(text, next_comma(body, text));
+	if (is_plainly_bare(field)) {
+		*piece = (struct sepm_piece){
+		    .raw = field,
+		    .label = {"", 0},
+		    .value = span_trim(field),
+		};
+		return field.n;
+	}
+	guess = layout->other[body->count];
+	if (sepm_label_try(guess, text))
+		return read_guessed(body, text, guess, piece);
+	return read_any(body, text, piece);
 }
 
 /* What telling the type wants to know, collected on the way. */

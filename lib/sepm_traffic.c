@@ -320,13 +320,15 @@ is_new_style(const struct sepm_body *body)
 static bool
 is_part_of_hash(struct span value)
 {
+	if (value.n >= 32)
+		return false;
 	for (size_t i = 0; i < value.n; i++) {
 		int c = span_lower((unsigned char)value.p[i]);
 
 		if (!span_isdigit(c) && (c < 'a' || c > 'f'))
 			return false;
 	}
-	return value.n > 0 && value.n < 32;
+	return value.n > 0;
 }
 
 /* SEP 11, which has neither action nor hashes, ends with the domain. An empty

@@ -415,7 +415,7 @@ read_date(struct span text, struct timestamp_date *date)
 {
 	struct civil c = {0};
 
-	if (memcmp(text.p, date->text, DATE_SIZE) == 0)
+	if (block_compare(text.p, date->text, DATE_SIZE))
 		return true;
 	if (!scan_date(text, &c) || !civil_valid(&c))
 		return false;
