@@ -46,6 +46,7 @@ enum {
 	REWRITTEN = 128,
 	KEY_SYNTAX = 8,      /* `,"":""` around a pair, braces around a group */
 	EXTRA_SUFFIX = 6,    /* ` (264)` */
+	EXTRA_ROOM = EXTRA_SUFFIX + DECIMAL_ROOM,
 	ADDRESS_SYNTAX = 40, /* {"ip":"","mac":"","gateway":""}, */
 #define ROW(constant, key, kind) +(int)sizeof(key) - 1 + KEY_SYNTAX + REWRITTEN
 	FIELDS = 0 RECORD_FIELD_TABLE(ROW),
@@ -276,7 +277,7 @@ struct extra_names {
 };
 
 static size_t
-put_copy(unsigned copy, char out[EXTRA_SUFFIX])
+put_copy(unsigned copy, char out[EXTRA_ROOM])
 {
 	char *p = out;
 
@@ -289,7 +290,7 @@ put_copy(unsigned copy, char out[EXTRA_SUFFIX])
 static bool
 name_eq(struct span a, unsigned copy_a, struct span b, unsigned copy_b)
 {
-	char tail_a[EXTRA_SUFFIX], tail_b[EXTRA_SUFFIX];
+	char tail_a[EXTRA_ROOM], tail_b[EXTRA_ROOM];
 	struct span ta = {tail_a, put_copy(copy_a, tail_a)};
 	struct span tb = {tail_b, put_copy(copy_b, tail_b)};
 
@@ -338,7 +339,7 @@ static char *
 put_extra(const struct record *r, char *out)
 {
 	struct extra_names names;
-	char separator = '{', tail[EXTRA_SUFFIX];
+	char separator = '{', tail[EXTRA_ROOM];
 
 	names.record = r;
 	for (size_t i = 0; i < r->extras; i++) {

@@ -22,6 +22,7 @@ enum {
 #define FIRST_SECOND ((int64_t)-719528 * CALENDAR_DAY)    /* 0000-01-01 */
 #define LAST_SECOND ((int64_t)2932897 * CALENDAR_DAY - 1) /* 9999-12-31 */
 #define MICRO 1000000
+#define MEAN_YEAR (CALENDAR_CYCLE_DAYS * (int64_t)CALENDAR_DAY / 400)
 
 bool
 civil_valid(const struct civil *c)
@@ -473,22 +474,31 @@ try_local(struct resolver *r, int64_t local)
 	r->twice = twice;
 }
 
+/*
+ * The reference's year by division: around New Year it may be the next one's.
+ * Each date is within 183 days of the reference in one year of the three around
+ * that, all the same.
+ */
+static int
+year_around(int64_t reference)
+{
+	return 1970 + (int)calendar_floor(reference, MEAN_YEAR);
+}
+
 static void
 resolve_year(struct resolver *r, const struct civil *stamp)
 {
-	struct civil c, now;
-	int apart;
+	struct civil c = *stamp;
+	int year = year_around(r->reference), apart;
 
-	civil_of(r->reference, &now);
-	c = *stamp;
-	c.year = now.year;
+	c.year = year;
 	if (civil_valid(&c) && distance(civil_seconds(&c), r->reference) <=
 				   (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
 		try_local(r, civil_seconds(&c));
 		return;
 	}
 	apart = c.month == 2 && c.day == 29 ? LEAP_YEARS_APART : 1;
-	for (c.year = now.year - apart; c.year <= now.year + apart; c.year++)
+	for (c.year = year - apart; c.year <= year + apart; c.year++)
 		if (civil_valid(&c))
 			try_local(r, civil_seconds(&c));
 }
@@ -601,12 +611,17 @@ void
 timestamp_format_us(int64_t microseconds, struct timestamp_days *memo,
     char out[TIMESTAMP_RFC3339_US])
 {
-	int64_t seconds = calendar_floor(microseconds, MICRO);
-	unsigned rest = (unsigned)(microseconds - seconds * MICRO);
-	char *p = put_time(seconds, memo, out);
+	if (!memo->written || memo->microseconds != microseconds) {
+		int64_t seconds = calendar_floor(microseconds, MICRO);
+		unsigned rest = (unsigned)(microseconds - seconds * MICRO);
+		char *p = put_time(seconds, memo, memo->text);
 
-	*p++ = '.';
-	p = decimal_put4(rest / 100, p);
-	p = decimal_put2(rest % 100, p);
-	*p = 'Z';
+		*p++ = '.';
+		p = decimal_put4(rest / 100, p);
+		p = decimal_put2(rest % 100, p);
+		*p = 'Z';
+		memo->microseconds = microseconds;
+		memo->written = true;
+	}
+	memcpy(out, memo->text, sizeof(memo->text));
 }

@@ -93,14 +93,18 @@ enum {
 
 enum { TIMESTAMP_DAYS = 8 };
 
-/* Days as they were written before: messages are of today as a rule. Zero it
- * before first use; one per thread. */
+/* What was written before: messages are of today as a rule. Zero it before
+ * first use; one per thread. */
 struct timestamp_days {
 	struct timestamp_day {
 		bool written;
 		int64_t number; /* calendar.h */
 		char text[11];	/* `2016-07-19T` */
 	} day[TIMESTAMP_DAYS];
+	/* the last time of receipt: that of all messages of one read */
+	bool written;
+	int64_t microseconds;
+	char text[27];
 };
 
 /* Write exactly that many bytes, no NUL; years 0000-9999, else clamped. */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "decimal.h"
 #include "encode.h"
 #include "parser.h"
 #include "record.h"
@@ -214,20 +215,6 @@ pipeline_retry(struct pipeline *p)
 
 /* --- one message --- */
 
-static char *
-put_number(uint64_t number, char *out)
-{
-	char digits[20];
-	size_t n = sizeof digits;
-
-	do {
-		digits[--n] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	memcpy(out, digits + n, sizeof digits - n);
-	return out + (sizeof digits - n);
-}
-
 /* The place that the next line of the stream will have. */
 static struct span
 next_id(const struct stream *s, char out[ID])
@@ -237,9 +224,9 @@ next_id(const struct stream *s, char out[ID])
 
 	spool_position(s->spool, &segment, &line);
 	memcpy(out, s->prefix, s->prefix_n);
-	end = put_number(segment, end);
+	end = decimal_put(segment, end);
 	*end++ = '-';
-	return span_between(out, put_number(line, end));
+	return span_between(out, decimal_put(line, end));
 }
 
 static char *

@@ -25,7 +25,7 @@
 #include "tally.h"
 
 enum {
-	READ = 65536,     /* per wake-up and connection */
+	READ = 262144,    /* per wake-up and connection */
 	ACCEPTS = 64,     /* per wake-up */
 	BACKLOG = 4096,   /* at the end */
 	FRAME_EXTRA = 16, /* what framing keeps besides a message */
