@@ -14,7 +14,12 @@
 #include "clock.h"
 #include "log.h"
 
-enum { EXTENSION = 8, WHY = 512 };
+enum {
+	EXTENSION = 8,
+	WHY = 512,
+	LINGER = 1, /* ms */
+	LINGER_BYTES = 256 << 10,
+};
 
 /* What the configuration says, as the spool wants to hear it. */
 struct plan {
@@ -221,18 +226,34 @@ wait_for_work(struct spooler *s, uint64_t deadline, bool *asked)
 	return !stop;
 }
 
+/*
+ * Leaves the loop some time to bring more, if it has brought little: to wake up
+ * and to write for every few messages costs more than the messages.
+ */
+static void
+linger(struct spooler *s)
+{
+	const struct timespec moment = {.tv_nsec = LINGER * 1000000};
+
+	if (spool_backlog(s->spool) < LINGER_BYTES)
+		nanosleep(&moment, NULL);
+}
+
 static void *
 run(void *arg)
 {
 	struct spooler *s = arg;
-	uint64_t deadline = 0;
+	uint64_t deadline = 0, now = 0;
 	bool asked;
 
 	while (wait_for_work(s, deadline, &asked)) {
 		if (asked)
 			answer_reload(s);
+		else if (deadline > now) /* it had nothing else to do */
+			linger(s);
 		atomic_store(&s->woken, false);
-		deadline = spool_work(s->spool, clock_ms());
+		now = clock_ms();
+		deadline = spool_work(s->spool, now);
 		if (atomic_load(&s->want_room))
 			tell_loop(s);
 	}

@@ -183,11 +183,17 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 		rest(e);
 		return;
 	}
-	for (int i = 0; i < BATCHES && receive(udp, e); i++)
+	for (int i = 0; i < BATCHES && receive(udp, e); i++) {
+		/* A batch that is not full was all there is. */
+		bool more = udp->count == BATCH;
+
 		if (!take_batch(udp)) {
 			rest(e);
 			break;
 		}
+		if (!more)
+			break;
+	}
 	pipeline_end(udp->pipeline);
 }
 

@@ -252,6 +252,7 @@ struct segment *segment_new(
     struct spool_stream *stream, uint64_t number, const char *extension);
 bool stream_create(struct spool_stream *stream);
 void stream_work(struct spool_stream *stream, bool all);
+uint64_t stream_backlog(struct spool_stream *stream);
 uint64_t stream_deadline(const struct spool_stream *stream);
 void stream_check(struct spool_stream *stream);
 

@@ -406,13 +406,12 @@ segment_write_pages(struct segment *segment, struct span pages, size_t *done)
 
 /*
  * Appends. Of a large amount all but the ends, which are no whole pages, is
- * written as it lies in the ring. Not what is read again at once to compress
- * it: that had better stay in the page cache.
+ * written as it lies in the ring. (To read it again for compression is nothing
+ * beside that.)
  */
 static bool
 segment_append(struct segment *segment, struct span bytes, size_t *done)
 {
-	const struct spool_options *options = &segment->stream->spool->options;
 	size_t head = (size_t)(page_floor(segment->size + SPOOL_PAGE - 1) -
 			       segment->size);
 	struct span rest = bytes;
@@ -420,7 +419,7 @@ segment_append(struct segment *segment, struct span bytes, size_t *done)
 	bool ok;
 
 	if (bytes.n < SPOOL_DIRECT || segment->cached ||
-	    options->compress != SPOOL_NONE || segment->start % SPOOL_PAGE != 0)
+	    segment->start % SPOOL_PAGE != 0)
 		return disk_write(segment->fd, bytes, done);
 	ok = disk_write(segment->fd, span_take(rest, head), &n);
 	rest = span_skip(rest, n);
@@ -561,6 +560,14 @@ stream_check(struct spool_stream *stream)
 		segment_poison(segment, "its name is gone");
 	if (stream->live && !stream->live->linked)
 		stream_link(stream);
+}
+
+uint64_t
+stream_backlog(struct spool_stream *stream)
+{
+	if (!stream->live || !stream->ring.base)
+		return 0;
+	return ring_filled(&stream->ring) - segment_end(stream->live);
 }
 
 uint64_t

@@ -341,6 +341,20 @@ spool_work(struct spool *spool, uint64_t now)
 	return more ? now : spool_deadline(spool);
 }
 
+uint64_t
+spool_backlog(struct spool *spool)
+{
+	struct spool_stream *stream;
+	uint64_t most = 0, n;
+
+	for (stream = spool->streams; stream; stream = stream->next) {
+		n = stream_backlog(stream);
+		if (n > most)
+			most = n;
+	}
+	return most;
+}
+
 static bool
 stream_drained(const struct spool_stream *stream)
 {

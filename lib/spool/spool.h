@@ -126,6 +126,9 @@ void spool_status(const struct spool *spool, struct spool_status *status);
  */
 uint64_t spool_work(struct spool *spool, uint64_t now);
 
+/* Bytes that were flushed and are not yet written, of the fullest stream. */
+uint64_t spool_backlog(struct spool *spool);
+
 /*
  * Both sides have stopped: writes, commits and publishes everything, waits for
  * a full disk not at all. True when live/ holds nothing but empty segments.
