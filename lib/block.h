@@ -16,6 +16,15 @@
 
 enum { BLOCK = 16 };
 
+/* Does something watch over every byte that is read? */
+#if defined(__SANITIZE_ADDRESS__)
+#define BLOCK_WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BLOCK_WATCHED 1
+#endif
+#endif
+
 #if defined(__SSE2__) && !defined(SEPMLOG_PORTABLE)
 
 #include <emmintrin.h>
@@ -141,7 +150,8 @@ block_mask(block16 b)
 {
 	static const uint8_t weight[BLOCK] = {
 	    1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-	uint8x16_t bits = vandq_u8(vcgeq_u8(b, vdupq_n_u8(0x80)), vld1q_u8(weight));
+	uint8x16_t bits =
+	    vandq_u8(vcgeq_u8(b, vdupq_n_u8(0x80)), vld1q_u8(weight));
 
 	return (unsigned)vaddv_u8(vget_low_u8(bits)) |
 	       (unsigned)vaddv_u8(vget_high_u8(bits)) << 8;
@@ -246,21 +256,21 @@ block16 block_load_copied(const char *p, size_t n);
 
 /*
  * The n bytes at p, n at most BLOCK; the bytes behind them are anything, and
- * whoever looks at them has made a mistake. A load that stays inside a page
- * cannot fail, so that all of BLOCK is read where the page goes on. (The
- * address sanitizer knows better, and gets a copy.)
+ * whoever looks at them has made a mistake. A load that stays inside the page
+ * of the first byte cannot fail, so that all of BLOCK is read where that page
+ * goes on. (The address sanitizer knows better, and gets a copy.)
  */
 static inline block16
 block_load_part(const char *p, size_t n)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef BLOCK_WATCHED
 	if (n == BLOCK)
 		return block_load(p);
 	return block_load_copied(p, n);
 #else
 	enum { PAGE = 4096 }; /* no machine has smaller ones */
 
-	if (((uintptr_t)p & (PAGE - 1)) <= PAGE - BLOCK)
+	if (n > 0 && ((uintptr_t)p & (PAGE - 1)) <= PAGE - BLOCK)
 		return block_load(p);
 	return block_load_copied(p, n);
 #endif

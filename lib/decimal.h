@@ -12,7 +12,8 @@
 
 enum {
 	DECIMAL_MAX = 20, /* digits of UINT64_MAX */
-	DECIMAL_ROOM = 8, /* at bytes that decimal_put may write, and more digits */
+	DECIMAL_ROOM =
+	    8, /* at bytes that decimal_put may write, and more digits */
 };
 
 /* Exactly two digits of a number below 100. */

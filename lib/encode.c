@@ -44,8 +44,8 @@ encode_format_find(struct span name)
 enum {
 	PER_BYTE = 12,
 	REWRITTEN = 128,
-	KEY_SYNTAX = 8,      /* `,"":""` around a pair, braces around a group */
-	EXTRA_SUFFIX = 6,    /* ` (264)` */
+	KEY_SYNTAX = 8,   /* `,"":""` around a pair, braces around a group */
+	EXTRA_SUFFIX = 6, /* ` (264)` */
 	EXTRA_ROOM = EXTRA_SUFFIX + DECIMAL_ROOM,
 	ADDRESS_SYNTAX = 40, /* {"ip":"","mac":"","gateway":""}, */
 #define ROW(constant, key, kind) +(int)sizeof(key) - 1 + KEY_SYNTAX + REWRITTEN
@@ -93,9 +93,9 @@ static unsigned
 needs_care(block16 b)
 {
 	block16 controls = block_between(b, 0, 0x1f);
-	block16 ascii = block_or(block_or(block_equal(b, '"'),
-				   block_equal(b, '\\')),
-	    block_equal(b, 0x7f));
+	block16 ascii =
+	    block_or(block_or(block_equal(b, '"'), block_equal(b, '\\')),
+		block_equal(b, 0x7f));
 	block16 leads = block_or(block_equal(b, 0xc2), block_equal(b, 0xe2));
 
 	return block_mask(block_or(block_or(controls, ascii), leads));
@@ -186,8 +186,7 @@ put_string(struct span text, char *out)
 static char *
 put_word(struct span word, char *out)
 {
-	return put_char(
-	    '"', block_copy(word.p, word.n, put_char('"', out)));
+	return put_char('"', block_copy(word.p, word.n, put_char('"', out)));
 }
 
 static char *
@@ -453,8 +452,8 @@ encode_jsonl(
 	out = put(SPAN("{\"type\":"), out);
 	out = put_word(record_type_name[record->type], out);
 	for (; fields != 0; fields &= fields - 1)
-		out = put_field(record, (enum record_field)block_first(fields),
-		    days, out);
+		out = put_field(
+		    record, (enum record_field)block_first(fields), days, out);
 	return out;
 }
 

@@ -77,8 +77,7 @@ kind_of(struct span in, size_t *header, uint64_t *announced)
 static uint64_t
 ends(block16 b)
 {
-	return block_mask(
-	    block_or(block_equal(b, '\n'), block_equal(b, '\0')));
+	return block_mask(block_or(block_equal(b, '\n'), block_equal(b, '\0')));
 }
 
 /* The same among 4 * BLOCK bytes. */

@@ -34,8 +34,7 @@ read_time(const struct sepm_context *context, unsigned kinds, struct span text,
 }
 
 static enum sepm_value
-set_text(
-    enum sepm_value answer, struct span text, enum record_field f,
+set_text(enum sepm_value answer, struct span text, enum record_field f,
     struct record *r)
 {
 	if (answer == SEPM_VALUE)
@@ -48,8 +47,8 @@ read_severity(struct span text, enum record_field f, struct record *r)
 {
 	struct span word = sepm_severity(text);
 
-	return set_text(word.n > 0 || text.n == 0 ? SEPM_VALUE : SEPM_WRONG,
-	    word, f, r);
+	return set_text(
+	    word.n > 0 || text.n == 0 ? SEPM_VALUE : SEPM_WRONG, word, f, r);
 }
 
 enum sepm_value

@@ -231,8 +231,7 @@ learn(struct sepm_body *body, const struct sepm_guess *guess)
  * expected to have the same here.
  */
 static size_t
-read_label(
-    struct sepm_body *body, struct span field, struct sepm_piece *piece)
+read_label(struct sepm_body *body, struct span field, struct sepm_piece *piece)
 {
 	const struct sepm_labels *labels = body->context->labels;
 	size_t blanks = leading_blanks(field), colon, used;

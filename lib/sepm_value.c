@@ -262,8 +262,8 @@ static bool
 lower_hex(block16 *b, size_t n)
 {
 	block16 low = block_or(*b, block_fill(0x20));
-	block16 hex = block_or(
-	    block_between(*b, '0', '9'), block_between(low, 'a', 'f'));
+	block16 hex =
+	    block_or(block_between(*b, '0', '9'), block_between(low, 'a', 'f'));
 
 	*b = low;
 	return (~block_mask(hex) & block_until(n)) == 0;

@@ -601,8 +601,8 @@ put_time(int64_t seconds, struct timestamp_days *memo, char *p)
 }
 
 void
-timestamp_format(int64_t seconds, struct timestamp_days *memo,
-    char out[TIMESTAMP_RFC3339])
+timestamp_format(
+    int64_t seconds, struct timestamp_days *memo, char out[TIMESTAMP_RFC3339])
 {
 	*put_time(seconds, memo, out) = 'Z';
 }

@@ -424,8 +424,8 @@ segment_append(struct segment *segment, struct span bytes, size_t *done)
 	ok = disk_write(segment->fd, span_take(rest, head), &n);
 	rest = span_skip(rest, n);
 	if (ok) {
-		ok = segment_write_pages(segment,
-		    span_take(rest, (size_t)page_floor(rest.n)), &n);
+		ok = segment_write_pages(
+		    segment, span_take(rest, (size_t)page_floor(rest.n)), &n);
 		rest = span_skip(rest, n);
 	}
 	if (ok) {

@@ -72,8 +72,8 @@ receive_encode(const struct record *r, size_t n)
 
 	if (out == NULL)
 		abort();
-	end = encode_jsonl_end(
-	    SPAN("3fa94c1e-traffic-1-1"), encode_jsonl(r, &(struct timestamp_days){0}, out));
+	end = encode_jsonl_end(SPAN("3fa94c1e-traffic-1-1"),
+	    encode_jsonl(r, &(struct timestamp_days){0}, out));
 	if ((size_t)(end - out) > room ||
 	    !strict_json_line(span_between(out, end)))
 		abort();

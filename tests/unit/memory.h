@@ -7,6 +7,13 @@
 
 #include <stddef.h>
 
+/* With link time optimisation the linker does not see the library's calls. */
+#ifdef SEPMLOG_LTO
+enum { MEMORY_CAN_FAIL = 0 };
+#else
+enum { MEMORY_CAN_FAIL = 1 };
+#endif
+
 static size_t allocations, failing; /* the failing-th fails; 0: none does */
 
 void *__real_malloc(size_t size);

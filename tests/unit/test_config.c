@@ -768,11 +768,16 @@ address_of(const char *text)
 {
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct sockaddr_storage from = {0};
 
-	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-		return config_address((const struct sockaddr *)&in);
-	ck_assert_int_eq(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-	return config_address((const struct sockaddr *)&in6);
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+		memcpy(&from, &in, sizeof(in));
+	} else {
+		ck_assert_int_eq(
+		    inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+		memcpy(&from, &in6, sizeof(in6));
+	}
+	return config_address((const struct sockaddr *)&from);
 }
 
 START_TEST(ranges_hold_their_addresses)

@@ -598,7 +598,8 @@ START_TEST(the_bound_is_kept)
 	bound = encode_bound(n, &source);
 	guard_open(&guard, bound);
 	out = guard.base + guard.room - bound;
-	end = encode_jsonl_end(SPAN("id"), encode_jsonl(&record, &(struct timestamp_days){0}, out));
+	end = encode_jsonl_end(SPAN("id"),
+	    encode_jsonl(&record, &(struct timestamp_days){0}, out));
 	ck_assert(strict_json_line(span_between(out, end)));
 	ck_assert(end <= out + bound);
 	ck_assert(encode_csv(&record, &source, out) <= out + bound);
@@ -636,7 +637,8 @@ START_TEST(the_bound_covers_every_field)
 	for (int i = 0; i < RECORD_MAX_EXTRA; i++)
 		add_extra("Local Host MAC", word);
 	ck_assert_uint_lt(bound, sizeof(line));
-	end = encode_jsonl_end(SPAN(word), encode_jsonl(&record, &(struct timestamp_days){0}, line));
+	end = encode_jsonl_end(SPAN(word),
+	    encode_jsonl(&record, &(struct timestamp_days){0}, line));
 	ck_assert(strict_json_line(span_between(line, end)));
 	ck_assert(end <= line + bound);
 	end = encode_csv(&record, plain_source(), line);

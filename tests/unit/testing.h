@@ -154,11 +154,13 @@ testing_value(
 		testing_add_number(t, r->value[f].number);
 		break;
 	case RECORD_TIME:
-		timestamp_format(r->value[f].time, &(struct timestamp_days){0}, stamp);
+		timestamp_format(
+		    r->value[f].time, &(struct timestamp_days){0}, stamp);
 		testing_add(t, span_of(stamp, TIMESTAMP_RFC3339));
 		break;
 	case RECORD_TIME_US:
-		timestamp_format_us(r->value[f].time, &(struct timestamp_days){0}, stamp);
+		timestamp_format_us(
+		    r->value[f].time, &(struct timestamp_days){0}, stamp);
 		testing_add(t, span_of(stamp, TIMESTAMP_RFC3339_US));
 		break;
 	case RECORD_PAIR:

@@ -1,0 +1,29 @@
+# shellcheck shell=sh
+# Sourced by scripts that run in the project's directory.
+
+# rsyslog and syslog-ng would each replace the machine's own syslog service
+# when installed. They are only unpacked here, with the libraries they need.
+unpack_peers() {
+	peers=build/peers
+	[ ! -e $peers/.complete ] || return 0
+	rm -rf $peers
+	mkdir -p $peers/packages
+	command -v apt-get >/dev/null || return 1
+	wanted=$(apt-cache depends --important rsyslog syslog-ng-core |
+	    sed -n 's/^ *Depends: \([^<]*\)$/\1/p' | sort -u)
+	for package in $wanted; do
+		if dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+		    grep -q ' installed$'; then
+			continue
+		fi
+		(cd $peers/packages &&
+		    apt-get -q -o APT::Sandbox::User=root \
+			download "$package") >/dev/null 2>&1
+	done
+	(cd $peers/packages && apt-get -q -o APT::Sandbox::User=root \
+	    download rsyslog syslog-ng-core) >/dev/null || return 1
+	for package in "$peers"/packages/*.deb; do
+		dpkg -x "$package" $peers || return 1
+	done
+	touch $peers/.complete
+}
