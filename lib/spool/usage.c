@@ -238,6 +238,18 @@ usage_lack_after_drop(struct spool *spool)
 
 /* --- the state --- */
 
+/* Old files give way when room is missed, not at the next look: writing goes on
+ * at once if any did. */
+static bool
+usage_made_room(struct spool *spool)
+{
+	uint64_t before = atomic_load(&spool->files_dropped);
+
+	return spool->options.drop_oldest &&
+	       usage_lack_after_drop(spool) == 0 &&
+	       atomic_load(&spool->files_dropped) > before;
+}
+
 void
 usage_full(struct spool *spool, int error)
 {
@@ -250,6 +262,7 @@ usage_full(struct spool *spool, int error)
 	    error ? strerror(error) : "no room for the next line");
 	if (!error)
 		usage_lack(spool);
+	usage->probing = usage_made_room(spool);
 }
 
 void

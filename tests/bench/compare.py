@@ -48,8 +48,8 @@ class Size:
         self.rounds = 2 if quick else 5
         self.udp_rounds = 1 if quick else 5
         self.scenarios = SCENARIOS[::3] if quick else SCENARIOS
-        self.messages = 750_000 if quick else 3_000_000
-        self.udp_seconds = 1.0 if quick else 2.5
+        self.messages = 750_000 if quick else 1_000_000
+        self.udp_seconds = 1.0 if quick else 1.5
 
 
 class Comparison:

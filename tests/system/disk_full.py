@@ -87,7 +87,7 @@ rotate: { size: 1MiB, age: 1s }
         sepmlogd.wait_log("(?i)full|no space|quota|free")
         uploader = Watcher(sepmlogd.spool, take_to=self.taken)
         uploader.start()
-        harness.wait_until(lambda: sepmlogd.cpu_share(0.5) < 0.05,
+        harness.wait_until(lambda: sepmlogd.waiting_datagrams() == 0,
                            "it has read what was waiting", timeout=60)
         sepmlogd.stop_cleanly()
         self.assertEqual(uploader.stop(), [])

@@ -500,6 +500,15 @@ class Daemon:
         time.sleep(seconds)
         return (self.cpu() - start) / seconds
 
+    def waiting_datagrams(self):
+        """Bytes in the receive queue of its UDP socket."""
+        with open("/proc/net/udp", encoding="ascii") as table:
+            for line in table:
+                fields = line.split()
+                if fields[1].endswith(f":{self.port:04X}"):
+                    return int(fields[4].partition(":")[2], 16)
+        return 0
+
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

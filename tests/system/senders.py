@@ -124,7 +124,9 @@ class Senders(harness.Case):
             file.writelines(harness.message("rs", n) + b"\n"
                             for n in range(COUNT))
         config = os.path.join(self.directory, "rsyslog.conf")
-        modules = glob.glob(unpacked("usr/lib/*-linux-gnu*/rsyslog"))
+        pattern = "usr/lib/*-linux-gnu*/rsyslog"
+        modules = (glob.glob(os.path.join(PEERS, pattern))
+                   or glob.glob(os.path.join("/", pattern)))
         with open(config, "w", encoding="ascii") as file:
             # The message as it came, not rewritten with rsyslog's own header.
             file.write(f"""
