@@ -73,6 +73,14 @@ class Meter(harness.Daemon):
         """Seconds of processor time, all threads, to the nanosecond."""
         return time.clock_gettime(~self.pid << 3 | CPUCLOCK_SCHED)
 
+    def both_memories(self):
+        """Resident bytes, and those with shared and repeated mappings of a
+        page counted as one."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
+            text = file.read()
+        return [int(re.search(rf"^{name}:\s*(\d+)", text, re.M)[1]) * 1024
+                for name in ("Rss", "Pss")]
+
     def wait_idle(self):
         """Until nothing is read, written or synced any more."""
         end = time.monotonic() + IDLE_TIMEOUT
