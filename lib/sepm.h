@@ -17,7 +17,6 @@
 
 enum {
 	SEPM_MAX_PIECES = 256, /* fields of a body; the last takes the rest */
-	SEPM_MAX_COMMAS = 256, /* found in one go */
 	SEPM_LAYOUTS = 8,
 };
 
@@ -51,13 +50,6 @@ sepm_explain(const struct sepm_context *context, struct span piece,
 		context->explain(context->arg, piece, key, why);
 }
 
-/* Where the commas of a body are, as far as they were looked for. */
-struct sepm_commas {
-	uint32_t at[SEPM_MAX_COMMAS + 4 * BLOCK + 1];
-	size_t count, next; /* next: not yet passed */
-	bool all; /* there are no others, and at[count] is the end */
-};
-
 /*
  * The labels of the last bodies that began with the same one, in their order:
  * guesses for the next body, and the guesses before those.
@@ -79,8 +71,6 @@ struct sepm_body {
 	size_t first;           /* first label, known or not; count: none */
 	size_t begin;           /* `Begin`; count: none */
 	size_t application;     /* `Application`; count: none */
-	struct span text;	/* all of it */
-	struct sepm_commas commas;
 	struct sepm_layout layouts[SEPM_LAYOUTS];
 	struct sepm_layout *layout; /* of this body, as it begins */
 	bool unclosed;          /* no later quote can close either */

@@ -11,75 +11,6 @@ enum {
 	MAX_CANDIDATE = 40, /* bytes of an unknown label */
 };
 
-/* --- commas --- */
-
-static uint64_t
-commas_of(const char *p)
-{
-	return (uint64_t)block_mask(block_equal(block_load(p), ',')) |
-	       (uint64_t)block_mask(block_equal(block_load(p + BLOCK), ','))
-		   << BLOCK |
-	       (uint64_t)block_mask(block_equal(block_load(p + 2 * BLOCK), ','))
-		   << 2 * BLOCK |
-	       (uint64_t)block_mask(block_equal(block_load(p + 3 * BLOCK), ','))
-		   << 3 * BLOCK;
-}
-
-static size_t
-note_commas(uint32_t *at, size_t n, size_t from, uint64_t mask)
-{
-	for (; mask != 0; mask &= mask - 1)
-		at[n++] = (uint32_t)(from + block_first(mask));
-	return n;
-}
-
-/* Looks for all of them in one go, which costs less than a search for each. */
-static void
-find_commas(struct sepm_commas *c, struct span text)
-{
-	size_t i = 0, n = 0;
-
-	for (; text.n - i >= 4 * BLOCK && n <= SEPM_MAX_COMMAS; i += 4 * BLOCK)
-		n = note_commas(c->at, n, i, commas_of(text.p + i));
-	while (i < text.n && n <= SEPM_MAX_COMMAS) {
-		size_t part = text.n - i < BLOCK ? text.n - i : BLOCK;
-		block16 b = block_load_part(text.p + i, part);
-
-		n = note_commas(c->at, n, i,
-		    block_mask(block_equal(b, ',')) & block_until(part));
-		i += part;
-	}
-	c->at[n] = (uint32_t)text.n;
-	c->count = n;
-	c->next = 0;
-	c->all = i == text.n;
-}
-
-/* The first comma of `rest`, the end of the body, which has not been passed;
- * rest.n: there is none. */
-static inline size_t
-next_comma(const struct sepm_body *body, struct span rest)
-{
-	const struct sepm_commas *c = &body->commas;
-
-	if (c->next >= c->count && !c->all)
-		return span_find(rest, ',');
-	return c->at[c->next] - (size_t)(rest.p - body->text.p);
-}
-
-/* All of them before `rest` are done with. */
-static void
-pass_commas(struct sepm_body *body, struct span rest)
-{
-	struct sepm_commas *c = &body->commas;
-	size_t from = (size_t)(rest.p - body->text.p);
-
-	while (c->next < c->count && c->at[c->next] < from)
-		c->next++;
-}
-
-/* --- fields --- */
-
 /* Blanks and U+00A0 at the start. */
 static size_t
 leading_blanks(struct span s)
@@ -278,7 +209,7 @@ read_any(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 		piece->raw = span_take(text, end);
 		return end;
 	}
-	piece->raw = span_take(text, next_comma(body, text));
+	piece->raw = span_take(text, span_find(text, ','));
 	used = read_label(body, piece->raw, piece);
 	piece->value = span_trim(span_skip(piece->raw, used));
 	if (used == 0)
@@ -299,7 +230,7 @@ static inline size_t
 read_guessed(struct sepm_body *body, struct span text,
     const struct sepm_guess *guess, struct sepm_piece *piece)
 {
-	size_t n = next_comma(body, text);
+	size_t n = span_find(text, ',');
 	struct span value =
 	    span_trim(span_between(text.p + guess->n, text.p + n));
 
@@ -336,7 +267,7 @@ read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 
 	if (sepm_label_try(guess, text))
 		return read_guessed(body, text, guess, piece);
-	field = span_take(text, next_comma(body, text));
+	field = span_take(text, span_find(text, ','));
 	if (is_plainly_bare(field)) {
 		*piece = (struct sepm_piece){
 		    .raw = field,
@@ -398,9 +329,7 @@ sepm_split(struct sepm_body *body, struct span text)
 	body->labelled = body->locals = body->remotes = 0;
 	body->first = body->begin = body->application = body->last = SIZE_MAX;
 	body->unclosed = false;
-	body->text = text;
 	body->layout = &body->layouts[0];
-	find_commas(&body->commas, text);
 	for (;;) {
 		n = read_piece(body, text, &body->piece[body->count]);
 		if (body->count == SEPM_MAX_PIECES - 1 && n < text.n) {
@@ -412,11 +341,7 @@ sepm_split(struct sepm_body *body, struct span text)
 		summarize(body, body->count++);
 		if (n >= text.n)
 			break;
-		text = span_of(text.p + n + 1, text.n - n - 1);
-		if (body->piece[body->count - 1].quoted)
-			pass_commas(body, text);
-		else
-			body->commas.next++;
+		text = span_skip(text, n + 1);
 	}
 	drop_stray_quote(&body->piece[body->count - 1]);
 	if (body->first == SIZE_MAX)
