@@ -17,10 +17,10 @@
 enum { BLOCK = 16 };
 
 /* Does something watch over every byte that is read? */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BLOCK_WATCHED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define BLOCK_WATCHED 1
 #endif
 #endif
@@ -258,7 +258,7 @@ block16 block_load_copied(const char *p, size_t n);
  * The n bytes at p, n at most BLOCK; the bytes behind them are anything, and
  * whoever looks at them has made a mistake. A load that stays inside the page
  * of the first byte cannot fail, so that all of BLOCK is read where that page
- * goes on. (The address sanitizer knows better, and gets a copy.)
+ * goes on. (Sanitizers know better, and get a copy.)
  */
 static inline block16
 block_load_part(const char *p, size_t n)
