@@ -19,26 +19,49 @@ line_of(const struct record *r, char *room)
 	return span_between(room, encode_jsonl(r, &days, room));
 }
 
-/* Once more, now that the message is known. */
+static const char tag[] = "<54>May 14 08:30:11 sepm-north SymantecServer: ";
+
+/* Its records have other labels in other places, on another day. */
+static void
+parse_another(struct parser *parser, const struct message_source *source)
+{
+	static struct record record;
+	static const char text[] =
+	    "<54>Jul 19 14:46:53 s SymantecServer: pc-1,Local: 192.0.2.1,"
+	    "Local: 80,Local: 00005E005301,Remote: 192.0.2.2,Remote: ,"
+	    "Remote: 443,Remote: 00005E005302,TCP,Inbound,"
+	    "Begin: 2016-07-19 14:43:17,End: 2016-07-19 14:43:18,"
+	    "Occurrences: 1,User: u,Domain: d,Rule: r,Action: Blocked";
+	struct message message = {.bytes = span_of(text, sizeof(text) - 1),
+	    .length = sizeof(text) - 1,
+	    .reference = 1468939613};
+
+	parser_parse(parser, &message, source, &record);
+	if (record.type != RECORD_TRAFFIC)
+		abort();
+}
+
+/* Once more, now that the message is known, and behind another one. */
 static void
 check_again(struct parser *parser, const struct message *message,
     const struct message_source *source, struct record *r)
 {
 	size_t room = encode_bound(message->bytes.n, source);
-	char *first = malloc(room), *second = malloc(room);
+	char *first = malloc(room), *again = malloc(room);
 	struct span line;
 
-	if (first == NULL || second == NULL)
+	if (first == NULL || again == NULL)
 		abort();
 	line = line_of(r, first);
-	parser_parse(parser, message, source, r);
-	if (!span_eq(line, line_of(r, second)))
-		abort();
+	for (int i = 0; i < 2; i++) {
+		parser_parse(parser, message, source, r);
+		if (!span_eq(line, line_of(r, again)))
+			abort();
+		parse_another(parser, source);
+	}
 	free(first);
-	free(second);
+	free(again);
 }
-
-static const char tag[] = "<54>May 14 08:30:11 sepm-north SymantecServer: ";
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -62,18 +62,29 @@ receive_check(const struct record *r)
 		abort();
 }
 
+/* What was written before makes no difference. */
+static inline void
+receive_write_again(const struct record *r, struct span line, char *out)
+{
+	static struct timestamp_days days;
+
+	if (!span_eq(line, span_between(out, encode_jsonl(r, &days, out))))
+		abort();
+}
+
 /* Encodes in every format; `n` is the message's length. */
 static inline void
 receive_encode(const struct record *r, size_t n)
 {
 	struct message_source source = receive_source();
 	size_t room = encode_bound(n, &source);
-	char *out = malloc(room), *end;
+	char *out = malloc(room), *again = malloc(room), *end;
 
-	if (out == NULL)
+	if (out == NULL || again == NULL)
 		abort();
-	end = encode_jsonl_end(SPAN("3fa94c1e-traffic-1-1"),
-	    encode_jsonl(r, &(struct timestamp_days){0}, out));
+	end = encode_jsonl(r, &(struct timestamp_days){0}, out);
+	receive_write_again(r, span_between(out, end), again);
+	end = encode_jsonl_end(SPAN("3fa94c1e-traffic-1-1"), end);
 	if ((size_t)(end - out) > room ||
 	    !strict_json_line(span_between(out, end)))
 		abort();
@@ -86,6 +97,7 @@ receive_encode(const struct record *r, size_t n)
 	    memchr(out, '\n', (size_t)(end - out) - 1) != NULL)
 		abort();
 	free(out);
+	free(again);
 }
 
 #endif

@@ -16,6 +16,8 @@ from harness import SEPMLOGCTL
 PORTABLE = os.environ.get("SEPMLOGCTL_PORTABLE") or os.path.join(
     harness.ROOT, "build/dev/tests/system/sepmlogctl_portable")
 DAMAGED = 12_000
+DAMAGED_ROWS = 3_000
+TAG = b"<54>May 14 08:30:11 sepm-north SymantecServer: "
 PIECES = [b",", b'"', b'""', b":", b": ", b" ", b"\t", b"\xc2\xa0", b"\x00",
           b"\r", b"\xff", b"\xc3\xa9", b"\xe2\x80\xa8", b"\x7f", b"\\",
           b"Local: ", b"Remote Host IP: ", b"Begin: ", b"User Name: ",
@@ -29,8 +31,7 @@ def files(pattern):
 def sample_lines():
     lines = []
     for path in files("data/samples/*.log"):
-        with open(path, "rb") as file:
-            lines += file.read().splitlines()
+        lines += read(path).splitlines()
     return [line for line in lines if line.strip()]
 
 
@@ -56,6 +57,28 @@ def damaged_lines():
     return [damage(chance.choice(lines), chance) for _ in range(DAMAGED)]
 
 
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def corpus_lines():
+    """Their first byte is often the fuzz target's, the rest often a body."""
+    inputs = [read(path) for path in files("fuzz/corpus/*/*")]
+    return inputs + [TAG + data[1:] for data in inputs]
+
+
+def tables():
+    """CSV exports, which are told by their first row, and damaged ones."""
+    exports = [read(path) for path in files("data/*/*.csv")]
+    chance = random.Random(20240701)
+    for export in exports[:]:
+        head, *rows = export.splitlines()
+        exports.append(b"\r\n".join([head] + [
+            damage(chance.choice(rows), chance) for _ in range(DAMAGED_ROWS)]))
+    return exports + [read(path)[1:] for path in files("fuzz/corpus/csv/*")]
+
+
 def parse(data, program=SEPMLOGCTL, *options):
     return subprocess.run(
         [program, "parse", "--now", "2024-06-30T00:00:00Z", *options, "-"],
@@ -64,14 +87,18 @@ def parse(data, program=SEPMLOGCTL, *options):
 
 class Same(harness.Case):
     def test_with_the_machines_instructions_and_without(self):
-        inputs = [b"\n".join(damaged_lines())]
-        for path in files("fuzz/corpus/*/*") + files("data/samples/*"):
-            with open(path, "rb") as file:
-                inputs.append(file.read())
-        for form in ("jsonl", "csv", "raw"):
-            for data in inputs[:1] + [b"\n".join(inputs[1:])]:
-                self.assertEqual(parse(data, SEPMLOGCTL, "--format", form),
-                                 parse(data, PORTABLE, "--format", form))
+        samples = [read(path) for path in files("data/samples/*.log")]
+        for data in [b"\n".join(damaged_lines()),
+                     b"\n".join(corpus_lines() + samples)] + tables():
+            for form in ("jsonl", "csv", "raw"):
+                out = parse(data, SEPMLOGCTL, "--format", form)
+                self.assertEqual(
+                    out, parse(data, PORTABLE, "--format", form))
+                self.assertTrue(out)
+
+    def test_tables_are_read_as_such(self):
+        for data in tables()[:4]:
+            self.assertIn(b'"type":"traffic"', parse(data))
 
     def test_whatever_came_before(self):
         # Framed by hand: a damaged line may be taken for something else

@@ -24,7 +24,7 @@ static char random_bytes[BLOCK * 256];
 static void
 setup(void)
 {
-	guard_open(&guard, LONGEST);
+	guard_open(&guard, (size_t)sysconf(_SC_PAGESIZE)); /* and one more */
 	srandom(20240630);
 	for (size_t i = 0; i < sizeof(random_bytes); i++)
 		random_bytes[i] = (char)random();
@@ -113,18 +113,33 @@ START_TEST(two_blocks_are_compared_and_joined)
 }
 END_TEST
 
-/* Nothing behind the bytes is read where it could not be. */
+/*
+ * Places for n bytes: up to before the unreadable page, and up to around the
+ * end of the page before, where more can be read that must not count.
+ */
+enum { PLACES = 4 * BLOCK };
+
+static char *
+place(size_t n, size_t i)
+{
+	char *end = i < 2 * BLOCK ? guard.base + guard.room
+				  : guard.base + guard.page + 3 * BLOCK;
+
+	return end - i - n;
+}
+
 START_TEST(a_part_is_loaded_up_to_the_end_of_a_page)
 {
 	char out[BLOCK];
 
+	memset(guard.base, ',', guard.room);
 	for (size_t n = 0; n <= BLOCK; n++)
-		for (size_t before = 0; before < 2 * BLOCK; before++) {
-			char *p = guard.base + guard.room - n - before;
+		for (size_t i = 0; i < PLACES; i++) {
+			char *p = place(n, i);
 
-			memcpy(p, random_bytes + before, n);
+			memcpy(p, random_bytes + i, n);
 			block_store(out, block_load_part(p, n));
-			EXPECT(memcmp(out, random_bytes + before, n) == 0);
+			EXPECT(memcmp(out, random_bytes + i, n) == 0);
 			EXPECT(block_until(n) == (1U << n) - 1);
 		}
 }
@@ -132,53 +147,62 @@ END_TEST
 
 START_TEST(a_byte_is_found_wherever_it_is)
 {
+	memset(guard.base, ',', guard.room);
 	for (size_t n = 0; n < LONGEST; n++)
-		for (size_t at = 0; at <= n; at++) {
-			char *p = guard.base + guard.room - n;
+		for (size_t i = 0; i < PLACES; i++) {
+			char *p = place(n, i);
 
 			memset(p, '.', n);
-			if (at < n)
-				p[at] = ',';
-			if (at + 1 < n)
-				p[at + 1] = ','; /* only the first counts */
-			EXPECT(block_find(p, n, ',') == at);
+			/* the last one first: all but the first count not */
+			for (size_t at = n + 1; at-- > 0;) {
+				if (at < n)
+					p[at] = ',';
+				EXPECT(block_find(p, n, ',') == at);
+			}
 		}
 }
 END_TEST
 
 START_TEST(any_difference_is_seen)
 {
-	char q[LONGEST];
+	char q[LONGEST + BLOCK];
 
-	for (size_t n = 0; n < LONGEST; n++) {
-		char *p = guard.base + guard.room - n;
+	memset(guard.base, 0x55, guard.room);
+	for (size_t n = 0; n < LONGEST; n++)
+		for (size_t i = 0; i < PLACES; i++) {
+			char *p = place(n, i);
 
-		memcpy(p, random_bytes, n);
-		memcpy(q, random_bytes, n);
-		EXPECT(block_compare(p, q, n));
-		for (size_t at = 0; at < n; at++) {
-			q[at] ^= 1 << at % 8;
-			EXPECT(!block_compare(p, q, n));
-			q[at] ^= 1 << at % 8;
+			memset(q, 0x2a, sizeof(q));
+			memcpy(p, random_bytes + i, n);
+			memcpy(q, random_bytes + i, n);
+			EXPECT(block_compare(p, q, n));
+			EXPECT(block_compare(q, p, n));
+			for (size_t at = 0; at < n; at++) {
+				q[at] ^= 1 << at % 8;
+				EXPECT(!block_compare(p, q, n));
+				EXPECT(!block_compare(q, p, n));
+				q[at] ^= 1 << at % 8;
+			}
+			memset(p, 0x55, n);
 		}
-	}
 }
 END_TEST
 
 START_TEST(copies_are_whole)
 {
-	char out[LONGEST + BLOCK];
+	char out[LONGEST + 2 * BLOCK];
 
-	for (size_t n = 0; n < LONGEST; n++) {
-		char *p = guard.base + guard.room - n;
+	for (size_t n = 0; n <= LONGEST; n++)
+		for (size_t i = 0; i < PLACES; i++) {
+			char *p = place(n, i);
 
-		memcpy(p, random_bytes, n);
-		memset(out, 0, sizeof(out));
-		EXPECT(block_copy(p, n, out) == out + n);
-		EXPECT(memcmp(out, random_bytes, n) == 0);
-		for (size_t i = n + BLOCK; i < sizeof(out); i++)
-			EXPECT(out[i] == 0);
-	}
+			memcpy(p, random_bytes + i, n);
+			memset(out, 0x2a, sizeof(out));
+			EXPECT(block_copy(p, n, out) == out + n);
+			EXPECT(memcmp(out, random_bytes + i, n) == 0);
+			for (size_t k = n + BLOCK; k < sizeof(out); k++)
+				EXPECT(out[k] == 0x2a);
+		}
 }
 END_TEST
 

@@ -692,6 +692,137 @@ START_TEST(messages_leave_nothing_behind)
 }
 END_TEST
 
+/* --- damaged messages --- */
+
+enum { DAMAGED = 1000, ALL_MAX = DAMAGED + TESTING_SAMPLES };
+
+/* What sits between the parts of a message, or is not expected there; runs
+ * around the sizes that are looked at in one go. */
+static const struct span pieces[] = {
+    {",", 1},
+    {"\"", 1},
+    {"\"\"", 2},
+    {": ", 2},
+    {" ", 1},
+    {"\t", 1},
+    {"\xc2\xa0", 2},
+    {"\r\n", 2},
+    {"\0", 1},
+    {"\xff", 1},
+    {"\xe2\x80\xa8", 3},
+    {"Local: ", 7},
+    {"Begin: ", 7},
+    {"Local Port 7", 12},
+    {"\"User Name: ", 12},
+    {"2016-07-19 14:46:53", 19},
+    {"xxxxxxxxxxxxxxx", 15},
+    {"xxxxxxxxxxxxxxxx", 16},
+    {"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 64},
+};
+
+static uint64_t chance;
+
+static size_t
+below(size_t n)
+{
+	chance = chance * 6364136223846793005U + 1442695040888963407U;
+	return (size_t)(chance >> 33) % n;
+}
+
+/* One to three changes: cut, a byte, something put in, another's rest. */
+static struct span
+damage(struct span line)
+{
+	const struct testing_samples *samples = testing_samples();
+	static struct testing_text text, changed;
+
+	text = (struct testing_text){.n = 0};
+	testing_add(&text, line);
+	for (size_t i = below(3) + 1; i > 0; i--) {
+		struct span rest = span_of(text.p, text.n);
+		size_t at = below(text.n + 1);
+
+		changed = (struct testing_text){.n = 0};
+		testing_add(&changed, span_take(rest, at));
+		rest = span_skip(rest, at);
+		switch (below(5)) {
+		case 0:
+			rest = span_skip(rest, below(20) + 1);
+			break;
+		case 1:
+			if (rest.n > 0)
+				text.p[at] = (char)below(256);
+			break;
+		case 2:
+			testing_add(&changed, pieces[below(COUNT(pieces))]);
+			break;
+		case 3:
+			for (size_t n = below(300); n > 0; n--)
+				testing_add(&changed, SPAN(","));
+			break;
+		default:
+			rest = samples->line[below(samples->count)];
+			rest = span_skip(rest, below(rest.n));
+		}
+		testing_add(&changed, rest);
+		text = changed;
+	}
+	return span_of(text.p, below(9) > 0 ? text.n : below(text.n + 1));
+}
+
+static struct span
+copy(struct span s)
+{
+	char *p = malloc(s.n + 1);
+
+	ck_assert_ptr_nonnull(p);
+	memcpy(p, s.p, s.n);
+	return span_of(p, s.n);
+}
+
+/* Whatever came before, a message gives what it gives to a new parser. */
+START_TEST(no_order_makes_a_difference)
+{
+	const struct testing_samples *samples = testing_samples();
+	static struct span text[ALL_MAX], alone[ALL_MAX];
+	size_t count = samples->count + DAMAGED, order[ALL_MAX];
+
+	chance = 20240630;
+	for (size_t i = 0; i < count; i++) {
+		text[i] = i < samples->count
+			      ? samples->line[i]
+			      : damage(samples->line[below(samples->count)]);
+		text[i] = copy(text[i]);
+		order[i] = i;
+		teardown();
+		setup();
+		parse(text[i]);
+		alone[i] = copy(json());
+	}
+	for (int round = 0; round < 4; round++) {
+		for (size_t i = 0; i < count; i++) {
+			struct span line;
+
+			parse(text[order[i]]);
+			line = json();
+			if (line.n != alone[order[i]].n ||
+			    memcmp(line.p, alone[order[i]].p, line.n) != 0)
+				ck_abort_msg("%.*s", (int)line.n - 1, line.p);
+		}
+		for (size_t i = count; i > 1; i--) {
+			size_t other = below(i), last = order[i - 1];
+
+			order[i - 1] = order[other];
+			order[other] = last;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		free((char *)text[i].p);
+		free((char *)alone[i].p);
+	}
+}
+END_TEST
+
 START_TEST(explaining_changes_nothing)
 {
 	const struct testing_samples *samples = testing_samples();
@@ -777,6 +908,7 @@ suite(void)
 	tcase_add_loop_test(
 	    any, every_prefix_of_a_sample_gives_one_record, 0, 8);
 	tcase_add_test(any, messages_leave_nothing_behind);
+	tcase_add_test(any, no_order_makes_a_difference);
 	tcase_add_test(any, explaining_changes_nothing);
 	if (MEMORY_CAN_FAIL)
 		tcase_add_test(any, without_memory_there_is_no_parser);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "calendar.h"
@@ -180,6 +181,227 @@ START_TEST(hostile_bytes_give_valid_dates_or_none)
 			ck_abort_msg("`%.*s`", (int)s.n, text);
 	}
 	ck_assert_int_gt(found, 1000);
+}
+END_TEST
+
+/* Scanning against other ways to tell */
+
+enum { PLAIN = 19 };
+
+static void
+put_digits(int n, int digits, char *out)
+{
+	for (; digits > 0; n /= 10)
+		out[--digits] = (char)('0' + n % 10);
+}
+
+/* Reads the plain stamp in every way there is; `local` is good where it is
+ * `valid`. The date that is remembered is that of the call before. */
+static void
+expect_plain(const char text[PLAIN], bool valid, int64_t local)
+{
+	static struct timestamp_date date;
+	struct span in = span_of(text, PLAIN);
+	struct timestamp_days days = {0};
+	char written[TIMESTAMP_RFC3339];
+	int64_t got = local;
+	struct timestamp t;
+	bool same = timestamp_read_plain(in, &date, &got) == valid &&
+		    got == local &&
+		    (timestamp_scan(in, ALL, &t) == PLAIN) == valid;
+
+	if (same && valid) {
+		timestamp_format(local, &days, written);
+		same = civil_seconds(&t.civil) == local && !t.has_offset &&
+		       t.microsecond == 0 && memcmp(written, text, 10) == 0 &&
+		       memcmp(written + 11, text + 11, 8) == 0;
+	}
+	if (!same)
+		ck_abort_msg("`%.*s`", PLAIN, text);
+}
+
+/* Days are counted here from the first of 0001. */
+START_TEST(every_date_is_its_day)
+{
+	static const int lengths[] = {
+	    31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const int days[] = {1, 9, 10, 19, 20, 28, 29, 30, 31, 0, 32, 99};
+	char text[] = "yyyy-mm-dd 08:30:11";
+	int64_t first = -719162, clock = (8 * 60 + 30) * 60 + 11;
+
+	for (int year = 0; year <= 9999; year++)
+		for (int month = 0; month <= 13; month++) {
+			bool leap = (year % 4 == 0 && year % 100 != 0) ||
+				    year % 400 == 0;
+			bool is_month = month >= 1 && month <= 12;
+			int length = is_month ? lengths[month - 1] : lengths[0];
+
+			length += leap && month == 2;
+			put_digits(year, 4, text);
+			put_digits(month, 2, text + 5);
+			for (size_t i = 0; i < COUNT(days); i++) {
+				int day = days[i];
+
+				put_digits(day, 2, text + 8);
+				expect_plain(text,
+				    year > 0 && is_month && day >= 1 &&
+					day <= length,
+				    (first + day - 1) * 86400 + clock);
+			}
+			if (year > 0 && is_month)
+				first += length;
+		}
+	ck_assert_int_eq(first, 2932897); /* 10000-01-01 */
+}
+END_TEST
+
+START_TEST(every_time_of_a_day_is_its_second)
+{
+	char text[] = "1970-01-02 hh:mm:ss";
+
+	for (int i = 0; i < 100 * 100 * 100; i++) {
+		int hour = i / 10000, minute = i / 100 % 100, second = i % 100;
+
+		if (second == 60)
+			continue; /* below */
+		put_digits(hour, 2, text + 11);
+		put_digits(minute, 2, text + 14);
+		put_digits(second, 2, text + 17);
+		expect_plain(text, hour < 24 && minute < 60 && second < 60,
+		    86400 + (hour * 60 + minute) * 60 + second);
+	}
+}
+END_TEST
+
+START_TEST(a_leap_second_is_the_one_before_it)
+{
+	struct timestamp_date date = {{0}, 0};
+	struct timestamp t;
+	int64_t local;
+
+	ck_assert(
+	    timestamp_read_plain(SPAN("2016-12-31 23:59:60"), &date, &local));
+	ck_assert_uint_eq(
+	    timestamp_scan(SPAN("2016-12-31 23:59:60"), ALL, &t), PLAIN);
+	ck_assert_int_eq(local, 1483228799);
+	ck_assert_int_eq(civil_seconds(&t.civil), local);
+}
+END_TEST
+
+/* Is it a digit where the stamp has one, and else the same byte? A T may stand
+ * for the blank. */
+static bool
+looks_like(const char *stamp, const char *text)
+{
+	for (size_t i = 0; i < PLAIN; i++) {
+		if (stamp[i] == ' ' && text[i] == 'T')
+			continue;
+		if (stamp[i] >= '0' && stamp[i] <= '9'
+			? text[i] < '0' || text[i] > '9'
+			: text[i] != stamp[i])
+			return false;
+	}
+	return true;
+}
+
+/* Any two bytes of a stamp are others; what numbers they make is not asked. */
+START_TEST(nothing_else_looks_like_a_stamp)
+{
+	static const char stamp[] = "2016-07-09 04:06:03";
+	static const unsigned char others[] = {
+	    0, ' ', '-', '.', '/', '5', ':', 'T', 0x80, 0xb1, 0xff};
+	struct timestamp_date date = {{0}, 0};
+	struct timestamp t;
+	int64_t local;
+
+	for (size_t at = 0; at < PLAIN; at++)
+		for (size_t i = 0; i < PLAIN * COUNT(others); i++)
+			for (unsigned c = 0; c < 256; c++) {
+				char text[PLAIN];
+				struct span in = span_of(text, PLAIN);
+				bool plain;
+
+				memcpy(text, stamp, PLAIN);
+				text[i % PLAIN] = (char)others[i / PLAIN];
+				text[at] = (char)c;
+				plain = timestamp_read_plain(in, &date, &local);
+				if (plain !=
+				    (looks_like(stamp, text) &&
+					timestamp_scan(in, ALL, &t) == PLAIN))
+					ck_abort_msg("`%.*s`", PLAIN, text);
+			}
+}
+END_TEST
+
+static const char *const months[] = {"January", "February", "March", "April",
+    "May", "June", "July", "August", "September", "October", "November",
+    "December"};
+
+/* 1-12, or 0: neither short nor whole, by the C library's comparison. */
+static int
+month_by_hand(const char *name, size_t n)
+{
+	for (int i = 0; i < 12; i++)
+		if ((n == 3 || n == strlen(months[i])) &&
+		    strncasecmp(name, months[i], n) == 0)
+			return i + 1;
+	return 0;
+}
+
+/* The letters that `text` begins with are the name of a month, or none. */
+static void
+expect_month(const char *text)
+{
+	size_t letters = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	const char *rest = text + letters;
+	size_t blanks = strspn(rest, " \t");
+	struct timestamp t = {.civil = {.month = 0}};
+	size_t used = timestamp_scan(span_str(text), ALL, &t);
+	int wanted = 0;
+
+	if (blanks > 0 && strcmp(rest + blanks, "4 08:30:11") == 0)
+		wanted = month_by_hand(text, letters);
+	if (used != (wanted > 0 ? strlen(text) : 0) || t.civil.month != wanted)
+		ck_abort_msg("`%s`", text);
+}
+
+START_TEST(no_three_letters_else_are_a_month)
+{
+	char text[] = "... 4 08:30:11";
+
+	for (int i = 0; i < 52 * 52 * 52; i++) {
+		for (int k = 0, rest = i; k < 3; k++, rest /= 52)
+			text[k] = (char)(rest % 52 < 26 ? 'a' + rest % 52
+							: 'A' + rest % 52 - 26);
+		expect_month(text);
+	}
+}
+END_TEST
+
+/* Every beginning of a name, with any byte in any place or behind it. */
+START_TEST(months_are_short_or_whole)
+{
+	const char *name = months[_i];
+	char text[64];
+
+	for (size_t n = 1; n <= strlen(name); n++)
+		for (size_t at = 0; at <= n; at++)
+			for (unsigned c = 1; c < 256; c++) {
+				memcpy(text, name, n);
+				text[at] = (char)c;
+				strcpy(text + n + (at == n), " 4 08:30:11");
+				expect_month(text);
+			}
+	for (size_t n = 1; n <= strlen(name); n++)
+		for (unsigned upper = 0; upper < 1U << n; upper++) {
+			for (size_t at = 0; at < n; at++)
+				text[at] =
+				    (char)(upper >> at & 1 ? name[at] & ~0x20
+							   : name[at] | 0x20);
+			strcpy(text + n, " 4 08:30:11");
+			expect_month(text);
+		}
 }
 END_TEST
 
@@ -410,6 +632,33 @@ START_TEST(far_instants_are_clamped)
 }
 END_TEST
 
+/* Days that share a place in the memo, and times of receipt, again and again.
+ */
+START_TEST(what_was_written_before_does_not_count)
+{
+	struct timestamp_days memo = {0};
+	uint64_t state = 9;
+
+	for (int i = 0; i < 200000; i++) {
+		char known[TIMESTAMP_RFC3339_US], fresh[TIMESTAMP_RFC3339_US];
+		struct timestamp_days none = {0};
+		int64_t us;
+
+		state = state * 6364136223846793005U + 99;
+		us = (int64_t)(state >> 33) % 30 * 1000000 * CALENDAR_DAY +
+		     (int64_t)(state >> 40) % 3 * 86399999999 - 86400000000;
+		timestamp_format_us(us, &memo, known);
+		timestamp_format_us(us, &none, fresh);
+		if (memcmp(known, fresh, TIMESTAMP_RFC3339_US) != 0)
+			ck_abort_msg("%lld us", (long long)us);
+		us = calendar_floor(us, 1000000);
+		timestamp_format(us, &memo, known);
+		if (memcmp(known, fresh, 19) != 0 || known[19] != 'Z')
+			ck_abort_msg("%lld", (long long)us);
+	}
+}
+END_TEST
+
 /* Every day of 800 years, against a calendar that counts day by day. */
 START_TEST(days_follow_each_other)
 {
@@ -464,6 +713,7 @@ suite(void)
 {
 	Suite *s = suite_create("timestamp");
 	TCase *scan = tcase_create("scan"), *resolve = tcase_create("resolve"),
+	      *by_hand = tcase_create("by hand"),
 	      *format = tcase_create("format");
 
 	tcase_set_timeout(resolve, 60);
@@ -473,6 +723,14 @@ suite(void)
 	tcase_add_loop_test(scan, what_is_no_stamp_is_none, 0, COUNT(bad));
 	tcase_add_loop_test(scan, scanning_stays_inside, 0, COUNT(good));
 	tcase_add_test(scan, hostile_bytes_give_valid_dates_or_none);
+	tcase_set_timeout(by_hand, 60);
+	tcase_add_test(by_hand, every_date_is_its_day);
+	tcase_add_test(by_hand, every_time_of_a_day_is_its_second);
+	tcase_add_test(by_hand, a_leap_second_is_the_one_before_it);
+	tcase_add_test(by_hand, nothing_else_looks_like_a_stamp);
+	tcase_add_test(by_hand, no_three_letters_else_are_a_month);
+	tcase_add_loop_test(
+	    by_hand, months_are_short_or_whole, 0, COUNT(months));
 	tcase_add_loop_test(
 	    resolve, stamps_become_instants, 0, COUNT(resolved));
 	tcase_add_test(resolve, twice_is_never_cleared);
@@ -480,9 +738,11 @@ suite(void)
 	tcase_add_test(resolve, far_references_are_harmless);
 	tcase_add_loop_test(format, instants_are_written, 0, COUNT(formatted));
 	tcase_add_test(format, far_instants_are_clamped);
+	tcase_add_test(format, what_was_written_before_does_not_count);
 	tcase_add_test(format, days_follow_each_other);
 	tcase_add_test(format, the_system_counts_alike);
 	suite_add_tcase(s, scan);
+	suite_add_tcase(s, by_hand);
 	suite_add_tcase(s, resolve);
 	suite_add_tcase(s, format);
 	return s;

@@ -1,4 +1,6 @@
+#include <arpa/inet.h>
 #include <check.h>
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "guard.h"
@@ -335,6 +337,443 @@ START_TEST(severities_are_syslog_keywords)
 }
 END_TEST
 
+/* --- against other ways to tell --- */
+
+/*
+ * Everything is read in two places: before an unreadable page, and with more
+ * of its kind around it, which must not count.
+ */
+enum { PLACES = 2, AMID = 256 };
+
+static struct span
+placed(const char *text, size_t n, int place)
+{
+	static const char around[] = "7.7.7.7.7.7.7.7.";
+	char *p = guard.base + AMID;
+
+	if (place == 0)
+		return guard_place(&guard, span_of(text, n));
+	memcpy(p - BLOCK, around, BLOCK);
+	memcpy(p, text, n);
+	memcpy(p + n, around, BLOCK);
+	return span_of(p, n);
+}
+
+/* The value of `wanted` is good for SEPM_VALUE only. */
+static void
+expect(struct span text, enum sepm_value answer, struct span value,
+    enum sepm_value wanted, const char *wanted_text)
+{
+	if (answer != wanted ||
+	    (wanted == SEPM_VALUE &&
+		(value.n != strlen(wanted_text) ||
+		    memcmp(value.p, wanted_text, value.n) != 0)))
+		ck_abort_msg("`%.*s`", (int)text.n, text.p);
+}
+
+/* Without a colon, it is an address if the system writes it as it is. */
+static void
+expect_address(const char *text, size_t n)
+{
+	char plain[64] = {0}, again[INET_ADDRSTRLEN];
+	enum sepm_value wanted = SEPM_WRONG;
+	struct in_addr addr;
+
+	memcpy(plain, text, n);
+	if (n > 0 && plain[n - 1] == '.')
+		plain[n - 1] = '\0';
+	if (n == 0)
+		wanted = SEPM_ABSENT;
+	else if (memchr(text, '\0', n) == NULL &&
+		 inet_pton(AF_INET, plain, &addr) == 1 &&
+		 inet_ntop(AF_INET, &addr, again, sizeof(again)) != NULL &&
+		 strcmp(plain, again) == 0)
+		wanted = addr.s_addr != 0 ? SEPM_VALUE : SEPM_ABSENT;
+	for (int place = 0; place < PLACES; place++) {
+		struct span in = placed(text, n, place), ip = {"", 0};
+
+		expect(in, sepm_read_ip(in, &arena, &ip), ip, wanted, plain);
+	}
+}
+
+START_TEST(addresses_are_those_of_the_system)
+{
+	static const char *const parts[] = {"", "0", "1", "9", "10", "99",
+	    "100", "199", "200", "249", "250", "255", "256", "260", "999", "00",
+	    "01", "010", "1000"};
+	static const char *const whole[] = {
+	    "1.2.3.4", "192.0.2.47", "255.255.255.255", "10.20.30.40."};
+	char text[64];
+	int n;
+
+	for (size_t i = 0; i < COUNT(parts) * COUNT(parts) * COUNT(parts); i++)
+		for (size_t k = 0; k < COUNT(parts); k++) {
+			n = snprintf(text, sizeof(text), "%s.%s.%s.%s",
+			    parts[k], parts[i % COUNT(parts)],
+			    parts[i / COUNT(parts) % COUNT(parts)],
+			    parts[i / COUNT(parts) / COUNT(parts)]);
+			expect_address(text, (size_t)n);
+		}
+	for (size_t i = 0; i < COUNT(whole); i++)
+		for (size_t at = 0; at < strlen(whole[i]); at++)
+			for (unsigned c = 0; c < 256; c++) {
+				n = snprintf(
+				    text, sizeof(text), "%s", whole[i]);
+				text[at] = (char)c;
+				expect_address(text, (size_t)n);
+			}
+}
+END_TEST
+
+START_TEST(addresses_have_four_parts)
+{
+	static const char *const parts[] = {"1", "20", "255"};
+	char text[64];
+
+	for (size_t i = 0; i < 3 * 3 * 3 * 3 * 3 * 3; i++) {
+		size_t n = 0, choice = i;
+
+		for (int part = 1; part <= 6; part++, choice /= 3) {
+			n += (size_t)sprintf(text + n, "%s", parts[choice % 3]);
+			expect_address(text, n);
+			text[n++] = '.';
+			expect_address(text, n);
+			text[n] = '.';
+			expect_address(text, n + 1);
+		}
+	}
+	for (int value = 0; value < 1100; value++)
+		for (int width = 1; width <= 4; width++)
+			for (int part = 0; part < 4; part++) {
+				int n = snprintf(text, sizeof(text),
+				    "%.*s%0*d%.*s", 2 * part, "1.1.1.", width,
+				    value, 2 * (3 - part), ".1.1.1");
+
+				expect_address(text, (size_t)n);
+			}
+}
+END_TEST
+
+/* Is it a number up to max? Told by the length and the order of the digits. */
+static bool
+is_number(const char *text, uint64_t max)
+{
+	char limit[32];
+	size_t n = strlen(text);
+
+	if (n == 0 || strspn(text, "0123456789") != n)
+		return false;
+	text += strspn(text, "0");
+	n = (size_t)snprintf(
+	    limit, sizeof(limit), "%llu", (unsigned long long)max);
+	return strlen(text) < n ||
+	       (strlen(text) == n && strcmp(text, limit) <= 0) || *text == '\0';
+}
+
+static const uint64_t limits[] = {0, 1, 7, 9, 10, 99, 255, 65535, UINT32_MAX,
+    999999999999999999, INT64_MAX, UINT64_MAX / 10, UINT64_MAX / 10 * 10,
+    UINT64_MAX - 1, UINT64_MAX};
+
+static void
+expect_number(const char *text)
+{
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		uint64_t number = 7;
+		bool wanted = is_number(text, limits[i]);
+		enum sepm_value answer =
+		    sepm_read_number(span_str(text), limits[i], &number);
+
+		if (answer != (wanted ? SEPM_VALUE : SEPM_WRONG) ||
+		    number != (wanted ? strtoull(text, NULL, 10) : 7))
+			ck_abort_msg("`%s` up to %llu", text,
+			    (unsigned long long)limits[i]);
+	}
+}
+
+/* Around each limit and each power of ten, and the tens of them. */
+static void
+expect_numbers_around(uint64_t middle)
+{
+	static const char zeros[] = "000000000000000000000000";
+	char text[64];
+
+	for (unsigned long long n = middle - 11; n != middle + 12; n++)
+		for (int z = 0; z < (int)sizeof(zeros); z += 6) {
+			int end = sprintf(text, "%.*s%llu", z, zeros, n);
+
+			expect_number(text);
+			text[end + 1] = '\0';
+			for (char digit = '0'; digit <= '9'; digit++) {
+				text[end] = digit;
+				expect_number(text);
+			}
+		}
+}
+
+START_TEST(numbers_end_at_their_limits)
+{
+	uint64_t power = 1;
+
+	for (size_t i = 0; i < COUNT(limits); i++)
+		expect_numbers_around(limits[i]);
+	for (int i = 0; i < 20; i++, power *= 10)
+		expect_numbers_around(power);
+}
+END_TEST
+
+START_TEST(only_digits_make_a_number)
+{
+	char text[] = "18446744073709551615";
+
+	for (size_t at = 0; at < sizeof(text) - 1; at++) {
+		char digit = text[at];
+
+		for (unsigned c = 1; c < 256; c++) {
+			text[at] = (char)c;
+			expect_number(text);
+		}
+		text[at] = digit;
+	}
+	ck_assert_int_eq(sepm_read_number(SPAN("1\0"), 9, NULL), SEPM_WRONG);
+}
+END_TEST
+
+/* Pair by pair, with at most one separator before each but the first. */
+static bool
+is_mac(const char *text, size_t n, char out[18])
+{
+	size_t at = 0;
+
+	for (int pair = 0; pair < 6; pair++) {
+		if (pair > 0 && at < n &&
+		    (text[at] == ':' || text[at] == '.' || text[at] == '-'))
+			at++;
+		for (int k = 0; k < 2; k++, at++) {
+			if (at >= n || !isxdigit((unsigned char)text[at]))
+				return false;
+			out[3 * pair + k] =
+			    (char)tolower((unsigned char)text[at]);
+		}
+		out[3 * pair + 2] = ':';
+	}
+	out[17] = '\0';
+	return at == n;
+}
+
+static void
+expect_mac(const char *text, size_t n)
+{
+	char wanted_text[18];
+	enum sepm_value wanted = SEPM_WRONG;
+
+	if (is_mac(text, n, wanted_text))
+		wanted = strcmp(wanted_text, "00:00:00:00:00:00") == 0
+			     ? SEPM_ABSENT
+			     : SEPM_VALUE;
+	for (int place = 0; place < PLACES; place++) {
+		struct span in = placed(text, n, place), mac = {"", 0};
+
+		arena_reset(&arena);
+		expect(in, sepm_read_mac(in, &arena, &mac), mac, wanted,
+		    wanted_text);
+	}
+}
+
+static const char *const mac_forms[] = {"08002785C5cd", "08:00:27:85:C5:cd",
+    "08-00-27-85-C5-cd", "0800.2785.C5cd", "000000000000", "FFFFFFFFFFFF",
+    "00:00:00:00:00:00"};
+
+/* Each byte another, left out, or behind another one. */
+START_TEST(one_wrong_byte_makes_no_mac)
+{
+	const char *form = mac_forms[_i];
+	size_t n = strlen(form);
+	char text[64];
+
+	for (size_t at = 0; at <= n; at++)
+		for (unsigned c = 0; c < 256; c++) {
+			memcpy(text, form, n);
+			text[at] = (char)c; /* at the end it is one more */
+			expect_mac(text, at < n ? n : n + 1);
+			memcpy(text + at + 1, form + at, n - at);
+			expect_mac(text, n + 1);
+			if (at == n)
+				continue;
+			memcpy(text + at, form + at + 1, n - at - 1);
+			expect_mac(text, n - 1);
+		}
+}
+END_TEST
+
+START_TEST(separators_of_macs_are_free)
+{
+	static const char *const separators[] = {"", ":", ".", "-"};
+	static const char *const pairs[] = {"08", "00", "27", "85", "C5", "cD"};
+
+	for (size_t i = 0; i < 4 * 4 * 4 * 4 * 4; i++) {
+		size_t n = 0, choice = i;
+		char text[64];
+
+		for (int pair = 0; pair < 6; pair++, choice /= 4)
+			n += (size_t)sprintf(text + n, "%s%s", pairs[pair],
+			    pair < 5 ? separators[choice % 4] : "");
+		expect_mac(text, n);
+	}
+}
+END_TEST
+
+static void
+expect_hash(const char *text, size_t n, size_t digits)
+{
+	char lower[128] = {0};
+	bool hex = n == digits, zero = true;
+	enum sepm_value wanted = SEPM_WRONG;
+
+	for (size_t i = 0; i < n; i++) {
+		hex = hex && isxdigit((unsigned char)text[i]);
+		zero = zero && text[i] == '0';
+		lower[i] = (char)tolower((unsigned char)text[i]);
+	}
+	if (n == 0 || hex)
+		wanted = zero ? SEPM_ABSENT : SEPM_VALUE;
+	for (int place = 0; place < PLACES; place++) {
+		struct span in = placed(text, n, place), hash = {"", 0};
+
+		arena_reset(&arena);
+		expect(in, sepm_read_hash(in, digits, &arena, &hash), hash,
+		    wanted, lower);
+	}
+}
+
+static const size_t hash_digits[] = {15, 16, 17, 31, 32, 40, 64};
+
+START_TEST(one_wrong_byte_makes_no_hash)
+{
+	static const char *const bases[] = {SHA, SHA_LOWER, ZEROS ZEROS,
+	    "ABCDEFabcdef0123456789FEDCBAfedcba98"
+	    "76543210AaBbCcDdEeFf00112233"};
+	size_t digits = hash_digits[_i];
+	char text[65];
+
+	for (size_t i = 0; i < COUNT(bases); i++)
+		for (size_t at = 0; at < digits; at++) {
+			memcpy(text, bases[i], 64);
+			for (unsigned c = 0; c < 256; c++) {
+				text[at] = (char)c;
+				expect_hash(text, digits, digits);
+			}
+			expect_hash(bases[i], at, digits);
+		}
+	if (digits < 64)
+		expect_hash(SHA, digits + 1, digits);
+}
+END_TEST
+
+/* clang-format off */
+static const struct {
+	word_fn *map;
+	const char *text, *to;
+} known_words[] = {
+	{ sepm_direction, "inbound",	"inbound" },
+	{ sepm_direction, "outbound",	"outbound" },
+	{ sepm_direction, "unknown",	"unknown" },
+	{ sepm_direction, "入站",	"inbound" },
+	{ sepm_direction, "出站",	"outbound" },
+	{ sepm_direction, "entrant",	"inbound" },
+	{ sepm_direction, "sortant",	"outbound" },
+	{ sepm_direction, "inconnu",	"unknown" },
+	{ sepm_action,	  "allowed",	"allowed" },
+	{ sepm_action,	  "blocked",	"blocked" },
+	{ sepm_action,	  "not blocked", "allowed" },
+	{ sepm_action,	  "bloqué",	"blocked" },
+	{ sepm_action,	  "bloquée",	"blocked" },
+	{ sepm_action,	  "bloqués",	"blocked" },
+	{ sepm_action,	  "bloquées",	"blocked" },
+	{ sepm_action,	  "autorisé",	"allowed" },
+	{ sepm_action,	  "autorisée",	"allowed" },
+	{ sepm_action,	  "autorisés",	"allowed" },
+	{ sepm_action,	  "autorisées",	"allowed" },
+	{ sepm_protocol,  "tcp",	"tcp" },
+	{ sepm_protocol,  "udp",	"udp" },
+	{ sepm_protocol,  "icmp",	"icmp" },
+	{ sepm_protocol,  "others",	"others" },
+	{ sepm_protocol,  "ethernet",	"ethernet" },
+	{ sepm_protocol,  "unknown",	"unknown" },
+	{ sepm_protocol,  "ipv6-icmp",	"ipv6-icmp" },
+};
+/* clang-format on */
+
+/* What a text is to become by that table, byte for byte. */
+static const char *
+word_by_hand(word_fn *map, const char *text, size_t n)
+{
+	static char lower[64];
+
+	for (size_t i = 0; i < n; i++)
+		lower[i] = text[i] >= 'A' && text[i] <= 'Z'
+			       ? (char)(text[i] + ('a' - 'A'))
+			       : text[i];
+	lower[n] = '\0';
+	for (size_t i = 0; i < COUNT(known_words); i++)
+		if (known_words[i].map == map &&
+		    strlen(known_words[i].text) == n &&
+		    memcmp(known_words[i].text, lower, n) == 0)
+			return known_words[i].to;
+	return lower;
+}
+
+static void
+expect_word(word_fn *map, const char *text, size_t n)
+{
+	const char *wanted = word_by_hand(map, text, n);
+
+	for (int place = 0; place < PLACES; place++) {
+		struct span in = placed(text, n, place);
+
+		arena_reset(&arena);
+		expect(in, SEPM_VALUE, map(in, &arena), SEPM_VALUE, wanted);
+	}
+}
+
+/* Each byte of each known word another, left out, or behind another one. */
+START_TEST(words_are_known_in_any_case_and_else_lowered)
+{
+	const char *word = known_words[_i].text;
+	word_fn *map = known_words[_i].map;
+	size_t n = strlen(word);
+	char text[64];
+
+	for (unsigned upper = 0; upper < 1U << n; upper++) {
+		for (size_t at = 0; at < n; at++)
+			text[at] = (char)(upper >> at & 1
+					      ? toupper((unsigned char)word[at])
+					      : word[at]);
+		expect_word(map, text, n);
+	}
+	for (size_t at = 0; at <= n; at++)
+		for (unsigned c = 1; c < 256; c++) {
+			memcpy(text, word, n);
+			text[at] = (char)c; /* at the end it is one more */
+			expect_word(map, text, at < n ? n : n + 1);
+			memcpy(text + at + 1, word + at, n - at);
+			expect_word(map, text, n + 1);
+			expect_word(map, word, at);
+		}
+}
+END_TEST
+
+START_TEST(words_of_any_length_are_lowered)
+{
+	char text[64];
+
+	for (size_t n = 0; n < 3 * BLOCK; n++)
+		for (unsigned c = 1; c < 256; c++) {
+			memset(text, (int)c, n);
+			expect_word(sepm_action, text, n);
+		}
+}
+END_TEST
+
 /* Values come to no harm where there is no room for their new form. */
 START_TEST(a_full_arena_gives_no_value)
 {
@@ -355,7 +794,7 @@ static Suite *
 suite(void)
 {
 	Suite *s = suite_create("value");
-	TCase *tc = tcase_create("readers");
+	TCase *tc = tcase_create("readers"), *by_hand = tcase_create("by hand");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, addresses_are_canonical, 0, COUNT(addresses));
@@ -372,6 +811,23 @@ suite(void)
 	tcase_add_test(tc, severities_are_syslog_keywords);
 	tcase_add_test(tc, a_full_arena_gives_no_value);
 	suite_add_tcase(s, tc);
+
+	tcase_set_timeout(by_hand, 60);
+	tcase_add_checked_fixture(by_hand, setup, teardown);
+	tcase_add_test(by_hand, addresses_are_those_of_the_system);
+	tcase_add_test(by_hand, addresses_have_four_parts);
+	tcase_add_test(by_hand, numbers_end_at_their_limits);
+	tcase_add_test(by_hand, only_digits_make_a_number);
+	tcase_add_loop_test(
+	    by_hand, one_wrong_byte_makes_no_mac, 0, COUNT(mac_forms));
+	tcase_add_test(by_hand, separators_of_macs_are_free);
+	tcase_add_loop_test(
+	    by_hand, one_wrong_byte_makes_no_hash, 0, COUNT(hash_digits));
+	tcase_add_loop_test(by_hand,
+	    words_are_known_in_any_case_and_else_lowered, 0,
+	    COUNT(known_words));
+	tcase_add_test(by_hand, words_of_any_length_are_lowered);
+	suite_add_tcase(s, by_hand);
 	return s;
 }
 
