@@ -24,7 +24,8 @@ struct stream {
 struct outlet {
 	struct stream *streams;
 	size_t count;
-	size_t line; /* bytes of the longest */
+	size_t line;    /* bytes of the longest */
+	uint64_t bytes; /* of all so far */
 
 	/* of the record in work */
 	const struct record *record;
@@ -187,11 +188,18 @@ outlet_put(struct outlet *o, const struct record *record,
 			continue;
 		end = lines[s->config->format](o, s);
 		spool_append(s->spool, (size_t)(end - s->room), now);
+		o->bytes += (size_t)(end - s->room);
 		s->room = NULL;
 		s->stored++;
 		taken++;
 	}
 	return taken;
+}
+
+uint64_t
+outlet_bytes(const struct outlet *o)
+{
+	return o->bytes;
 }
 
 void

@@ -41,6 +41,8 @@ bool outlet_room(struct outlet *outlet);
 size_t outlet_put(struct outlet *outlet, const struct record *record,
     const struct message_source *source, uint64_t now);
 
+/* Bytes of all lines that it has written. */
+uint64_t outlet_bytes(const struct outlet *outlet);
 /* `traffic 12, events 3`: records appended to each stream. Cut to fit. */
 void outlet_text(const struct outlet *outlet, char *out, size_t size);
 
