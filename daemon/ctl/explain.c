@@ -193,8 +193,6 @@ explain_print(
 		print_value(r, RECORD_F_REASON, to);
 		fputc('\n', to);
 	}
-	if (record_has(r, RECORD_F_MESSAGE))
-		fputs("  the rest is kept whole in message\n", to);
 	fputc('\n', to);
 	e->count = 0;
 }
