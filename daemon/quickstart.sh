@@ -32,8 +32,8 @@ program=build/release/daemon/receive/sepmlogd
 # --- build -------------------------------------------------------------------
 
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
-    bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev \
-    libsystemd-dev libssl-dev || exit 3
+    bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
+    libsystemd-dev || exit 3
 echo "Building sepmlogd (build/release)"
 mkdir -p build
 if ! cmake --preset release -DBUILD_TESTING=OFF >build/release.log 2>&1; then

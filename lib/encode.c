@@ -435,25 +435,34 @@ put_field(const struct record *r, enum record_field f,
 /* What is in arrays and flags of the record counts with or without its bit;
  * `type` is written from the record's own. */
 static uint64_t
-fields_of(const struct record *r)
+fields_of(const struct record *r, unsigned word)
 {
-	return (r->present | UINT64_C(1) << RECORD_F_ADDRESSES |
-		   UINT64_C(1) << RECORD_F_EXTRA |
-		   UINT64_C(1) << RECORD_F_FLAGS) &
-	       ~(UINT64_C(1) << RECORD_F_TYPE);
+	uint64_t fields = r->present[word];
+
+	if (word == RECORD_F_ADDRESSES / 64)
+		fields |= UINT64_C(1) << RECORD_F_ADDRESSES % 64;
+	if (word == RECORD_F_EXTRA / 64)
+		fields |= UINT64_C(1) << RECORD_F_EXTRA % 64;
+	if (word == RECORD_F_FLAGS / 64)
+		fields |= UINT64_C(1) << RECORD_F_FLAGS % 64;
+	if (word == RECORD_F_TYPE / 64)
+		fields &= ~(UINT64_C(1) << RECORD_F_TYPE % 64);
+	return fields;
 }
 
 char *
 encode_jsonl(
     const struct record *record, struct timestamp_days *days, char *out)
 {
-	uint64_t fields = fields_of(record);
-
 	out = put(SPAN("{\"type\":"), out);
 	out = put_word(record_type_name[record->type], out);
-	for (; fields != 0; fields &= fields - 1)
-		out = put_field(
-		    record, (enum record_field)block_first(fields), days, out);
+	for (unsigned word = 0; word < RECORD_WORDS; word++)
+		for (uint64_t fields = fields_of(record, word); fields != 0;
+		     fields &= fields - 1)
+			out = put_field(record,
+			    (enum record_field)(
+				word * 64 + block_first(fields)),
+			    days, out);
 	return out;
 }
 

@@ -231,7 +231,7 @@ finish(struct parser *p, struct record *r, const char *reason)
 		set_unparsed(p, r, reason);
 	record_set_text(r, RECORD_F_TYPE, record_type_name[r->type]);
 	if (r->flags != 0)
-		r->present |= (uint64_t)1 << RECORD_F_FLAGS;
+		record_mark(r, RECORD_F_FLAGS);
 }
 
 void

@@ -55,7 +55,7 @@ record_reset(struct record *r)
 {
 	r->type = RECORD_UNPARSED;
 	r->flags = 0;
-	r->present = 0;
+	memset(r->present, 0, sizeof(r->present));
 	r->extras = 0;
 	r->addresses = 0;
 	r->original = (struct span){"", 0};

@@ -17,15 +17,15 @@
 #include "span.h"
 
 enum record_kind {
-	RECORD_TEXT,	  /* text: anything, needs escaping */
-	RECORD_WORD,	  /* text: ASCII that no format has to escape */
-	RECORD_UINT,	  /* number */
-	RECORD_TIME,	  /* time: seconds since 1970 UTC */
-	RECORD_TIME_US,	  /* time: microseconds since 1970 UTC */
-	RECORD_PAIR,	  /* pair: two numbers */
+	RECORD_TEXT,      /* text: anything, needs escaping */
+	RECORD_WORD,      /* text: ASCII that no format has to escape */
+	RECORD_UINT,      /* number */
+	RECORD_TIME,      /* time: seconds since 1970 UTC */
+	RECORD_TIME_US,   /* time: microseconds since 1970 UTC */
+	RECORD_PAIR,      /* pair: two numbers */
 	RECORD_ADDRESSES, /* record.addresses */
-	RECORD_EXTRA,	  /* record.extra */
-	RECORD_FLAGS,	  /* record.flags */
+	RECORD_EXTRA,     /* record.extra */
+	RECORD_FLAGS,     /* record.flags */
 };
 
 /* clang-format off */
@@ -70,6 +70,95 @@ enum record_kind {
 	ROW(SERVER_NAME,           "server_name",           TEXT)              \
 	ROW(GROUP_NAME,            "group_name",            TEXT)              \
 	ROW(COMPUTER_NAME,         "computer_name",         TEXT)              \
+	ROW(EVENT_INSERT_TIME,     "event_insert_time",     TIME)              \
+	ROW(LAST_UPDATE_TIME,      "last_update_time",      TIME)              \
+	ROW(EVENT_DESCRIPTION,     "event_description",     TEXT)              \
+	ROW(CATEGORY,              "category",              TEXT)              \
+	ROW(SOURCE,                "source",                TEXT)              \
+	ROW(IP_ADDRESS,            "ip_address",            WORD)              \
+	ROW(SITE,                  "site",                  TEXT)              \
+	ROW(ADMIN,                 "admin",                 TEXT)              \
+	ROW(POLICY_NAME,           "policy_name",           TEXT)              \
+	ROW(INTRUSION_ID,          "intrusion_id",          TEXT)              \
+	ROW(CIDS_SIGNATURE_ID,     "cids_signature_id",     TEXT)              \
+	ROW(CIDS_SIGNATURE_STRING, "cids_signature_string", TEXT)              \
+	ROW(CIDS_SIGNATURE_SUBID,  "cids_signature_subid",  TEXT)              \
+	ROW(INTRUSION_URL,         "intrusion_url",         TEXT)              \
+	ROW(INTRUSION_PAYLOAD_URL, "intrusion_payload_url", TEXT)              \
+	ROW(URL_RISK,              "url_risk",              TEXT)              \
+	ROW(URL_CATEGORY,          "url_category",          TEXT)              \
+	ROW(CORRELATION_ID,        "correlation_id",        TEXT)              \
+	ROW(DETECTION_TYPE,        "detection_type",        TEXT)              \
+	ROW(DETECTION_SCORE,       "detection_score",       TEXT)              \
+	ROW(DETECTION_SOURCE,      "detection_source",      TEXT)              \
+	ROW(DETECTION_SUBMISSIONS, "detection_submissions", TEXT)              \
+	ROW(COH_ENGINE_VERSION,    "coh_engine_version",    TEXT)              \
+	ROW(RISK_NAME,             "risk_name",             TEXT)              \
+	ROW(RISK_LEVEL,            "risk_level",            TEXT)              \
+	ROW(RISK_TYPE,             "risk_type",             TEXT)              \
+	ROW(RISK_ACTION,           "risk_action",           TEXT)              \
+	ROW(FILE_PATH,             "file_path",             TEXT)              \
+	ROW(DESCRIPTION,           "description",           TEXT)              \
+	ROW(ACTUAL_ACTION,         "actual_action",         TEXT)              \
+	ROW(REQUESTED_ACTION,      "requested_action",      TEXT)              \
+	ROW(SECONDARY_ACTION,      "secondary_action",      TEXT)              \
+	ROW(SOURCE_COMPUTER_NAME,  "source_computer_name",  TEXT)              \
+	ROW(SOURCE_COMPUTER_IP,    "source_computer_ip",    WORD)              \
+	ROW(DISPOSITION,           "disposition",           TEXT)              \
+	ROW(DOWNLOAD_SITE,         "download_site",         TEXT)              \
+	ROW(WEB_DOMAIN,            "web_domain",            TEXT)              \
+	ROW(DOWNLOADED_BY,         "downloaded_by",         TEXT)              \
+	ROW(PREVALENCE,            "prevalence",            TEXT)              \
+	ROW(CONFIDENCE,            "confidence",            TEXT)              \
+	ROW(URL_TRACKING_STATUS,   "url_tracking_status",   TEXT)              \
+	ROW(FIRST_SEEN,            "first_seen",            TEXT)              \
+	ROW(SENSITIVITY,           "sensitivity",           TEXT)              \
+	ROW(ALLOWED_REASON,        "allowed_application_reason", TEXT)         \
+	ROW(APPLICATION_HASH,      "application_hash",      TEXT)              \
+	ROW(HASH_TYPE,             "hash_type",             TEXT)              \
+	ROW(COMPANY_NAME,          "company_name",          TEXT)              \
+	ROW(APPLICATION_NAME,      "application_name",      TEXT)              \
+	ROW(APPLICATION_VERSION,   "application_version",   TEXT)              \
+	ROW(APPLICATION_TYPE,      "application_type",      TEXT)              \
+	ROW(FILE_SIZE_BYTES,       "file_size_bytes",       UINT)              \
+	ROW(CATEGORY_SET,          "category_set",          TEXT)              \
+	ROW(CATEGORY_TYPE,         "category_type",         TEXT)              \
+	ROW(PROTECTION_LEVEL,      "intensive_protection_level", TEXT)         \
+	ROW(CERTIFICATE_ISSUER,    "certificate_issuer",    TEXT)              \
+	ROW(CERTIFICATE_SIGNER,    "certificate_signer",    TEXT)              \
+	ROW(CERTIFICATE_THUMBPRINT, "certificate_thumbprint", TEXT)            \
+	ROW(CERTIFICATE_SERIAL,    "certificate_serial_number", TEXT)          \
+	ROW(SIGNING_TIMESTAMP,     "signing_timestamp",     TEXT)              \
+	ROW(SCAN_ID,               "scan_id",               TEXT)              \
+	ROW(SCAN_TYPE,             "scan_type",             TEXT)              \
+	ROW(STATUS,                "status",                TEXT)              \
+	ROW(DURATION_SECONDS,      "duration_seconds",      UINT)              \
+	ROW(USER1,                 "user1",                 TEXT)              \
+	ROW(USER2,                 "user2",                 TEXT)              \
+	ROW(START_TEXT,            "start_text",            TEXT)              \
+	ROW(END_TEXT,              "end_text",              TEXT)              \
+	ROW(COMMAND,               "command",               TEXT)              \
+	ROW(THREATS,               "threats",               UINT)              \
+	ROW(INFECTED,              "infected",              UINT)              \
+	ROW(TOTAL_FILES,           "total_files",           UINT)              \
+	ROW(OMITTED,               "omitted",               UINT)              \
+	ROW(API,                   "api",                   TEXT)              \
+	ROW(PROCESS_ID,            "process_id",            TEXT)              \
+	ROW(PROCESS,               "process",               TEXT)              \
+	ROW(RETURN_ADDRESS,        "return_address",        TEXT)              \
+	ROW(MODULE,                "module",                TEXT)              \
+	ROW(PARAMETERS,            "parameters",            TEXT)              \
+	ROW(ACTION_TYPE,           "action_type",           TEXT)              \
+	ROW(DEVICE_ID,             "device_id",             TEXT)              \
+	ROW(USN,                   "usn",                   UINT)              \
+	ROW(DOMAIN_ID,             "domain_id",             TEXT)              \
+	ROW(SITE_ID,               "site_id",               TEXT)              \
+	ROW(SERVER_ID,             "server_id",             TEXT)              \
+	ROW(GROUP_ID,              "group_id",              TEXT)              \
+	ROW(COMPUTER_ID,           "computer_id",           TEXT)              \
+	ROW(AGENT_ID,              "agent_id",              TEXT)              \
+	ROW(RULE_ID,               "rule_id",               TEXT)              \
+	ROW(LOG_IDX,               "log_idx",               TEXT)              \
 	ROW(EXTRA,                 "extra",                 EXTRA)             \
 	ROW(FLAGS,                 "flags",                 FLAGS)             \
 	ROW(ORIGINAL_LENGTH,       "original_length",       UINT)              \
@@ -77,10 +166,10 @@ enum record_kind {
 	ROW(REASON,                "reason",                TEXT)              \
 	ROW(RAW,                   "raw",                   TEXT)              \
 	ROW(RAW_BASE64,            "raw_base64",            WORD)              \
-	ROW(MESSAGE,               "message",               TEXT)              \
 	ROW(RECEIVED,              "received",              TIME_US)           \
 	ROW(PEER,                  "peer",                  TEXT)              \
-	ROW(TRANSPORT,             "transport",             WORD)
+	ROW(TRANSPORT,             "transport",             WORD)              \
+	ROW(EVENT_KEY,             "event_key",             WORD)
 /* clang-format on */
 
 enum record_field {
@@ -110,16 +199,17 @@ enum record_type {
 
 /* record.flags */
 enum {
-	RECORD_TRUNCATED = 1 << 0,	/* over max_message, or cut on its way */
-	RECORD_UNTERMINATED = 1 << 1,	/* the peer closed inside the frame */
-	RECORD_RECODED = 1 << 2,	/* was not UTF-8 */
+	RECORD_TRUNCATED = 1 << 0,    /* over max_message, or cut on its way */
+	RECORD_UNTERMINATED = 1 << 1, /* the peer closed inside the frame */
+	RECORD_RECODED = 1 << 2,      /* was not UTF-8 */
 	RECORD_TIME_AMBIGUOUS = 1 << 3, /* in an hour that the clocks repeat */
 	RECORD_FLAG_COUNT = 4,
 };
 
 enum {
-	RECORD_MAX_EXTRA = 264,	   /* more than a body has fields */
+	RECORD_MAX_EXTRA = 264,    /* more than a body has fields */
 	RECORD_MAX_ADDRESSES = 16, /* groups of an agent-info block */
+	RECORD_WORDS = (RECORD_FIELD_COUNT + 63) / 64,
 };
 
 union record_value {
@@ -141,7 +231,7 @@ struct record_address {
 struct record {
 	enum record_type type;
 	unsigned flags;
-	uint64_t present; /* bit i: value[i] is set */
+	uint64_t present[RECORD_WORDS]; /* bit i: value[i] is set */
 	union record_value value[RECORD_FIELD_COUNT];
 	size_t extras;
 	struct record_extra extra[RECORD_MAX_EXTRA];
@@ -149,8 +239,6 @@ struct record {
 	struct record_address address[RECORD_MAX_ADDRESSES];
 	struct span original; /* the message as it came, bytes of any kind */
 };
-
-_Static_assert(RECORD_FIELD_COUNT <= 64, "record.present has 64 bits");
 
 struct record_field_info {
 	struct span key;
@@ -170,7 +258,14 @@ void record_reset(struct record *r);
 static inline bool
 record_has(const struct record *r, enum record_field f)
 {
-	return r->present >> f & 1;
+	return r->present[f / 64] >> f % 64 & 1;
+}
+
+/* The value of f is there now, or is what an array of the record holds. */
+static inline void
+record_mark(struct record *r, enum record_field f)
+{
+	r->present[f / 64] |= (uint64_t)1 << f % 64;
 }
 
 /* Sets a TEXT or WORD value; an empty one leaves the field absent. */
@@ -180,27 +275,27 @@ record_set_text(struct record *r, enum record_field f, struct span text)
 	if (text.n == 0)
 		return;
 	r->value[f].text = text;
-	r->present |= (uint64_t)1 << f;
+	record_mark(r, f);
 }
 
 static inline void
 record_set_number(struct record *r, enum record_field f, uint64_t number)
 {
 	r->value[f].number = number;
-	r->present |= (uint64_t)1 << f;
+	record_mark(r, f);
 }
 
 static inline void
 record_set_time(struct record *r, enum record_field f, int64_t time)
 {
 	r->value[f].time = time;
-	r->present |= (uint64_t)1 << f;
+	record_mark(r, f);
 }
 
 static inline void
 record_unset(struct record *r, enum record_field f)
 {
-	r->present &= ~((uint64_t)1 << f);
+	r->present[f / 64] &= ~((uint64_t)1 << f % 64);
 }
 
 /* Adds to `extra`; nothing for an empty value, or when there is no room (there
@@ -211,7 +306,7 @@ record_add_extra(struct record *r, struct span label, struct span value)
 	if (value.n == 0 || r->extras == RECORD_MAX_EXTRA)
 		return;
 	r->extra[r->extras++] = (struct record_extra){label, value};
-	r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+	record_mark(r, RECORD_F_EXTRA);
 }
 
 /* The text of a TEXT or WORD field; empty when absent. */

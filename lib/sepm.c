@@ -5,8 +5,6 @@
  */
 #include "sepm.h"
 
-enum { NO_PIECE = SEPM_MAX_PIECES };
-
 static const char *const reason_empty = "nothing behind SEPM's tag";
 static const char *const reason_foreign =
     "not SEPM: neither its tag nor the shape of one of its logs";
@@ -44,6 +42,14 @@ has_remote(const struct sepm_body *body)
 	return body->remotes > 0 || sepm_has(body, SEPM_REMOTE_IP);
 }
 
+static bool
+has_cids(const struct sepm_body *body)
+{
+	return sepm_has(body, SEPM_CIDS_ID) ||
+	       sepm_has(body, SEPM_CIDS_STRING) ||
+	       sepm_has(body, SEPM_CIDS_SUBID);
+}
+
 /* *direction*, *protocol* and a slot before `Begin`: a bare one, or the
  * labelled intrusion id. */
 static bool
@@ -51,7 +57,7 @@ is_security(const struct sepm_body *body)
 {
 	size_t slot = body->begin, run;
 
-	if (sepm_has(body, SEPM_CIDS))
+	if (has_cids(body))
 		return true;
 	if (body->begin == body->count || body->begin < 3)
 		return false;
@@ -95,7 +101,7 @@ is_traffic(const struct sepm_body *body)
 static bool
 is_traffic_head(const struct sepm_body *body)
 {
-	return body->begin == body->count && !sepm_has(body, SEPM_CIDS) &&
+	return body->begin == body->count && !has_cids(body) &&
 	       body->application == body->count &&
 	       (body->locals >= 3 || (sepm_has(body, SEPM_LOCAL_PORT) &&
 					 sepm_has(body, SEPM_LOCAL_MAC)));
@@ -221,8 +227,8 @@ is_tail(const struct sepm_body *body, enum record_type type)
 
 /* --- client and SEPM --- */
 
-/* Which bare field is the client; NO_PIECE: none is. A bare field before it is
- * the SEPM. */
+/* Which bare field is the client; SEPM_NO_PIECE: none is. A bare field before
+ * it is the SEPM. */
 static size_t
 client_piece(const struct sepm_body *body, enum record_type type)
 {
@@ -233,7 +239,7 @@ client_piece(const struct sepm_body *body, enum record_type type)
 	case RECORD_TRAFFIC:
 	case RECORD_PACKET:
 	case RECORD_AGENT_SYSTEM:
-		return first > 0 ? first - 1 : NO_PIECE;
+		return first > 0 ? first - 1 : SEPM_NO_PIECE;
 	case RECORD_SECURITY:
 		/* 12.1: a bare description between the client and the rest */
 		described =
@@ -241,12 +247,12 @@ client_piece(const struct sepm_body *body, enum record_type type)
 				      is_label(body, first, SEPM_LOCAL_IP));
 		if (described)
 			return first - 2;
-		return first > 0 ? first - 1 : NO_PIECE;
+		return first > 0 ? first - 1 : SEPM_NO_PIECE;
 	case RECORD_BEHAVIOR:
 		/* five bare fields before `Begin`; six with the SEPM */
-		return begin >= 5 ? begin - 5 : NO_PIECE;
+		return begin >= 5 ? begin - 5 : SEPM_NO_PIECE;
 	default:
-		return NO_PIECE;
+		return SEPM_NO_PIECE;
 	}
 }
 
@@ -258,19 +264,20 @@ sepm_piece(const struct sepm_body *body, enum record_type type, size_t client)
 	case RECORD_RISK:
 	case RECORD_PROACTIVE:
 		/* the event text is the last bare field in front */
-		return body->first == 2 ? 0 : NO_PIECE;
+		return body->first == 2 ? 0 : SEPM_NO_PIECE;
 	case RECORD_BEHAVIOR:
 		return client == 1 && body->context->name_before_tag.n == 0
 			   ? 0
-			   : NO_PIECE;
+			   : SEPM_NO_PIECE;
 	case RECORD_SCAN:
 	case RECORD_ADMIN:
 	case RECORD_POLICY:
 	case RECORD_AGENT_ACTIVITY:
 	case RECORD_SERVER_SYSTEM:
-		return body->first == 1 ? 0 : NO_PIECE;
+		return body->first == 1 ? 0 : SEPM_NO_PIECE;
 	default:
-		return client != NO_PIECE && client > 0 ? client - 1 : NO_PIECE;
+		return client != SEPM_NO_PIECE && client > 0 ? client - 1
+							     : SEPM_NO_PIECE;
 	}
 }
 
@@ -283,38 +290,22 @@ set_host(struct sepm_body *body, size_t i, const char *why)
 	record_set_text(body->record, RECORD_F_HOST, piece->value);
 }
 
-/* The client where it is a labelled field or stands at the end. */
-static void
-set_labelled_host(struct sepm_body *body, enum record_type type)
-{
-	if (type == RECORD_AGENT_ACTIVITY) {
-		set_host(body, body->count - 3,
-		    "the client: last but two in agent activity");
-		return;
-	}
-	for (size_t i = 0; i < body->count; i++)
-		if (body->piece[i].id == SEPM_COMPUTER) {
-			set_host(body, i, "by its label");
-			return;
-		}
-}
-
+/* Notes which fields are the client and the SEPM, and sets both. A client that
+ * has a label, or stands at the end, is read like any other field. */
 static void
 set_names(struct sepm_body *body, enum record_type type)
 {
 	const struct sepm_context *context = body->context;
-	size_t client = client_piece(body, type);
-	size_t sepm = sepm_piece(body, type, client);
 	struct span name = context->name_after_tag;
 
-	if (client != NO_PIECE)
-		set_host(body, client,
+	body->client = client_piece(body, type);
+	body->sepm = sepm_piece(body, type, body->client);
+	if (body->client != SEPM_NO_PIECE)
+		set_host(body, body->client,
 		    "the client: the bare field before the first label");
-	else
-		set_labelled_host(body, type);
-	if (name.n == 0 && sepm != NO_PIECE) {
-		name = body->piece[sepm].value;
-		sepm_explain(context, body->piece[sepm].raw, SPAN("sepm"),
+	if (name.n == 0 && body->sepm != SEPM_NO_PIECE) {
+		name = body->piece[body->sepm].value;
+		sepm_explain(context, body->piece[body->sepm].raw, SPAN("sepm"),
 		    "one more bare field in front (14.3 RU1)");
 	}
 	if (name.n == 0)
@@ -323,17 +314,6 @@ set_names(struct sepm_body *body, enum record_type type)
 }
 
 /* --- the whole --- */
-
-/* Logs whose fields are not taken apart keep their body. */
-static void
-keep_message(struct sepm_body *body, struct span text)
-{
-	if (body->record->type == RECORD_SECURITY &&
-	    sepm_has(body, SEPM_INTRUSION_URL) &&
-	    !sepm_has(body, SEPM_INTRUSION_PAYLOAD_URL))
-		body->record->flags |= RECORD_TRUNCATED;
-	record_set_text(body->record, RECORD_F_MESSAGE, text);
-}
 
 static const char *
 refuse(const struct sepm_body *body, const char *reason)
@@ -370,9 +350,6 @@ sepm_parse(struct sepm_body *body, struct span text,
 		    body, has_local(body) ? reason_cut : reason_unknown);
 	record->type = type;
 	set_names(body, type);
-	if (type == RECORD_TRAFFIC)
-		sepm_traffic(body);
-	else
-		keep_message(body, text);
+	sepm_read(body);
 	return NULL;
 }

@@ -18,6 +18,8 @@
 enum {
 	SEPM_MAX_PIECES = 256, /* fields of a body; the last takes the rest */
 	SEPM_LAYOUTS = 8,
+	SEPM_NO_PIECE = SEPM_MAX_PIECES,
+	SEPM_LABEL_WORDS = (SEPM_LABEL_COUNT + 63) / 64,
 };
 
 /* One field of a body. */
@@ -65,15 +67,16 @@ struct sepm_body {
 	struct record *record;
 	struct sepm_piece piece[SEPM_MAX_PIECES];
 	size_t count;
-	uint64_t labels;        /* bit set of the enum sepm_label seen */
-	size_t labelled;        /* fields that have one */
-	size_t locals, remotes; /* repeated `Local:`, `Remote:` */
-	size_t first;           /* first label, known or not; count: none */
-	size_t begin;           /* `Begin`; count: none */
-	size_t application;     /* `Application`; count: none */
+	uint64_t labels[SEPM_LABEL_WORDS]; /* bit set of those seen */
+	size_t labelled;                   /* fields that have one */
+	size_t locals, remotes;            /* repeated `Local:`, `Remote:` */
+	size_t first;        /* first label, known or not; count: none */
+	size_t begin;        /* `Begin`; count: none */
+	size_t application;  /* `Application`; count: none */
+	size_t client, sepm; /* their bare fields; SEPM_NO_PIECE: none */
 	struct sepm_layout layouts[SEPM_LAYOUTS];
 	struct sepm_layout *layout; /* of this body, as it begins */
-	bool unclosed;          /* no later quote can close either */
+	bool unclosed;              /* no later quote can close either */
 	size_t last; /* the last known label with a value; count: none */
 };
 
@@ -93,15 +96,13 @@ void sepm_split(struct sepm_body *body, struct span text);
  * body as it is. */
 struct span sepm_unquote(struct sepm_body *body, struct span text);
 
-/* sepm_traffic.c: all fields of a traffic record. */
-void sepm_traffic(struct sepm_body *body);
+/* sepm_read.c: all fields, once type, client and SEPM are known. */
+void sepm_read(struct sepm_body *body);
 
 static inline bool
 sepm_has(const struct sepm_body *body, enum sepm_label label)
 {
-	return body->labels >> label & 1;
+	return body->labels[label / 64] >> label % 64 & 1;
 }
-
-_Static_assert(SEPM_LABEL_COUNT <= 64, "sepm_body.labels has 64 bits");
 
 #endif

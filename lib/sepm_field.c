@@ -118,7 +118,7 @@ set_icmp(struct record *r)
 		    (uint32_t)r->value[port_field[side]].number;
 		record_unset(r, port_field[side]);
 	}
-	r->present |= (uint64_t)1 << RECORD_F_ICMP;
+	record_mark(r, RECORD_F_ICMP);
 }
 
 void

@@ -13,59 +13,129 @@
 
 #include "span.h"
 
+/*
+ * What a label can mean: the field it fills and how its value is read (see
+ * sepm_field.h). NOTHING: a repeated or numbered label, whose field depends on
+ * its place, and a label whose value goes to extra.
+ */
+/* clang-format off */
+#define SEPM_LABEL_TABLE(ROW)                                                 \
+	/*  constant               field                   reader      */     \
+	/* what tells the types apart, and traffic */                         \
+	ROW(LOCAL,                 TYPE,                   NOTHING)           \
+	ROW(REMOTE,                TYPE,                   NOTHING)           \
+	ROW(LOCAL_IP,              LOCAL_IP,               IP)                \
+	ROW(LOCAL_PORT,            LOCAL_PORT,             PORT)              \
+	ROW(LOCAL_MAC,             LOCAL_MAC,              MAC)               \
+	ROW(REMOTE_IP,             REMOTE_IP,              IP)                \
+	ROW(REMOTE_NAME,           REMOTE_NAME,            TEXT)              \
+	ROW(REMOTE_PORT,           REMOTE_PORT,            PORT)              \
+	ROW(REMOTE_MAC,            REMOTE_MAC,             MAC)               \
+	ROW(BEGIN,                 BEGIN,                  TIME)              \
+	ROW(END,                   END,                    TIME)              \
+	ROW(OCCURRENCES,           OCCURRENCES,            COUNT)             \
+	ROW(APPLICATION,           APPLICATION,            TEXT)              \
+	ROW(RULE,                  RULE,                   TEXT)              \
+	ROW(LOCATION,              LOCATION,               TEXT)              \
+	ROW(USER,                  USER,                   TEXT)              \
+	ROW(DOMAIN,                DOMAIN,                 TEXT)              \
+	ROW(ACTION,                ACTION,                 ACTION)            \
+	ROW(SHA256,                SHA256,                 SHA256)            \
+	ROW(MD5,                   MD5,                    MD5)               \
+	/* numbered: `IP Address1` */                                         \
+	ROW(AGENT_IP,              TYPE,                   NOTHING)           \
+	ROW(AGENT_MAC,             TYPE,                   NOTHING)           \
+	ROW(AGENT_GATEWAY,         TYPE,                   NOTHING)           \
+	ROW(EVENT_DESCRIPTION,     EVENT_DESCRIPTION,      TEXT)              \
+	ROW(INTRUSION_ID,          INTRUSION_ID,           TEXT)              \
+	ROW(CIDS_ID,               CIDS_SIGNATURE_ID,      TEXT)              \
+	ROW(CIDS_STRING,           CIDS_SIGNATURE_STRING,  TEXT)              \
+	ROW(CIDS_SUBID,            CIDS_SIGNATURE_SUBID,   TEXT)              \
+	ROW(INTRUSION_URL,         INTRUSION_URL,          TEXT)              \
+	ROW(INTRUSION_PAYLOAD_URL, INTRUSION_PAYLOAD_URL,  TEXT)              \
+	ROW(DETECTION_TYPE,        DETECTION_TYPE,         TEXT)              \
+	ROW(RISK_NAME,             RISK_NAME,              TEXT)              \
+	ROW(COMPUTER,              HOST,                   TEXT)              \
+	ROW(IP_ADDRESS,            IP_ADDRESS,             IP)                \
+	ROW(CATEGORY,              CATEGORY,               TEXT)              \
+	ROW(SCAN_ID,               SCAN_ID,                TEXT)              \
+	ROW(ACTION_TYPE,           ACTION_TYPE,            TEXT)              \
+	ROW(DEVICE_ID,             DEVICE_ID,              TEXT)              \
+	ROW(SITE,                  SITE,                   TEXT)              \
+	ROW(SERVER,                SERVER_NAME,            TEXT)              \
+	ROW(ADMIN,                 ADMIN,                  TEXT)              \
+	ROW(EVENT_TIME,            EVENT_TIME,             TIME)              \
+	ROW(GROUP,                 GROUP_NAME,             TEXT)              \
+	/* the others */                                                      \
+	ROW(ACTUAL_ACTION,         ACTUAL_ACTION,          TEXT)              \
+	ROW(ALLOWED_REASON,        ALLOWED_REASON,         TEXT)              \
+	ROW(APPLICATION_HASH,      APPLICATION_HASH,       TEXT)              \
+	ROW(APPLICATION_NAME,      APPLICATION_NAME,       TEXT)              \
+	ROW(APPLICATION_TYPE,      APPLICATION_TYPE,       TEXT)              \
+	ROW(APPLICATION_VERSION,   APPLICATION_VERSION,    TEXT)              \
+	ROW(CATEGORY_SET,          CATEGORY_SET,           TEXT)              \
+	ROW(CATEGORY_TYPE,         CATEGORY_TYPE,          TEXT)              \
+	ROW(CERTIFICATE_ISSUER,    CERTIFICATE_ISSUER,     TEXT)              \
+	ROW(CERTIFICATE_SERIAL,    CERTIFICATE_SERIAL,     TEXT)              \
+	ROW(CERTIFICATE_SIGNER,    CERTIFICATE_SIGNER,     TEXT)              \
+	ROW(CERTIFICATE_THUMBPRINT, CERTIFICATE_THUMBPRINT, TEXT)             \
+	ROW(COH_ENGINE_VERSION,    COH_ENGINE_VERSION,     TEXT)              \
+	ROW(COMMAND,               COMMAND,                TEXT)              \
+	ROW(COMPANY_NAME,          COMPANY_NAME,           TEXT)              \
+	ROW(CONFIDENCE,            CONFIDENCE,             TEXT)              \
+	ROW(CORRELATION_ID,        CORRELATION_ID,         TEXT)              \
+	ROW(DESCRIPTION,           DESCRIPTION,            TEXT)              \
+	ROW(DETECTION_SCORE,       DETECTION_SCORE,        TEXT)              \
+	ROW(DETECTION_SOURCE,      DETECTION_SOURCE,       TEXT)              \
+	ROW(DETECTION_SUBMISSIONS, DETECTION_SUBMISSIONS,  TEXT)              \
+	ROW(DISPOSITION,           DISPOSITION,            TEXT)              \
+	ROW(DOWNLOAD_SITE,         DOWNLOAD_SITE,          TEXT)              \
+	ROW(DOWNLOADED_BY,         DOWNLOADED_BY,          TEXT)              \
+	ROW(DURATION,              DURATION_SECONDS,       COUNT)             \
+	ROW(EVENT_INSERT_TIME,     EVENT_INSERT_TIME,      TIME)              \
+	ROW(EVENT_TYPE,            EVENT_TYPE,             TEXT)              \
+	ROW(FILE_PATH,             FILE_PATH,              TEXT)              \
+	ROW(FILE_SIZE,             FILE_SIZE_BYTES,        COUNT)             \
+	ROW(FIRST_SEEN,            FIRST_SEEN,             TEXT)              \
+	ROW(HASH_TYPE,             HASH_TYPE,              TEXT)              \
+	ROW(INFECTED,              INFECTED,               COUNT)             \
+	ROW(PROTECTION_LEVEL,      PROTECTION_LEVEL,       TEXT)              \
+	ROW(LAST_UPDATE_TIME,      LAST_UPDATE_TIME,       TIME)              \
+	ROW(OMITTED,               OMITTED,                COUNT)             \
+	ROW(PREVALENCE,            PREVALENCE,             TEXT)              \
+	ROW(REQUESTED_ACTION,      REQUESTED_ACTION,       TEXT)              \
+	ROW(RISK_ACTION,           RISK_ACTION,            TEXT)              \
+	ROW(RISK_LEVEL,            RISK_LEVEL,             TEXT)              \
+	ROW(RISK_TYPE,             RISK_TYPE,              TEXT)              \
+	ROW(SCAN_TYPE,             SCAN_TYPE,              TEXT)              \
+	ROW(SECONDARY_ACTION,      SECONDARY_ACTION,       TEXT)              \
+	ROW(SENSITIVITY,           SENSITIVITY,            TEXT)              \
+	ROW(SIGNING_TIMESTAMP,     SIGNING_TIMESTAMP,      TEXT)              \
+	ROW(SOURCE,                SOURCE,                 TEXT)              \
+	ROW(SOURCE_COMPUTER_IP,    SOURCE_COMPUTER_IP,     IP)                \
+	ROW(SOURCE_COMPUTER_NAME,  SOURCE_COMPUTER_NAME,   TEXT)              \
+	ROW(THREATS,               THREATS,                COUNT)             \
+	ROW(TOTAL_FILES,           TOTAL_FILES,            COUNT)             \
+	ROW(URL_CATEGORY,          URL_CATEGORY,           TEXT)              \
+	ROW(URL_RISK,              URL_RISK,               TEXT)              \
+	ROW(URL_TRACKING_STATUS,   URL_TRACKING_STATUS,    TEXT)              \
+	ROW(USER1,                 USER1,                  TEXT)              \
+	ROW(USER2,                 USER2,                  TEXT)              \
+	ROW(WEB_DOMAIN,            WEB_DOMAIN,             TEXT)
+/* clang-format on */
+
 enum sepm_label {
-	SEPM_NO_LABEL,  /* bare text */
+	SEPM_NO_LABEL,	/* bare text */
 	SEPM_CANDIDATE, /* reads like a label, but nobody knows it */
-	/* traffic */
-	SEPM_LOCAL,  /* repeated: address, port, MAC */
-	SEPM_REMOTE, /* repeated: address, name, port, MAC */
-	SEPM_LOCAL_IP,
-	SEPM_LOCAL_PORT,
-	SEPM_LOCAL_MAC,
-	SEPM_REMOTE_IP,
-	SEPM_REMOTE_NAME,
-	SEPM_REMOTE_PORT,
-	SEPM_REMOTE_MAC,
-	SEPM_BEGIN,
-	SEPM_END,
-	SEPM_OCCURRENCES,
-	SEPM_APPLICATION,
-	SEPM_RULE,
-	SEPM_LOCATION,
-	SEPM_USER,
-	SEPM_DOMAIN,
-	SEPM_ACTION,
-	SEPM_SHA256,
-	SEPM_MD5,
-	SEPM_AGENT_IP, /* numbered: `IP Address1` */
-	SEPM_AGENT_MAC,
-	SEPM_AGENT_GATEWAY,
-	/* what tells the other types apart */
-	SEPM_EVENT_DESCRIPTION,
-	SEPM_INTRUSION_ID,
-	SEPM_CIDS,
-	SEPM_INTRUSION_URL,
-	SEPM_INTRUSION_PAYLOAD_URL,
-	SEPM_DETECTION_TYPE,
-	SEPM_RISK_NAME,
-	SEPM_COMPUTER,
-	SEPM_IP_ADDRESS,
-	SEPM_CATEGORY,
-	SEPM_SCAN_ID,
-	SEPM_ACTION_TYPE,
-	SEPM_DEVICE_ID,
-	SEPM_SITE,
-	SEPM_SERVER,
-	SEPM_ADMIN,
-	SEPM_EVENT_TIME,
-	SEPM_GROUP,
-	SEPM_OTHER, /* a label of other types without a part in telling them */
-	SEPM_LABEL_COUNT
+#define ROW(constant, field, reader) SEPM_##constant,
+	SEPM_LABEL_TABLE(ROW)
+#undef ROW
+	    SEPM_LABEL_COUNT
 };
 
 enum {
-	SEPM_LABEL_SLOTS = 512,
-	SEPM_LABEL_ROWS = 192, /* and no more labels */
+	SEPM_LABEL_SLOTS = 2048,
+	SEPM_LABEL_ROWS = 768, /* and no more labels */
 	SEPM_GUESS = 2 * BLOCK,
 };
 

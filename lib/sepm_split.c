@@ -122,7 +122,8 @@ is_candidate(const struct sepm_body *body, struct span label, int next)
 	return true;
 }
 
-/* `Local Port 50403`: the security log leaves these colons out. */
+/* `Local Port 50403`: the security log leaves these colons out, and the
+ * proactive one that of `Detection Submissions No`. */
 static size_t
 label_without_colon(struct span field, enum sepm_label *id)
 {
@@ -132,13 +133,15 @@ label_without_colon(struct span field, enum sepm_label *id)
 	} rows[] = {
 	    {{"Local Port ", 11}, SEPM_LOCAL_PORT},
 	    {{"Remote Port ", 12}, SEPM_REMOTE_PORT},
+	    {{"Detection Submissions ", 22}, SEPM_DETECTION_SUBMISSIONS},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t n = rows[i].text.n;
 
 		if (span_starts(field, rows[i].text) &&
-		    span_isdigit(span_at(field, n))) {
+		    (rows[i].id == SEPM_DETECTION_SUBMISSIONS ||
+			span_isdigit(span_at(field, n)))) {
 			*id = rows[i].id;
 			return n;
 		}
@@ -251,9 +254,9 @@ is_plainly_bare(struct span field)
 {
 	int first = span_at(field, 0);
 
-	/* L and R: see label_without_colon */
+	/* L, R, D: see label_without_colon */
 	return first > ' ' && first < 0x80 && first != '"' && first != 'L' &&
-	       first != 'R' && field.n <= MAX_LABEL &&
+	       first != 'R' && first != 'D' && field.n <= MAX_LABEL &&
 	       span_find(field, ':') == field.n;
 }
 
@@ -289,7 +292,7 @@ summarize(struct sepm_body *body, size_t i)
 	const struct sepm_piece *piece = &body->piece[i];
 	enum sepm_label id = piece->id;
 
-	body->labels |= (uint64_t)1 << id;
+	body->labels[id / 64] |= (uint64_t)1 << id % 64;
 	if (id == SEPM_NO_LABEL)
 		return;
 	if (body->labelled++ == 0) {
@@ -325,7 +328,7 @@ sepm_split(struct sepm_body *body, struct span text)
 	size_t n;
 
 	body->count = 0;
-	body->labels = 0;
+	memset(body->labels, 0, sizeof(body->labels));
 	body->labelled = body->locals = body->remotes = 0;
 	body->first = body->begin = body->application = body->last = SIZE_MAX;
 	body->unclosed = false;

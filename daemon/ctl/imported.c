@@ -116,7 +116,8 @@ more_room(struct imported *im)
 }
 
 bool
-imported_has(const struct imported *im, const unsigned char *digest)
+imported_has(
+    const struct imported *im, const unsigned char digest[SURVEY_DIGEST])
 {
 	uint32_t i = im->count > 0 ? *bucket(im, digest) : 0;
 
@@ -145,7 +146,7 @@ remove_part(struct imported *im, struct part *part)
 }
 
 bool
-imported_add(struct imported *im, const unsigned char *digest)
+imported_add(struct imported *im, const unsigned char digest[SURVEY_DIGEST])
 {
 	struct part *part = find_part(im, digest);
 	size_t i;
@@ -171,7 +172,8 @@ imported_add(struct imported *im, const unsigned char *digest)
 /* --- parts --- */
 
 uint64_t
-imported_part(const struct imported *im, const unsigned char *digest)
+imported_part(
+    const struct imported *im, const unsigned char digest[SURVEY_DIGEST])
 {
 	const struct part *part = find_part(im, digest);
 
@@ -179,8 +181,8 @@ imported_part(const struct imported *im, const unsigned char *digest)
 }
 
 bool
-imported_set_part(
-    struct imported *im, const unsigned char *digest, uint64_t messages)
+imported_set_part(struct imported *im,
+    const unsigned char digest[SURVEY_DIGEST], uint64_t messages)
 {
 	struct part *part = find_part(im, digest);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "event_key.h"
 #include "input.h"
 #include "item.h"
 #include "parser.h"
@@ -30,6 +31,7 @@ struct importer {
 	struct intake *intake;
 	struct imported *imported;
 	struct parser *parser;
+	struct event_key *event_key; /* NULL: not wanted */
 	struct importer_counts counts;
 	struct intake_counts before; /* of intakes that are closed */
 	struct record record;
@@ -113,6 +115,8 @@ put(struct importer *im, const struct input_item *item)
 	im->message.received_us = intake_received(im->intake);
 	item_parse(
 	    im->parser, item, &im->message, im->options.source, &im->record);
+	if (im->event_key != NULL)
+		event_key_set(im->event_key, &im->record);
 	while (!intake_put(im->intake, &im->record, im->options.source)) {
 		if (stopped(im))
 			return IMPORTER_STOPPED;
@@ -658,7 +662,10 @@ open_all(struct importer *im)
 {
 	im->imported = imported_new(im->options.keep);
 	im->parser = parser_new((size_t)im->config->max_message);
-	if (im->imported == NULL || im->parser == NULL) {
+	if (im->config->event_key)
+		im->event_key = event_key_new();
+	if (im->imported == NULL || im->parser == NULL ||
+	    (im->config->event_key && im->event_key == NULL)) {
 		say(im, "no memory");
 		return false;
 	}
@@ -697,5 +704,6 @@ importer_close(struct importer *im)
 	intake_close(im->intake);
 	imported_free(im->imported);
 	parser_free(im->parser);
+	event_key_free(im->event_key);
 	free(im);
 }

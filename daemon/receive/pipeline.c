@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "event_key.h"
 #include "outlet.h"
 #include "parser.h"
 #include "record.h"
@@ -21,6 +22,7 @@ struct pipeline {
 	struct counters *counters;
 	struct spooler *spooler;
 	struct parser *parser;
+	struct event_key *event_key; /* NULL: not wanted */
 	struct outlet *outlet;
 
 	uint64_t now;        /* monotonic ms */
@@ -48,7 +50,10 @@ pipeline_new(const struct config *config, struct counters *counters)
 	p->counters = counters;
 	p->outlet = outlet_new(config, (size_t)config->max_message);
 	p->parser = parser_new((size_t)config->max_message);
-	if (p->outlet == NULL || p->parser == NULL) {
+	if (config->event_key)
+		p->event_key = event_key_new();
+	if (p->outlet == NULL || p->parser == NULL ||
+	    (config->event_key && p->event_key == NULL)) {
 		pipeline_free(p);
 		return NULL;
 	}
@@ -61,6 +66,7 @@ pipeline_free(struct pipeline *p)
 	if (p == NULL)
 		return;
 	parser_free(p->parser);
+	event_key_free(p->event_key);
 	outlet_free(p->outlet);
 	free(p);
 }
@@ -181,6 +187,8 @@ pipeline_put(struct pipeline *p, struct message *message,
 	message->received_us = p->received_us;
 	message->reference = p->received_us / 1000000;
 	parser_parse(p->parser, message, source, &p->record);
+	if (p->event_key != NULL)
+		event_key_set(p->event_key, &p->record);
 	count(p, outlet_put(p->outlet, &p->record, source, p->now));
 }
 

@@ -32,7 +32,7 @@ fill(struct record *r, struct span in, struct arena *arena)
 		    r->extras < RECORD_MAX_EXTRA) {
 			r->extra[r->extras++] =
 			    (struct record_extra){text, text};
-			r->present |= (uint64_t)1 << RECORD_F_EXTRA;
+			record_mark(r, RECORD_F_EXTRA);
 		}
 	}
 }

@@ -57,9 +57,6 @@ receive_check(const struct record *r)
 	if (unparsed && r->original.n > 0 &&
 	    record_has(r, RECORD_F_RAW) == record_has(r, RECORD_F_RAW_BASE64))
 		abort();
-	if (!unparsed && r->type != RECORD_TRAFFIC &&
-	    !record_has(r, RECORD_F_MESSAGE))
-		abort();
 }
 
 /* What was written before makes no difference. */

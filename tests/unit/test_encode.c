@@ -38,7 +38,7 @@ add_extra(const char *label, const char *value)
 {
 	record.extra[record.extras++] =
 	    (struct record_extra){span_str(label), span_str(value)};
-	record.present |= (uint64_t)1 << RECORD_F_EXTRA;
+	record_mark(&record, RECORD_F_EXTRA);
 }
 
 /* The line as a string, once strict readers have taken it. */
@@ -122,10 +122,10 @@ START_TEST(what_is_absent_has_no_key)
 	record_reset(&record);
 	ck_assert_str_eq(jsonl(""), "{\"type\":\"unparsed\"}\n");
 	/* Marked as present, but with nothing in it. */
-	record.present = ((uint64_t)1 << RECORD_F_EXTRA) |
-			 ((uint64_t)1 << RECORD_F_ADDRESSES) |
-			 ((uint64_t)1 << RECORD_F_FLAGS) |
-			 ((uint64_t)1 << RECORD_F_HOST);
+	record_mark(&record, RECORD_F_EXTRA);
+	record_mark(&record, RECORD_F_ADDRESSES);
+	record_mark(&record, RECORD_F_FLAGS);
+	record_mark(&record, RECORD_F_HOST);
 	record.value[RECORD_F_HOST].text = SPAN("");
 	record.addresses = 2;
 	memset(record.address, 0, sizeof(record.address));
@@ -160,7 +160,7 @@ START_TEST(arrays_and_objects_are_written)
 	record.type = RECORD_TRAFFIC;
 	record.value[RECORD_F_ICMP].pair[0] = 8;
 	record.value[RECORD_F_ICMP].pair[1] = 0;
-	record.present |= (uint64_t)1 << RECORD_F_ICMP;
+	record_mark(&record, RECORD_F_ICMP);
 	record.flags = RECORD_TRUNCATED | RECORD_RECODED;
 	record.addresses = 3;
 	record.address[0] = (struct record_address){
@@ -464,7 +464,7 @@ START_TEST(icmp_is_in_the_port_columns)
 	record_reset(&record);
 	record.value[RECORD_F_ICMP].pair[0] = 8;
 	record.value[RECORD_F_ICMP].pair[1] = 3;
-	record.present |= (uint64_t)1 << RECORD_F_ICMP;
+	record_mark(&record, RECORD_F_ICMP);
 	ck_assert_str_eq(cell(LOCAL_PORT), "8");
 	ck_assert_str_eq(cell(REMOTE_PORT), "3");
 }
@@ -620,7 +620,7 @@ START_TEST(the_bound_covers_every_field)
 	for (int f = 0; f < RECORD_FIELD_COUNT; f++) {
 		enum record_kind kind = record_field_info[f].kind;
 
-		record.present |= (uint64_t)1 << f;
+		record_mark(&record, (enum record_field)f);
 		if (kind == RECORD_TEXT || kind == RECORD_WORD)
 			record.value[f].text = SPAN(word);
 		else if (kind == RECORD_PAIR)

@@ -70,14 +70,14 @@ static const struct row known[] = {
 	{ "IP Address01",		SEPM_AGENT_IP, 1 },
 	{ "IP Address",			SEPM_IP_ADDRESS, 0 },
 	/* numbers that belong to the label */
-	{ "User1",			SEPM_OTHER, 0 },
-	{ "User2",			SEPM_OTHER, 0 },
+	{ "User1",			SEPM_USER1, 0 },
+	{ "User2",			SEPM_USER2, 0 },
 	/* what tells types */
 	{ "Event Description",		SEPM_EVENT_DESCRIPTION, 0 },
 	{ "Intrusion ID",		SEPM_INTRUSION_ID, 0 },
-	{ "CIDS Signature ID",		SEPM_CIDS, 0 },
-	{ "CIDS Signature string",	SEPM_CIDS, 0 },
-	{ "CIDS Signature SubID",	SEPM_CIDS, 0 },
+	{ "CIDS Signature ID",		SEPM_CIDS_ID, 0 },
+	{ "CIDS Signature string",	SEPM_CIDS_STRING, 0 },
+	{ "CIDS Signature SubID",	SEPM_CIDS_SUBID, 0 },
 	{ "Intrusion URL",		SEPM_INTRUSION_URL, 0 },
 	{ "Intrusion Payload URL",	SEPM_INTRUSION_PAYLOAD_URL, 0 },
 	{ "Detection type",		SEPM_DETECTION_TYPE, 0 },
@@ -95,12 +95,12 @@ static const struct row known[] = {
 	{ "Event time",			SEPM_EVENT_TIME, 0 },
 	{ "Group",			SEPM_GROUP, 0 },
 	{ "Group Name",			SEPM_GROUP, 0 },
-	{ "Permitted application reason", SEPM_OTHER, 0 },
-	{ "Event Insert Time",		SEPM_OTHER, 0 },
-	{ "Source Computer IP",		SEPM_OTHER, 0 },
-	{ "Certificate serial number",	SEPM_OTHER, 0 },
-	{ "URL Category",		SEPM_OTHER, 0 },
-	{ "Correlation ID",		SEPM_OTHER, 0 },
+	{ "Permitted application reason", SEPM_ALLOWED_REASON, 0 },
+	{ "Event Insert Time",		SEPM_EVENT_INSERT_TIME, 0 },
+	{ "Source Computer IP",		SEPM_SOURCE_COMPUTER_IP, 0 },
+	{ "Certificate serial number",	SEPM_CERTIFICATE_SERIAL, 0 },
+	{ "URL Category",		SEPM_URL_CATEGORY, 0 },
+	{ "Correlation ID",		SEPM_CORRELATION_ID, 0 },
 	/* Chinese */
 	{ "本地",			SEPM_LOCAL, 0 },
 	{ "远程",			SEPM_REMOTE, 0 },
@@ -111,8 +111,8 @@ static const struct row known[] = {
 	{ "用户",			SEPM_USER, 0 },
 	{ "域",				SEPM_DOMAIN, 0 },
 	{ "操作",			SEPM_ACTION, 0 },
-	{ "CIDS 特征 ID",		SEPM_CIDS, 0 },
-	{ "CIDS 特征字符串",		SEPM_CIDS, 0 },
+	{ "CIDS 特征 ID",		SEPM_CIDS_ID, 0 },
+	{ "CIDS 特征字符串",		SEPM_CIDS_STRING, 0 },
 	{ "入侵 URL",			SEPM_INTRUSION_URL, 0 },
 	/* French, with either apostrophe and any blank before the colon */
 	{ "IP de l’hôte local ",	SEPM_LOCAL_IP, 0 },
@@ -131,7 +131,7 @@ static const struct row known[] = {
 	{ "コンピュータ名",		SEPM_COMPUTER, 0 },
 	{ "リスク名",			SEPM_RISK_NAME, 0 },
 	{ "件数",			SEPM_OCCURRENCES, 0 },
-	{ "実際の処理",			SEPM_OTHER, 0 },
+	{ "実際の処理",			SEPM_ACTUAL_ACTION, 0 },
 };
 
 static const char *const unknown[] = {

@@ -12,8 +12,8 @@ START_TEST(each_key_finds_its_field)
 
 	ck_assert_uint_gt(key.n, 0);
 	ck_assert_uint_eq(record_field_find(key), (unsigned)_i);
-	ck_assert_uint_eq(
-	    record_field_find(span_take(key, key.n - 1)), RECORD_FIELD_COUNT);
+	ck_assert_uint_ne(
+	    record_field_find(span_take(key, key.n - 1)), (unsigned)_i);
 	for (size_t i = 0; i < key.n; i++)
 		ck_assert(span_at(key, i) == '_' ||
 			  span_isdigit(span_at(key, i)) ||

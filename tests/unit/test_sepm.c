@@ -427,9 +427,9 @@ static const struct {
 	"extra=Rule Serial=7F21-3|Tenant=east\nrule=Permit web\n"
 	"location=Branch\n!flags"},
     {HEAD RULE "Tenant: ," END NO_HASHES, "!extra"},
-    /* known in other logs only */
+    /* as a rule in other logs */
     {HEAD RULE "Group Name: Lobby,IP Address: 192.0.2.1," END NO_HASHES,
-	"extra=Group Name=Lobby|IP Address=192.0.2.1\n!group_name"},
+	"group_name=Lobby\nip_address=192.0.2.1\n!extra"},
     /* the first value stays */
     {HEAD RULE
 	"Rule: Other,Local Port: 1,Local Host IP: 192.0.2.1," END NO_HASHES,
@@ -654,31 +654,6 @@ START_TEST(the_shape_tells_the_type_and_the_names)
 	    "host: %.*s", (int)record_text(&record, RECORD_F_HOST).n,
 	    record_text(&record, RECORD_F_HOST).p);
 	ck_assert_uint_eq(record.flags, 0);
-}
-END_TEST
-
-/* Logs that are not taken apart keep their body, without its own quotes. */
-START_TEST(other_types_keep_their_body)
-{
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
-	    {"pc-0147," SYSTEM "\t\r", "pc-0147," SYSTEM},
-	    {"\"Site: Oak,Server: s,Done.\"", "Site: Oak,Server: s,Done."},
-	    {"Virus found," RISK, "Virus found," RISK},
-	};
-
-	ck_assert_ptr_null(parse(span_str(cases[_i].text)));
-	ck_assert(span_eq(record_text(&record, RECORD_F_MESSAGE),
-	    span_str(cases[_i].message)));
-	ck_assert(!record_has(&record, RECORD_F_EXTRA));
-}
-END_TEST
-
-START_TEST(traffic_has_no_message)
-{
-	ck_assert_ptr_null(parse(SPAN(HEAD RULE END NO_HASHES)));
-	ck_assert(!record_has(&record, RECORD_F_MESSAGE));
 }
 END_TEST
 
@@ -1007,8 +982,6 @@ suite(void)
 	tcase_add_checked_fixture(type, setup, teardown);
 	tcase_add_loop_test(
 	    type, the_shape_tells_the_type_and_the_names, 0, COUNT(kinds));
-	tcase_add_loop_test(type, other_types_keep_their_body, 0, 3);
-	tcase_add_test(type, traffic_has_no_message);
 	tcase_add_loop_test(
 	    type, anything_else_is_refused_with_a_reason, 0, COUNT(refused));
 	tcase_add_loop_test(type, a_strong_shape_needs_no_tag, 0, 10);
