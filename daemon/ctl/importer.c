@@ -42,6 +42,7 @@ struct importer {
 	bool inside;
 	unsigned char digest[SURVEY_DIGEST];
 	uint64_t messages, skip;
+	struct digest *plain;   /* of a pipe */
 	struct message message; /* its times and transport */
 };
 
@@ -221,6 +222,8 @@ take_texts(struct importer *im, struct reader *reader, const struct stat *st)
 				    because(im, IMPORTER_LATER, "no memory");
 		}
 		if (status == READER_BYTES) {
+			if (im->plain != NULL)
+				digest_feed(im->plain, bytes);
 			input_feed(input, bytes);
 			answer = put_all(im, input);
 		}
@@ -325,25 +328,19 @@ reopen(struct importer *im)
 	return true;
 }
 
-static void
-tee(void *arg, struct span bytes)
-{
-	digest_feed(arg, bytes);
-}
-
 static enum importer_answer
 take_pipe(struct importer *im, struct reader *reader, const struct stat *st,
     const char *name)
 {
-	struct digest *digest = digest_new();
 	enum importer_answer answer;
 
-	if (digest == NULL)
+	im->plain = digest_new();
+	if (im->plain == NULL)
 		return because(im, IMPORTER_LATER, "no memory");
-	reader_tee(reader, tee, digest);
 	im->messages = im->skip = 0;
 	answer = take_texts(im, reader, st);
-	digest_end(digest, im->digest);
+	digest_end(im->plain, im->digest);
+	im->plain = NULL;
 	if (answer != IMPORTER_TAKEN)
 		return answer == IMPORTER_BROKEN ? IMPORTER_HOPELESS : answer;
 	if (!im->options.again && imported_has(im->imported, im->digest)) {

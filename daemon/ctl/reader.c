@@ -26,8 +26,6 @@ struct reader {
 	struct zip *zip;
 	bool inside; /* a member of it */
 	struct zip_member member;
-	reader_tee_cb *tee;
-	void *arg;
 	const char *why;
 	char piece[PIECE];
 	char plain[PIECE];
@@ -63,13 +61,6 @@ reader_free(struct reader *r)
 	gunzip_free(r->gunzip);
 	zip_free(r->zip);
 	free(r);
-}
-
-void
-reader_tee(struct reader *r, reader_tee_cb *tee, void *arg)
-{
-	r->tee = tee;
-	r->arg = arg;
 }
 
 uint64_t
@@ -112,8 +103,6 @@ read_some(struct reader *r, char *to, size_t size)
 	while (n < 0 && errno == EINTR && !r->pipe);
 	if (n <= 0)
 		return n;
-	if (r->tee != NULL)
-		r->tee(r->arg, span_of(to, (size_t)n));
 	r->done += (uint64_t)n;
 	return n;
 }

@@ -44,8 +44,4 @@ int64_t reader_modified(const struct reader *reader);
 /* In a few words. */
 const char *reader_why(const struct reader *reader);
 
-/* Called with all bytes of a pipe, packed as they are. */
-typedef void reader_tee_cb(void *arg, struct span bytes);
-void reader_tee(struct reader *reader, reader_tee_cb *tee, void *arg);
-
 #endif

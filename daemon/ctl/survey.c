@@ -141,71 +141,87 @@ stopped(const volatile sig_atomic_t *stop)
 	return stop != NULL && *stop;
 }
 
-/* All bytes to the digest; *kind is what they are. */
+/* All bytes, as they are, to the digest. */
 static enum survey_status
-hash(int fd, uint64_t size, const volatile sig_atomic_t *stop, char *piece,
-    struct survey *s, enum reader_kind *kind)
+hash(int fd, uint64_t size, const volatile sig_atomic_t *stop,
+    struct digest *digest, struct survey *s)
 {
-	struct digest *digest = digest_new();
+	char *piece = malloc(PIECE);
 	enum survey_status status = SURVEY_TEXT;
 	uint64_t at = 0;
 	size_t n, want;
 
-	*kind = READER_PLAIN;
-	while (digest != NULL && status == SURVEY_TEXT && at < size) {
+	if (piece == NULL)
+		return because(s, SURVEY_FAILED, "no memory");
+	while (status == SURVEY_TEXT && at < size) {
 		want = size - at < PIECE ? (size_t)(size - at) : PIECE;
-		if (!disk_read(fd, at, piece, want, &n) || n < want) {
-			status =
-			    n > 0 || errno == 0
-				? because(s, SURVEY_LATER,
-				      "it became shorter meanwhile")
-				: because(s, SURVEY_FAILED, strerror(errno));
-		} else if (at == 0) {
-			*kind = reader_kind(span_of(piece, n));
-		}
+		if (!disk_read(fd, at, piece, want, &n))
+			status = because(s, SURVEY_FAILED, strerror(errno));
+		else if (n < want)
+			status = because(
+			    s, SURVEY_LATER, "it became shorter meanwhile");
 		digest_feed(digest, span_of(piece, n));
 		at += n;
 		if (stopped(stop))
 			status = SURVEY_STOPPED;
 	}
-	if (digest == NULL)
-		return because(s, SURVEY_FAILED, "no memory");
-	digest_end(digest, s->digest);
+	free(piece);
 	return status;
 }
 
-/* Unpacks all of it, and looks for text. */
+/* Looks for text; all that is packed is unpacked, to `digest` if wanted. */
 static enum survey_status
 check(struct reader *reader, bool packed, const volatile sig_atomic_t *stop,
-    struct survey *s)
+    struct digest *digest, struct survey *s)
 {
 	struct textcheck text = {0};
 	enum reader_status status = READER_TEXT;
 	struct span bytes;
 	bool any = false;
 
-	while (status != READER_END) {
+	while (status != READER_END && (packed || !text.found)) {
 		status = reader_next(reader, &bytes);
-		if (status == READER_TEXT)
-			textcheck_end(&text);
-		if (status == READER_BYTES)
-			textcheck_feed(&text, bytes);
-		any = any || status == READER_BYTES;
 		if (status == READER_BROKEN)
 			return because(s,
 			    packed ? SURVEY_HOPELESS : SURVEY_FAILED,
 			    reader_why(reader));
+		if (status == READER_TEXT)
+			textcheck_end(&text);
+		if (status == READER_BYTES) {
+			any = true;
+			textcheck_feed(&text, bytes);
+			if (digest != NULL)
+				digest_feed(digest, bytes);
+		}
 		if (stopped(stop))
 			return SURVEY_STOPPED;
-		if (text.found && !packed)
-			break;
 	}
 	textcheck_end(&text);
 	if (!any)
 		return SURVEY_EMPTY;
-	if (text.found)
-		return SURVEY_TEXT;
-	return because(s, SURVEY_HOPELESS, "no line of it is text");
+	return text.found
+		   ? SURVEY_TEXT
+		   : because(s, SURVEY_HOPELESS, "no line of it is text");
+}
+
+static enum survey_status
+look(int fd, uint64_t size, const volatile sig_atomic_t *stop,
+    struct reader *reader, struct digest *digest, struct survey *s)
+{
+	char start[4];
+	enum reader_kind kind;
+	enum survey_status status = SURVEY_TEXT;
+	size_t n;
+
+	if (!disk_read(fd, 0, start, sizeof start, &n))
+		return because(s, SURVEY_FAILED, strerror(errno));
+	kind = reader_kind(span_of(start, n));
+	if (kind != READER_GZIP)
+		status = hash(fd, size, stop, digest, s);
+	if (status != SURVEY_TEXT)
+		return status;
+	return check(reader, kind != READER_PLAIN, stop,
+	    kind == READER_GZIP ? digest : NULL, s);
 }
 
 enum survey_status
@@ -213,19 +229,16 @@ survey_file(
     int fd, uint64_t size, const volatile sig_atomic_t *stop, struct survey *s)
 {
 	struct reader *reader = reader_new(fd, size);
-	char *piece = malloc(PIECE);
-	enum survey_status status = SURVEY_FAILED;
-	enum reader_kind kind;
+	struct digest *digest = digest_new();
+	enum survey_status status;
 
 	*s = (struct survey){0};
-	because(s, status, "no memory");
-	if (reader != NULL && piece != NULL) {
-		errno = 0;
-		status = hash(fd, size, stop, piece, s, &kind);
-		if (status == SURVEY_TEXT)
-			status = check(reader, kind != READER_PLAIN, stop, s);
-	}
+	if (reader != NULL && digest != NULL)
+		status = look(fd, size, stop, reader, digest, s);
+	else
+		status = because(s, SURVEY_FAILED, "no memory");
+	if (digest != NULL)
+		digest_end(digest, s->digest);
 	reader_free(reader);
-	free(piece);
 	return status;
 }
