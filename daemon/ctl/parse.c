@@ -41,8 +41,8 @@ struct parse {
 	struct explain *explain; /* NULL: records */
 	struct record record;
 	struct timestamp_days days; /* written of late */
-	char *line;  /* of the longest record */
-	char *piece; /* READ_SIZE bytes */
+	char *line;                 /* of the longest record */
+	char *piece;                /* READ_SIZE bytes */
 };
 
 static const char usage_text[] =
@@ -65,20 +65,10 @@ static void
 encode(struct parse *p)
 {
 	const struct options *o = p->options;
-	char *end = p->line;
+	char *end;
 
-	switch (o->format) {
-	case ENCODE_CSV:
-		end = encode_csv(&p->record, &o->source, end);
-		break;
-	case ENCODE_RAW:
-		end = encode_raw(&p->record, end);
-		break;
-	default:
-		end = encode_jsonl(&p->record, &p->days, end);
-		end = encode_jsonl_end((struct span){"", 0}, end);
-		break;
-	}
+	end = encode_body(o->format, &p->record, &o->source, &p->days, p->line);
+	end = encode_end(o->format, span_of("", 0), end);
 	fwrite(p->line, 1, (size_t)(end - p->line), stdout);
 }
 

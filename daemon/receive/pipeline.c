@@ -46,7 +46,8 @@ struct pipeline {
 
 	struct record record;
 	struct timestamp_days days; /* written of late */
-	struct span body; /* its JSON, once one stream has it */
+	/* of each format, once one stream has it */
+	struct span body[ENCODE_FORMAT_COUNT];
 };
 
 size_t
@@ -229,46 +230,24 @@ next_id(const struct stream *s, char out[ID])
 	return span_between(out, decimal_put(line, end));
 }
 
+/* The line of a stream, the body of which the streams of its format share. */
 static char *
-line_jsonl(struct pipeline *p, const struct stream *s,
+put_line(struct pipeline *p, const struct stream *s,
     const struct message_source *source)
 {
+	enum encode_format format = s->config->format;
+	struct span *body = &p->body[format];
 	char id[ID], *end = s->room;
 
-	(void)source;
-	if (p->body.n == 0) {
-		end = encode_jsonl(&p->record, &p->days, end);
-		p->body = span_between(s->room, end);
+	if (body->n == 0) {
+		end = encode_body(format, &p->record, source, &p->days, end);
+		*body = span_between(s->room, end);
 	} else {
-		memcpy(end, p->body.p, p->body.n);
-		end += p->body.n;
+		memcpy(end, body->p, body->n);
+		end += body->n;
 	}
-	return encode_jsonl_end(next_id(s, id), end);
+	return encode_end(format, next_id(s, id), end);
 }
-
-static char *
-line_csv(struct pipeline *p, const struct stream *s,
-    const struct message_source *source)
-{
-	return encode_csv(&p->record, source, s->room);
-}
-
-static char *
-line_raw(struct pipeline *p, const struct stream *s,
-    const struct message_source *source)
-{
-	(void)source;
-	return encode_raw(&p->record, s->room);
-}
-
-typedef char *line_fn(struct pipeline *p, const struct stream *s,
-    const struct message_source *source);
-
-static line_fn *const lines[ENCODE_FORMAT_COUNT] = {
-    [ENCODE_JSONL] = line_jsonl,
-    [ENCODE_CSV] = line_csv,
-    [ENCODE_RAW] = line_raw,
-};
 
 static void
 count(struct pipeline *p, size_t taken)
@@ -296,14 +275,14 @@ pipeline_put(struct pipeline *p, struct message *message,
 	message->reference = p->received_us / 1000000;
 	parser_parse(p->parser, message, source, &p->record);
 
-	p->body = span_of("", 0);
+	memset(p->body, 0, sizeof p->body);
 	for (size_t i = 0; i < p->count; i++) {
 		struct stream *s = &p->streams[i];
 		char *end;
 
 		if (!config_stream_takes(s->config, &p->record))
 			continue;
-		end = lines[s->config->format](p, s, source);
+		end = put_line(p, s, source);
 		spool_append(s->spool, (size_t)(end - s->room), p->now);
 		s->room = NULL;
 		s->stored++;

@@ -327,7 +327,7 @@ static const struct {
 	{ "streams: [{ name: a, types: [] }]\n",
 	  "1:29: streams[0].types: needs an entry\n" },
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
-	  "1:42: streams[0].format: 'cvs' is not jsonl, csv or raw; did you "
+	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw or ecs; did you "
 	  "mean 'csv'?\n" },
 	{ "streams: [{ name: a, types: all, where: { acton: x } }]\n",
 	  "1:43: streams[0].where.acton: no such field; did you mean "
