@@ -17,6 +17,9 @@ const struct span encode_format_name[ENCODE_FORMAT_COUNT] = {
 	[ENCODE_CSV] = LITERAL("csv"),
 	[ENCODE_RAW] = LITERAL("raw"),
 	[ENCODE_ECS] = LITERAL("ecs"),
+	[ENCODE_OCSF] = LITERAL("ocsf"),
+	[ENCODE_CEF] = LITERAL("cef"),
+	[ENCODE_LEEF] = LITERAL("leef"),
 };
 /* clang-format on */
 
@@ -33,7 +36,8 @@ encode_format_find(struct span name)
 bool
 encode_is_json(enum encode_format format)
 {
-	return format == ENCODE_JSONL || format == ENCODE_ECS;
+	return format == ENCODE_JSONL || format == ENCODE_ECS ||
+	       format == ENCODE_OCSF;
 }
 
 /*
@@ -806,6 +810,24 @@ body_ecs(const struct encoding *e, char *out)
 	return encode_ecs(e->record, e->days, out);
 }
 
+static char *
+body_ocsf(const struct encoding *e, char *out)
+{
+	return encode_ocsf(e->record, e->days, out);
+}
+
+static char *
+body_cef(const struct encoding *e, char *out)
+{
+	return encode_cef(e->record, e->days, out);
+}
+
+static char *
+body_leef(const struct encoding *e, char *out)
+{
+	return encode_leef(e->record, e->days, out);
+}
+
 /* The body is the line. */
 static char *
 end_none(struct span id, char *out)
@@ -822,6 +844,9 @@ static const struct {
     [ENCODE_CSV] = {body_csv, end_none},
     [ENCODE_RAW] = {body_raw, end_none},
     [ENCODE_ECS] = {body_ecs, encode_ecs_end},
+    [ENCODE_OCSF] = {body_ocsf, encode_ocsf_end},
+    [ENCODE_CEF] = {body_cef, encode_cef_end},
+    [ENCODE_LEEF] = {body_leef, encode_leef_end},
 };
 
 char *

@@ -3,7 +3,8 @@
  *
  * Each encoder appends to room that the caller has made (encode_bound) and
  * answers the end of what it wrote. No line holds a byte below 0x20 but its
- * final LF, except `raw`, which is the message byte for byte.
+ * final LF and the tabs between LEEF's pairs, except `raw`, which is the
+ * message byte for byte.
  */
 #ifndef SEPMLOG_ENCODE_H
 #define SEPMLOG_ENCODE_H
@@ -19,6 +20,9 @@ enum encode_format {
 	ENCODE_CSV,   /* SEPM's 31-column export; see encode_csv */
 	ENCODE_RAW,   /* the original message */
 	ENCODE_ECS,   /* Elastic Common Schema 8.11, as JSON */
+	ENCODE_OCSF,  /* Open Cybersecurity Schema Framework 1.3, as JSON */
+	ENCODE_CEF,   /* ArcSight's Common Event Format */
+	ENCODE_LEEF,  /* QRadar's Log Event Extended Format 2.0 */
 	ENCODE_FORMAT_COUNT
 };
 
@@ -80,5 +84,19 @@ char *encode_raw(const struct record *record, char *out);
 char *encode_ecs(
     const struct record *record, struct timestamp_days *days, char *out);
 char *encode_ecs_end(struct span id, char *out);
+
+/* An event of the OCSF; the same holds. The body ends inside `metadata`. */
+char *encode_ocsf(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_ocsf_end(struct span id, char *out);
+
+/* A line of CEF or LEEF, without a syslog header. Control characters in values
+ * become blanks, but for the line breaks that CEF can write. */
+char *encode_cef(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_cef_end(struct span id, char *out);
+char *encode_leef(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_leef_end(struct span id, char *out);
 
 #endif

@@ -85,7 +85,8 @@ receive_check_line(enum encode_format format, struct span line)
 	for (size_t i = 0; i < line.n; i++) {
 		unsigned char c = (unsigned char)line.p[i];
 
-		if (c == '\n' || (format != ENCODE_RAW && c < 0x20))
+		if (c == '\n' || (format != ENCODE_RAW && c < 0x20 &&
+				     (format != ENCODE_LEEF || c != '\t')))
 			abort();
 	}
 }
