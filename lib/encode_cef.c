@@ -248,7 +248,6 @@ encode_cef(const struct record *record, struct timestamp_days *days, char *out)
 	struct pairs p;
 
 	pairs_start(&p, record, days, ' ', true, put_header(record, out));
-	pairs_mark(&p, RECORD_F_SEVERITY);
 	put_times(&p);
 	pairs_text(&p, SPAN("cat"), record_type_name[record->type]);
 	put_direction(&p);

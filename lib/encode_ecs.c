@@ -287,6 +287,15 @@ put_community_id(struct tree *t, const struct tree_row *row)
 		tree_text(t, row->path, row->key, span_of(id, sizeof(id)));
 }
 
+static void
+put_rule_id(struct tree *t, const struct tree_row *row)
+{
+	if (record_has(t->record, RECORD_F_RULE_ID))
+		tree_field(t, row->path, row->key, RECORD_F_RULE_ID);
+	else if (event_has_signature(t->record))
+		tree_field(t, row->path, row->key, RECORD_F_CIDS_SIGNATURE_ID);
+}
+
 /* Files and programs */
 
 /* A program without a path is only a name. */
@@ -500,7 +509,7 @@ static const struct tree_row ecs_rows[] = {
 	ROW0("network", "direction", put_direction),
 	ROW0("network", "community_id", put_community_id),
 	ROW2("rule", "name", tree_put_field, RULE, CIDS_SIGNATURE_STRING),
-	ROW2("rule", "id", tree_put_field, RULE_ID, CIDS_SIGNATURE_ID),
+	ROW0("rule", "id", put_rule_id),
 	ROW3("user", "name", tree_put_field, USER, ADMIN, USER1),
 	ROW1("user", "domain", tree_put_field, DOMAIN),
 	ROW2("process", "name", tree_put_base, PROCESS, APPLICATION),

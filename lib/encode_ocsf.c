@@ -187,7 +187,6 @@ put_severity(struct tree *t, const struct tree_row *row)
 	static const int ids[] = {6, 5, 5, 4, 3, 2, 1, 1, 0};
 
 	tree_number(t, row->path, row->key, ids[event_severity(t->record)]);
-	tree_mark(t, RECORD_F_SEVERITY);
 }
 
 static void
@@ -539,11 +538,15 @@ put_analytic(struct tree *t, const struct tree_row *row)
 {
 	enum record_field name = tree_first(t, row);
 
-	if (name == NO && !record_has(t->record, RECORD_F_CIDS_SIGNATURE_ID))
+	bool signature = event_has_signature(t->record);
+
+	if (name == NO && !signature)
 		return;
 	if (name != NO)
 		tree_field(t, row->path, SPAN("name"), name);
-	tree_field(t, row->path, SPAN("uid"), RECORD_F_CIDS_SIGNATURE_ID);
+	if (signature)
+		tree_field(
+		    t, row->path, SPAN("uid"), RECORD_F_CIDS_SIGNATURE_ID);
 	tree_number(t, row->path, SPAN("type_id"), 1);
 }
 

@@ -133,6 +133,14 @@ event_severity(const struct record *r)
 	return code;
 }
 
+bool
+event_has_signature(const struct record *r)
+{
+	struct span id = record_text(r, RECORD_F_CIDS_SIGNATURE_ID);
+
+	return id.n > 0 && !span_eq(id, SPAN("0"));
+}
+
 int
 event_family(struct span ip)
 {

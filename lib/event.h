@@ -48,6 +48,9 @@ struct span event_protocol_word(int number);
 /* Code of the syslog severity, 0 to 7; 8: absent. */
 unsigned event_severity(const struct record *r);
 
+/* The number of the signature that struck; the field is `0` where none did. */
+bool event_has_signature(const struct record *r);
+
 /* 4, 6, or 0 when it is no address. */
 int event_family(struct span ip);
 /* Of both ends, or of the one that is there; 0: none, or they differ. */
