@@ -160,7 +160,14 @@ put_end(
 		pairs_field(p, side->host, end->name, TEXT);
 }
 
-/* The client, with an address unless its end of a connection has one. */
+static bool
+is_connection(const struct record *r)
+{
+	return r->type == RECORD_TRAFFIC || r->type == RECORD_PACKET ||
+	       r->type == RECORD_SECURITY;
+}
+
+/* The client; where there is a connection, put_end has its address. */
 static void
 put_client(struct pairs *p, const struct cef_side *side)
 {
@@ -170,7 +177,7 @@ put_client(struct pairs *p, const struct cef_side *side)
 					: RECORD_F_APPLICATION;
 	uint64_t pid;
 
-	if (!record_has(r, RECORD_F_DIRECTION))
+	if (!is_connection(r))
 		put_ip(p, side, pairs_own_ip(r));
 	if (!pairs_field(p, side->host, RECORD_F_HOST, TEXT))
 		pairs_field(p, side->host, RECORD_F_COMPUTER_NAME, TEXT);
