@@ -173,22 +173,28 @@ START_TEST(an_empty_record_is_an_event)
 }
 END_TEST
 
-/* Every field of the record, under its own key or another's, once. */
-START_TEST(no_field_is_lost)
+/* Each field, in each type, stands under its own key or another. */
+static void
+check_field(enum record_field f, enum record_type type)
 {
-	enum record_field f = (enum record_field)_i;
 	enum record_kind kind = record_field_info[f].kind;
 
-	if (kind != RECORD_TEXT && kind != RECORD_UINT)
+	start(type);
+	if (kind == RECORD_TEXT)
+		set(f, "mark9871");
+	else if (kind == RECORD_UINT)
+		record_set_number(&record, f, 9871);
+	else
 		return;
-	for (int type = 0; type < RECORD_TYPE_COUNT; type++) {
-		start((enum record_type)type);
-		if (kind == RECORD_TEXT)
-			set(f, "mark9871");
-		else
-			record_set_number(&record, f, 9871);
-		has(ecs(), "9871");
-	}
+	has(ecs(), "9871");
+}
+
+START_TEST(no_field_is_lost)
+{
+	for (int f = 0; f < RECORD_FIELD_COUNT; f++)
+		for (int type = 0; type < RECORD_TYPE_COUNT; type++)
+			check_field(
+			    (enum record_field)f, (enum record_type)type);
 }
 END_TEST
 
@@ -208,7 +214,7 @@ add_tests(Suite *s)
 	tcase_add_test(c, what_was_not_understood_is_kept);
 	tcase_add_loop_test(
 	    c, an_empty_record_is_an_event, 0, RECORD_TYPE_COUNT);
-	tcase_add_loop_test(c, no_field_is_lost, 0, RECORD_FIELD_COUNT);
+	tcase_add_test(c, no_field_is_lost);
 	suite_add_tcase(s, c);
 }
 
