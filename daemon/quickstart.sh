@@ -32,7 +32,7 @@ program=build/release/daemon/receive/sepmlogd
 # --- build -------------------------------------------------------------------
 
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
-    bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev \
+    bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
     libsystemd-dev || exit 3
 echo "Building sepmlogd (build/release)"
 mkdir -p build

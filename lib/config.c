@@ -459,6 +459,17 @@ read_compress(
 }
 
 static void
+read_yes(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	static const struct span words[] = {{"no", 2}, {"yes", 3}};
+	bool *yes = out;
+
+	(void)key;
+	*yes = read_word(l, node, words, 2) == 1;
+}
+
+static void
 read_on_full(
     struct loader *l, const struct node *node, const struct key *key, void *out)
 {
@@ -886,7 +897,7 @@ read_where(
 	struct config_stream *stream = out;
 	struct config_condition *c;
 	enum record_field field;
-	uint64_t seen = 0;
+	bool seen[RECORD_FIELD_COUNT] = {false};
 
 	if (!want(l, node, NODE_MAP) || node->count == 0)
 		return;
@@ -896,11 +907,11 @@ read_where(
 	for (const struct node *n = node->first; n; n = n->next) {
 		if (!want_field(l, n, &field))
 			continue;
-		if (seen >> field & 1) {
+		if (seen[field]) {
 			fail_key(l, n, "repeated; use a list of values");
 			continue;
 		}
-		seen |= (uint64_t)1 << field;
+		seen[field] = true;
 		c = &stream->where[stream->conditions++];
 		c->field = field;
 		read_condition(l, n, key, c);
@@ -1039,6 +1050,7 @@ static const struct key top_keys[] = {
 	{ "timezone",        read_zone, TOP(fallback.zone), 1, ZONE, "UTC" },
 	{ "code_page",       read_codepage, TOP(fallback.codepage), 1, ZONE,
 	  "windows-1252" },
+	{ "event_key",       read_yes, TOP(event_key), 0, 0, "no" },
 	{ "sources",         read_sources, 0, 0, 4096, "[]" },
 	{ "spool",           read_spool, TOP(spool), 0, 0, "{}" },
 	{ "streams",         read_streams, 0, 1, 32,

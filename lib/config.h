@@ -84,6 +84,7 @@ struct config {
 	struct config_cidr *allow;
 	size_t allows;                  /* 0: everyone */
 	struct message_source fallback; /* `timezone`, `code_page` */
+	bool event_key;                 /* records get theirs (event_key.h) */
 	struct config_source *sources;  /* first match wins */
 	size_t source_count;
 	struct config_spool spool;

@@ -501,12 +501,12 @@ put_malware(struct tree *t, const struct tree_row *row)
 
 /* Findings */
 
-/* SEPM's own name of it; else the message's, which is the same when it comes
- * again. */
+/* SEPM's own name of it, or the event's; else the message's, which is the same
+ * when it comes again. */
 static void
 put_finding_uid(struct tree *t, const struct tree_row *row)
 {
-	struct span own = text_of(t, RECORD_F_CORRELATION_ID);
+	struct span own = text_of(t, tree_first(t, row));
 	unsigned char digest[SHA1_SIZE];
 	char hex[2 * SHA1_SIZE];
 
@@ -695,7 +695,8 @@ static const struct tree_row ocsf_rows[] = {
 	ROW1("firewall_rule", "uid", NETWORK, tree_put_field, RULE_ID),
 	ROW3("finding_info", "title", FINDING, put_title,
 	    EVENT_DESCRIPTION, RISK_NAME, RULE),
-	ROW0("finding_info", "uid", FINDING, put_finding_uid),
+	ROW2("finding_info", "uid", FINDING, put_finding_uid,
+	    CORRELATION_ID, EVENT_KEY),
 	ROW0("finding_info", "types", FINDING, put_type_list),
 	ROW2("finding_info.analytic", "", FINDING, put_analytic,
 	    CIDS_SIGNATURE_STRING, RULE),

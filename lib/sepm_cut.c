@@ -74,7 +74,7 @@ ends_in_label(const struct sepm_reading *reading)
 	const struct sepm_piece *end = &body->piece[last];
 
 	return last > body->first && end->id == SEPM_NO_LABEL && !end->quoted &&
-	       end->value.n > 2 && !sepm_is_place(reading, last) &&
+	       end->value.n > 2 && sepm_place_of(reading, last) == NULL &&
 	       sepm_label_begins(end->value);
 }
 
@@ -102,6 +102,23 @@ sepm_is_cut(const struct sepm_reading *reading)
 }
 
 /*
+ * An event's text can hold anything, so that a cut one does not tell what
+ * stands behind it: all of it goes.
+ */
+static size_t
+cut_event_from(const struct sepm_body *body)
+{
+	size_t i = body->first;
+
+	while (i < body->count && (body->piece[i].id == SEPM_SITE ||
+				      body->piece[i].id == SEPM_SERVER ||
+				      body->piece[i].id == SEPM_DOMAIN ||
+				      body->piece[i].id == SEPM_ADMIN))
+		i++;
+	return i < body->count ? i : body->count - 1;
+}
+
+/*
  * Where the incomplete last field begins: at a half label, at a quote that was
  * cut before it closed, at a bare field of its own; else at the label whose
  * value the last bare fields go on with.
@@ -112,10 +129,15 @@ cut_from(const struct sepm_reading *reading)
 	const struct sepm_body *body = reading->body;
 	size_t last = body->count - 1, label = last;
 	const struct sepm_piece *piece = &body->piece[last];
+	const struct sepm_place *place = sepm_place_of(reading, last);
 
+	if (reading->shape->events)
+		return cut_event_from(body);
+	if (place != NULL)
+		return place->piece;
 	while (label > body->first && body->piece[label].id == SEPM_NO_LABEL)
 		label--;
-	if (label == last || sepm_is_place(reading, last))
+	if (label == last)
 		return last;
 	for (size_t i = label + 1; i <= last; i++)
 		if (span_at(span_trim(body->piece[i].raw), 0) == '"' &&

@@ -304,14 +304,15 @@ sepm_find_places(struct sepm_reading *reading)
 			find_run(reading, &sepm_runs[i]);
 }
 
-bool
-sepm_is_place(const struct sepm_reading *reading, size_t piece)
+const struct sepm_place *
+sepm_place_of(const struct sepm_reading *reading, size_t piece)
 {
-	for (size_t i = 0; i < reading->places; i++)
-		if (piece >= reading->place[i].piece &&
-		    piece <= reading->place[i].last)
-			return true;
-	return false;
+	const struct sepm_place *place = reading->place;
+
+	for (size_t i = 0; i < reading->places; i++, place++)
+		if (piece >= place->piece && piece <= place->last)
+			return place;
+	return NULL;
 }
 
 /*
@@ -371,7 +372,7 @@ join_values(struct sepm_reading *reading)
 
 		if (is_bare(body, label))
 			continue;
-		for (; i < body->count && !sepm_is_place(reading, i) &&
+		for (; i < body->count && sepm_place_of(reading, i) == NULL &&
 		       is_bare(body, i);
 		     i++)
 			if (body->piece[i].value.n > 0)
@@ -409,7 +410,7 @@ keep_front(struct sepm_reading *reading)
 
 	for (size_t i = 0; i < body->first && i < body->count; i++)
 		if (i != body->client && i != body->sepm &&
-		    !sepm_is_place(reading, i))
+		    sepm_place_of(reading, i) == NULL)
 			add_extra(
 			    reading, SPAN("unlabelled"), body->piece[i].value);
 }

@@ -31,7 +31,9 @@ struct sepm_reading {
 /* Finds the fields that are told by their place. */
 void sepm_find_places(struct sepm_reading *reading);
 
-bool sepm_is_place(const struct sepm_reading *reading, size_t piece);
+/* The place that the piece belongs to; NULL: none. */
+const struct sepm_place *sepm_place_of(
+    const struct sepm_reading *reading, size_t piece);
 
 /* sepm_cut.c: was the record cut on its way? */
 bool sepm_is_cut(const struct sepm_reading *reading);

@@ -3,8 +3,8 @@
  *
  * Nothing here keeps a secret or proves an origin, so that it does not matter
  * that SHA-1 is broken for those; the Community ID is defined by it. It is our
- * own because the library knows nothing of OpenSSL and allocates nothing for a
- * message.
+ * own because that of libcrypto wants a context to be kept for it, or made for
+ * every message, and some systems do not allow it at all.
  */
 #ifndef SEPMLOG_SHA1_H
 #define SEPMLOG_SHA1_H

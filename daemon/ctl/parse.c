@@ -14,6 +14,7 @@
 #include "codepage.h"
 #include "ctl.h"
 #include "encode.h"
+#include "event_key.h"
 #include "explain.h"
 #include "input.h"
 #include "parser.h"
@@ -30,6 +31,7 @@ struct options {
 	int64_t now;
 	size_t max_message;
 	bool explain;
+	bool event_key;
 	struct message_source source;
 	struct zone *zone;              /* owned; NULL: UTC */
 	struct text_codepage *codepage; /* owned; NULL: the built-in one */
@@ -38,7 +40,8 @@ struct options {
 struct parse {
 	const struct options *options;
 	struct parser *parser;
-	struct explain *explain; /* NULL: records */
+	struct explain *explain;     /* NULL: records */
+	struct event_key *event_key; /* NULL: not wanted */
 	struct record record;
 	struct timestamp_days days; /* written of late */
 	char *line;                 /* of the longest record */
@@ -61,6 +64,7 @@ static const char usage_text[] =
     "  --now T          reference for a missing year, as 2024-06-30T00:00:00Z\n"
     "                   (default: the clock)\n"
     "  --max-message N  bytes kept of a message (default 65536)\n"
+    "  --event-key      with each record's key, equal for equal events\n"
     "  --explain        show which bytes became which field, and why\n";
 
 static void
@@ -91,6 +95,8 @@ parse_item(struct parse *p, const struct input_item *item)
 		    item->cells, source, &p->record);
 	else
 		parser_parse(p->parser, &m, source, &p->record);
+	if (p->event_key != NULL)
+		event_key_set(p->event_key, &p->record);
 	if (p->explain != NULL)
 		explain_print(p->explain, &p->record, item->line, stdout);
 	else
@@ -240,6 +246,9 @@ set_option(struct options *o, int option, const char *value)
 	case 'e':
 		o->explain = true;
 		return true;
+	case 'k':
+		o->event_key = true;
+		return true;
 	default:
 		fputs(usage_text, stderr);
 		return false;
@@ -250,6 +259,7 @@ static void
 parse_clear(struct parse *p)
 {
 	explain_free(p->explain);
+	event_key_free(p->event_key);
 	parser_free(p->parser);
 	free(p->line);
 	free(p->piece);
@@ -265,8 +275,11 @@ parse_init(struct parse *p, const struct options *o)
 	p->piece = malloc(READ_SIZE);
 	if (p->parser != NULL && o->explain)
 		p->explain = explain_new(p->parser);
+	if (o->event_key)
+		p->event_key = event_key_new();
 	return p->parser != NULL && p->line != NULL && p->piece != NULL &&
-	       (!o->explain || p->explain != NULL);
+	       (!o->explain || p->explain != NULL) &&
+	       (!o->event_key || p->event_key != NULL);
 }
 
 static enum ctl_exit
@@ -293,6 +306,7 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 	    {"code-page", required_argument, NULL, 'p'},
 	    {"now", required_argument, NULL, 'n'},
 	    {"max-message", required_argument, NULL, 'm'},
+	    {"event-key", no_argument, NULL, 'k'},
 	    {"explain", no_argument, NULL, 'e'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},

@@ -13,25 +13,17 @@
 
 #include "clock.h"
 #include "log.h"
+#include "spoolplan.h"
 
 enum {
-	EXTENSION = 8,
 	WHY = 512,
 	LINGER = 1, /* ms */
 	LINGER_BYTES = 256 << 10,
 };
 
-/* What the configuration says, as the spool wants to hear it. */
-struct plan {
-	struct spool_options options;
-	struct spool_stream_options *streams;
-	size_t count;
-	char *names; /* all strings that streams and options point to */
-};
-
 struct spooler {
 	struct spool *spool;
-	struct plan *plan; /* in force */
+	struct spoolplan *plan; /* in force */
 	pthread_t thread;
 	bool started;
 	int event_fd;
@@ -44,107 +36,13 @@ struct spooler {
 	pthread_cond_t wake;
 	bool stop;
 	/* The reload: handed over with `asked`, given back with `answered`. */
-	struct plan *next;
+	struct spoolplan *next;
 	uint64_t asked_at;
 	bool asked, answered, reloaded;
 	char why[WHY];
 };
 
 /* --- plans --- */
-
-/* clang-format off */
-static const enum spool_compress compressions[] = {
-	[CONFIG_NONE] = SPOOL_NONE,
-	[CONFIG_GZIP] = SPOOL_GZIP,
-	[CONFIG_ZSTD] = SPOOL_ZSTD,
-};
-/* clang-format on */
-
-static void
-plan_free(struct plan *plan)
-{
-	if (plan == NULL)
-		return;
-	free(plan->names);
-	free(plan->streams);
-	free(plan);
-}
-
-/* Copies a string to *at and moves *at behind it. */
-static const char *
-put_string(char **at, struct span text)
-{
-	char *copy = *at;
-
-	memcpy(copy, text.p, text.n);
-	copy[text.n] = '\0';
-	*at += text.n + 1;
-	return copy;
-}
-
-static size_t
-strings_size(const struct config *config)
-{
-	size_t n = strlen(config->spool.directory) + 1;
-
-	for (size_t i = 0; i < config->stream_count; i++)
-		n += strlen(config->streams[i].name) + 1 + EXTENSION;
-	return n;
-}
-
-static struct spool_options
-options_of(const struct config_spool *c, size_t line)
-{
-	size_t buffer = (size_t)c->buffer;
-
-	/* Less room than for two lines would never be enough for one. */
-	if (buffer < 2 * line)
-		buffer = 2 * line;
-	return (struct spool_options){
-	    .rotate_size = c->rotate_size,
-	    .rotate_age = c->rotate_age,
-	    .commit_interval = c->commit_interval,
-	    .commit_bytes = c->commit_bytes,
-	    .compress = compressions[c->compress],
-	    .quota = c->quota,
-	    .min_free = c->min_free,
-	    .min_free_percent = c->min_free_percent,
-	    .drop_oldest = c->on_full == CONFIG_DROP_OLDEST,
-	    .buffer = buffer,
-	};
-}
-
-static struct plan *
-plan_new(const struct config *config, size_t line)
-{
-	struct plan *plan = calloc(1, sizeof *plan);
-	char *at;
-
-	if (plan == NULL)
-		return NULL;
-	plan->count = config->stream_count;
-	plan->streams = calloc(plan->count + 1, sizeof *plan->streams);
-	at = plan->names = malloc(strings_size(config));
-	if (plan->streams == NULL || plan->names == NULL) {
-		plan_free(plan);
-		return NULL;
-	}
-	plan->options = options_of(&config->spool, line);
-	plan->options.directory =
-	    put_string(&at, span_str(config->spool.directory));
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct config_stream *s = &config->streams[i];
-		struct span extension = encode_format_name[s->format];
-
-		plan->streams[i] = (struct spool_stream_options){
-		    .name = put_string(&at, span_str(s->name)),
-		    .extension = put_string(&at, extension),
-		    .header = s->format == ENCODE_CSV ? encode_csv_header
-						      : span_of("", 0),
-		};
-	}
-	return plan;
-}
 
 static bool
 same_options(const struct spool_options *a, const struct spool_options *b)
@@ -287,7 +185,7 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 	if (s == NULL)
 		return NULL;
 	s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	s->plan = plan_new(config, line);
+	s->plan = spoolplan_new(config, line);
 	if (s->event_fd < 0 || s->plan == NULL || !init_waiting(s))
 		goto fail;
 	s->spool = spool_open(&s->plan->options, s->plan->streams,
@@ -297,7 +195,7 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 fail:
 	if (s->event_fd >= 0)
 		close(s->event_fd);
-	plan_free(s->plan);
+	spoolplan_free(s->plan);
 	free(s);
 	return NULL;
 }
@@ -366,7 +264,7 @@ bool
 spooler_differs(
     const struct spooler *s, const struct config *config, size_t line)
 {
-	struct spool_options want = options_of(&config->spool, line);
+	struct spool_options want = spoolplan_options(&config->spool, line);
 
 	if (!same_options(&s->plan->options, &want) ||
 	    s->plan->count != config->stream_count)
@@ -381,7 +279,7 @@ bool
 spooler_reload_begin(
     struct spooler *s, const struct config *config, size_t line, uint64_t now)
 {
-	struct plan *next = plan_new(config, line);
+	struct spoolplan *next = spoolplan_new(config, line);
 
 	if (next == NULL)
 		return false;
@@ -411,7 +309,7 @@ spooler_heard(struct spooler *s, char *why, size_t size)
 	if (!answered)
 		return SPOOLER_WORKED;
 	snprintf(why, size, "%s", s->why);
-	plan_free(reloaded ? s->plan : s->next);
+	spoolplan_free(reloaded ? s->plan : s->next);
 	if (reloaded)
 		s->plan = s->next;
 	s->next = NULL;
@@ -438,8 +336,8 @@ spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
 	close(s->event_fd);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
-	plan_free(s->next);
-	plan_free(s->plan);
+	spoolplan_free(s->next);
+	spoolplan_free(s->plan);
 	free(s);
 	return drained;
 }

@@ -17,15 +17,10 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "names.h"
 #include "pack.h"
 #include "ring.h"
 #include "spool.h"
-
-#define SPOOL_NAME_MAX 32
-#define SPOOL_EXTENSION_MAX 15
-#define SPOOL_INSTANCE 8
-#define SPOOL_PATH 160 /* any name the spool makes */
-#define SPOOL_NUMBER_MAX UINT64_C(9000000000000000) /* fits 16 digits */
 
 #define SPOOL_PAGE ((uint64_t)4096) /* what a disk may write as one */
 #define SPOOL_SCRATCH ((size_t)128 << 10)
@@ -215,18 +210,6 @@ fault_waits(const struct fault *fault, uint64_t now)
 {
 	return fault->error != 0 && now < fault->retry;
 }
-
-/* names.c */
-bool name_stream_ok(const char *name);
-bool name_extension_ok(const char *extension);
-void name_live(char name[SPOOL_PATH], uint64_t number, const char *extension);
-void name_ready(char name[SPOOL_PATH], const struct segment *segment);
-/* Both leave what they cannot find unset and answer false. */
-bool name_parse_live(const char *name, uint64_t *number,
-    char extension[SPOOL_EXTENSION_MAX + 1]);
-bool name_parse_ready(const char *name, struct span *stream, uint64_t *number);
-/* For a report: at most `size` bytes, nothing unprintable. */
-void name_show(char *shown, size_t size, const char *name);
 
 /* dirs.c */
 /* `held` is what is open already, or NULL; a lock on the same directory moves

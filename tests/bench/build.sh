@@ -23,7 +23,7 @@ quietly() {
 need() {
 	mkdir -p build
 	sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config \
-	    tzdata libevent-dev libyaml-dev zlib1g-dev libzstd-dev \
+	    tzdata libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
 	    libsystemd-dev check python3 "$@" >&2 || give_up "missing packages"
 }
 

@@ -424,9 +424,9 @@ static const struct {
 	struct span text;
 	const char *expected;
 } strangers[] = {
-    {{"hello", 5}, "raw=hello\n!raw_base64\n!flags\n!message"},
+    {{"hello", 5}, "raw=hello\n!raw_base64\n!flags"},
     {{"", 0}, "!raw\n!raw_base64"},
-    {{" a\tb ", 5}, "raw= a\tb \n!message"},
+    {{" a\tb ", 5}, "raw= a\tb "},
     {{"a\0b", 3}, "!raw_base64"},
     {{"caf\xe9", 4}, "raw_base64=Y2Fm6Q==\n!raw\nflags=recoded"},
     {{"\xff\xfe\xfd", 3}, "raw_base64=//79\n!raw"},
@@ -482,7 +482,7 @@ static const struct {
 	"alert=0\nsend_snmp_trap=1\nlocal_mac=00:00:5e:00:53:01\n"
 	"!remote_mac\nhardware_key=909A\nlocation=c\nuser=d\ndomain_name=e\n"
 	"!domain\nsite_name=f\nserver_name=g\ngroup_name=h\\i\n"
-	"computer_name=j\n!extra\n!flags\n!message"},
+	"computer_name=j\n!extra\n!flags"},
     {{{" host name ", " pc\u00a0"}, {"REPETITION", " 3 "},
 	 {"Action", "Blocked"}},
 	"host=pc\noccurrences=3\naction=blocked\n!extra"},

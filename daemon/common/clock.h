@@ -1,8 +1,8 @@
 /*
  * clock - the time that timers and the spool go by.
  */
-#ifndef SEPMLOGD_CLOCK_H
-#define SEPMLOGD_CLOCK_H
+#ifndef SEPMLOG_CLOCK_H
+#define SEPMLOG_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>

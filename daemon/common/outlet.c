@@ -1,0 +1,200 @@
+#include "outlet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "decimal.h"
+#include "encode.h"
+
+enum {
+	PREFIX = 48, /* `3fa94c1e-`, a name of at most 32 bytes, `-` */
+	ID = PREFIX + 2 * 20 + 1,
+};
+
+struct stream {
+	const struct config_stream *config;
+	struct spool_stream *spool;
+	char *room;      /* for the next line; NULL: to be reserved */
+	uint64_t stored; /* records */
+	size_t prefix_n;
+	char prefix[PREFIX]; /* of its ids */
+};
+
+struct outlet {
+	struct stream *streams;
+	size_t count;
+	size_t line;    /* bytes of the longest */
+	uint64_t bytes; /* of all so far */
+
+	/* of the record in work */
+	const struct record *record;
+	const struct message_source *source;
+	struct timestamp_days days; /* written of late */
+	/* of each format, once one stream has it */
+	struct span body[ENCODE_FORMAT_COUNT];
+};
+
+size_t
+outlet_line(const struct config *config, size_t n)
+{
+	size_t line = encode_bound(n, &config->fallback);
+
+	for (size_t i = 0; i < config->source_count; i++) {
+		size_t other = encode_bound(n, &config->sources[i].read);
+
+		if (other > line)
+			line = other;
+	}
+	return line + ID;
+}
+
+struct outlet *
+outlet_new(const struct config *config, size_t n)
+{
+	struct outlet *o = calloc(1, sizeof *o);
+
+	if (o == NULL)
+		return NULL;
+	o->line = outlet_line(config, n);
+	o->count = config->stream_count;
+	o->streams = calloc(o->count + 1, sizeof *o->streams);
+	if (o->streams == NULL) {
+		free(o);
+		return NULL;
+	}
+	for (size_t i = 0; i < o->count; i++)
+		o->streams[i].config = &config->streams[i];
+	return o;
+}
+
+void
+outlet_free(struct outlet *o)
+{
+	if (o == NULL)
+		return;
+	free(o->streams);
+	free(o);
+}
+
+static uint64_t
+stored_by(const struct outlet *o, const char *name)
+{
+	for (size_t i = 0; o != NULL && i < o->count; i++)
+		if (strcmp(o->streams[i].config->name, name) == 0)
+			return o->streams[i].stored;
+	return 0;
+}
+
+void
+outlet_attach(
+    struct outlet *o, struct spool *spool, const struct outlet *before)
+{
+	struct span instance = spool_instance(spool);
+
+	for (size_t i = 0; i < o->count; i++) {
+		struct stream *s = &o->streams[i];
+
+		s->spool = spool_stream(spool, i);
+		s->stored = stored_by(before, s->config->name);
+		s->prefix_n = (size_t)snprintf(s->prefix, sizeof s->prefix,
+		    "%.*s-%s-", (int)instance.n, instance.p, s->config->name);
+	}
+}
+
+void
+outlet_forget(struct outlet *o)
+{
+	for (size_t i = 0; i < o->count; i++)
+		o->streams[i].room = NULL;
+}
+
+bool
+outlet_room(struct outlet *o)
+{
+	for (size_t i = 0; i < o->count; i++) {
+		struct stream *s = &o->streams[i];
+
+		if (s->room == NULL)
+			s->room = spool_reserve(s->spool, o->line);
+		if (s->room == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The place that the next line of the stream will have. */
+static struct span
+next_id(const struct stream *s, char out[ID])
+{
+	uint64_t segment, line;
+	char *end = out + s->prefix_n;
+
+	spool_position(s->spool, &segment, &line);
+	memcpy(out, s->prefix, s->prefix_n);
+	end = decimal_put(segment, end);
+	*end++ = '-';
+	return span_between(out, decimal_put(line, end));
+}
+
+/* The line of a stream, the body of which the streams of its format share. */
+static char *
+put_line(struct outlet *o, const struct stream *s)
+{
+	enum encode_format format = s->config->format;
+	struct span *body = &o->body[format];
+	char id[ID], *end = s->room;
+
+	if (body->n == 0) {
+		end = encode_body(format, o->record, o->source, &o->days, end);
+		*body = span_between(s->room, end);
+	} else {
+		memcpy(end, body->p, body->n);
+		end += body->n;
+	}
+	return encode_end(format, next_id(s, id), end);
+}
+
+size_t
+outlet_put(struct outlet *o, const struct record *record,
+    const struct message_source *source, uint64_t now)
+{
+	size_t taken = 0;
+
+	o->record = record;
+	o->source = source;
+	memset(o->body, 0, sizeof o->body);
+	for (size_t i = 0; i < o->count; i++) {
+		struct stream *s = &o->streams[i];
+		char *end;
+
+		if (!config_stream_takes(s->config, record))
+			continue;
+		end = put_line(o, s);
+		spool_append(s->spool, (size_t)(end - s->room), now);
+		o->bytes += (size_t)(end - s->room);
+		s->room = NULL;
+		s->stored++;
+		taken++;
+	}
+	return taken;
+}
+
+uint64_t
+outlet_bytes(const struct outlet *o)
+{
+	return o->bytes;
+}
+
+void
+outlet_text(const struct outlet *o, char *out, size_t size)
+{
+	size_t n = 0;
+
+	if (size > 0)
+		out[0] = '\0';
+	for (size_t i = 0; i < o->count && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s %llu",
+		    i == 0 ? "" : ", ", o->streams[i].config->name,
+		    (unsigned long long)o->streams[i].stored);
+}
