@@ -14,6 +14,7 @@
 #include "record.h"
 #include "sepm_label.h"
 #include "sepm_value.h"
+#include "sepm_word.h"
 
 enum {
 	SEPM_MAX_PIECES = 256, /* fields of a body; the last takes the rest */

@@ -122,19 +122,26 @@ is_candidate(const struct sepm_body *body, struct span label, int next)
 	return true;
 }
 
-/* `Local Port 50403`: the security log leaves these colons out, and the
- * proactive one that of `Detection Submissions No`. */
+/* `Local Port 50403`: the security log leaves these colons out, in Japanese
+ * too, and the proactive one that of `Detection Submissions No`. */
 static size_t
 label_without_colon(struct span field, enum sepm_label *id)
 {
+#define ROW(literal, label)                                                    \
+	{                                                                      \
+		{literal, sizeof(literal) - 1}, label                          \
+	}
 	static const struct {
 		struct span text;
 		enum sepm_label id;
 	} rows[] = {
-	    {{"Local Port ", 11}, SEPM_LOCAL_PORT},
-	    {{"Remote Port ", 12}, SEPM_REMOTE_PORT},
-	    {{"Detection Submissions ", 22}, SEPM_DETECTION_SUBMISSIONS},
+	    ROW("Local Port ", SEPM_LOCAL_PORT),
+	    ROW("Remote Port ", SEPM_REMOTE_PORT),
+	    ROW("Detection Submissions ", SEPM_DETECTION_SUBMISSIONS),
+	    ROW("ローカルポート ", SEPM_LOCAL_PORT),
+	    ROW("リモートポート ", SEPM_REMOTE_PORT),
 	};
+#undef ROW
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t n = rows[i].text.n;
