@@ -828,6 +828,10 @@ START_TEST(security_is_cut_before_the_payload)
 	    {"pc,x," OLD_SECURITY "," OLD_TIMES SECURITY_END
 	     "CIDS Signature ID: 9001,Intrusion URL: http://x/?a=1,b=2,Intr",
 		RECORD_TRUNCATED},
+	    /* the payload's label in a language that nobody has told us */
+	    {"pc,x," OLD_SECURITY "," OLD_TIMES SECURITY_END
+	     "CIDS 特征 ID: 9001,入侵 URL: http://x/?a=1,b=2,玩具 URL: ",
+		0},
 	};
 
 	ck_assert_ptr_null(parse(span_str(cases[_i].text)));
@@ -992,7 +996,7 @@ suite(void)
 	tcase_add_loop_test(
 	    cut, the_last_field_of_a_cut_record_is_dropped, 0, COUNT(cuts));
 	tcase_add_test(cut, a_message_over_the_limit_is_cut_wherever_it_ends);
-	tcase_add_loop_test(cut, security_is_cut_before_the_payload, 0, 2);
+	tcase_add_loop_test(cut, security_is_cut_before_the_payload, 0, 3);
 	tcase_add_loop_test(cut, every_prefix_is_a_part_of_the_record, 0, 16);
 	suite_add_tcase(s, cut);
 	return s;
