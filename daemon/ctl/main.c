@@ -14,6 +14,7 @@ struct command {
 
 static const struct command commands[] = {
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
+    {"pull", ctl_pull, "SEPM's database into the spool"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
