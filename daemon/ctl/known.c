@@ -243,6 +243,17 @@ add_reader(struct known *k, struct reader *reader, const char **why)
 	}
 }
 
+/* Not one of the packings that are read here: nothing would be found in it. */
+static bool
+is_zstd(int fd)
+{
+	static const char magic[4] = {'\x28', '\xb5', '\x2f', '\xfd'};
+	char start[sizeof(magic)];
+
+	return pread(fd, start, sizeof(start), 0) == sizeof(start) &&
+	       memcmp(start, magic, sizeof(magic)) == 0;
+}
+
 static bool
 add_file(struct known *k, const char *path, char *why, size_t size)
 {
@@ -254,6 +265,8 @@ add_file(struct known *k, const char *path, char *why, size_t size)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		reason = strerror(errno);
+	else if (is_zstd(fd))
+		reason = "zstd is not read here: unpack it first";
 	else if ((reader = reader_new(fd, (uint64_t)st.st_size)) == NULL)
 		reason = "no memory";
 	else
