@@ -10,6 +10,7 @@
 enum {
 	MAX_MARKS = 640,  /* pieces of one message; later ones are not shown */
 	PIECE_WIDTH = 44, /* characters of a piece that are shown */
+	DRAWN_WIDTH = 76, /* columns of the line, drawn in rows */
 };
 
 struct mark {
@@ -151,18 +152,112 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* --- the line, drawn --- */
+
+/* A row of the line: which byte each column shows. */
+struct row {
+	const char *byte[DRAWN_WIDTH + 1]; /* one more: where the row ends */
+	size_t columns;
+};
+
+/* Two columns on a terminal: East Asian letters. */
+static bool
+is_wide(struct span c)
+{
+	unsigned a = (unsigned char)c.p[0], b;
+
+	if (c.n < 3)
+		return false;
+	b = (unsigned char)c.p[1];
+	/* U+1100-115F, U+2E80-A4CF, U+AC00-D7A3, U+F900-FAFF, U+FF00-FF60 */
+	return c.n > 3 || (a == 0xe1 && b >= 0x84 && b <= 0x85) ||
+	       (a == 0xe2 && b >= 0xba) || (a > 0xe2 && a < 0xea) ||
+	       (a == 0xea && (b < 0x94 || b >= 0xb0)) ||
+	       (a > 0xea && a < 0xee) || (a == 0xef && b >= 0xa4 && b < 0xbd);
+}
+
+/* Takes as much of *rest as a row holds. */
 static void
-print_mark(
-    const struct mark *mark, const struct record *r, struct span text, FILE *to)
+take_row(struct span *rest, struct row *row)
+{
+	row->columns = 0;
+	while (rest->n > 0) {
+		struct span c = span_take(*rest, character(*rest));
+		size_t width = is_wide(c) ? 2 : 1;
+
+		if (row->columns + width > DRAWN_WIDTH)
+			break;
+		for (size_t i = 0; i < width; i++)
+			row->byte[row->columns++] = c.p;
+		*rest = span_skip(*rest, c.n);
+	}
+	row->byte[row->columns] = rest->p;
+}
+
+/* The part of a row that a piece covers is underlined, its number where the
+ * piece begins. */
+static void
+underline(const struct row *row, struct span piece, size_t number,
+    char under[DRAWN_WIDTH])
+{
+	char digits[24];
+	size_t n = (size_t)snprintf(digits, sizeof(digits), "%zu", number);
+	size_t at = 0;
+
+	for (size_t i = 0; i < row->columns; i++) {
+		if (row->byte[i] < piece.p || row->byte[i] >= span_end(piece))
+			continue;
+		at = (size_t)(row->byte[i] - piece.p);
+		under[i] = at < n && row->byte[0] <= piece.p ? digits[at] : '~';
+	}
+}
+
+static void
+print_under(const struct row *row, const char *under, FILE *to)
+{
+	size_t n = row->columns;
+
+	while (n > 0 && under[n - 1] == ' ')
+		n--;
+	if (n > 0)
+		fprintf(to, "  %.*s\n", (int)n, under);
+}
+
+static void
+draw(const struct explain *e, struct span text, FILE *to)
+{
+	char under[DRAWN_WIDTH];
+	struct row row;
+
+	while (text.n > 0) {
+		take_row(&text, &row);
+		fputs("  ", to);
+		print_safe(
+		    span_between(row.byte[0], row.byte[row.columns]), 0, to);
+		fputc('\n', to);
+		memset(under, ' ', sizeof(under));
+		for (size_t i = 0; i < e->count; i++)
+			underline(
+			    &row, span_trim(e->mark[i].piece), i + 1, under);
+		print_under(&row, under, to);
+	}
+}
+
+/* --- the pieces --- */
+
+static void
+print_mark(const struct mark *mark, size_t number, const struct record *r,
+    struct span text, FILE *to)
 {
 	bool inside =
 	    mark->piece.p >= text.p && mark->piece.p < text.p + text.n;
 	size_t width;
 
+	fprintf(to, "%4zu ", number);
 	if (inside)
-		fprintf(to, "  %5td  ", mark->piece.p - text.p);
+		fprintf(to, "%5td  ", mark->piece.p - text.p);
 	else
-		fputs("      -  ", to);
+		fputs("    -  ", to);
 	width = print_safe(span_trim(mark->piece), PIECE_WIDTH, to);
 	fprintf(to, "%*s -> ", (int)(PIECE_WIDTH - width), "");
 	print_field(r, mark->key, to);
@@ -182,12 +277,12 @@ explain_print(
 			fputs(", ", to);
 			print_safe(record_flag_name[i], 0, to);
 		}
-	fputs("\n  ", to);
-	print_safe(text, 0, to);
-	fputs("\n   byte\n", to);
+	fputc('\n', to);
 	qsort(e->mark, e->count, sizeof(e->mark[0]), compare);
+	draw(e, text, to);
+	fputs("      byte\n", to);
 	for (size_t i = 0; i < e->count; i++)
-		print_mark(&e->mark[i], r, text, to);
+		print_mark(&e->mark[i], i + 1, r, text, to);
 	if (record_has(r, RECORD_F_REASON)) {
 		fputs("  why unparsed: ", to);
 		print_value(r, RECORD_F_REASON, to);

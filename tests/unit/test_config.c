@@ -327,7 +327,7 @@ static const struct {
 	{ "streams: [{ name: a, types: [] }]\n",
 	  "1:29: streams[0].types: needs an entry\n" },
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
-	  "1:42: streams[0].format: 'cvs' is not jsonl, csv or raw; did you "
+	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw, ecs, ocsf, cef or leef; did you "
 	  "mean 'csv'?\n" },
 	{ "streams: [{ name: a, types: all, where: { acton: x } }]\n",
 	  "1:43: streams[0].where.acton: no such field; did you mean "
@@ -861,8 +861,7 @@ address_of(const char *text)
 	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
 		memcpy(&from, &in, sizeof(in));
 	} else {
-		ck_assert_int_eq(
-		    inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+		ck_assert_int_eq(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
 		memcpy(&from, &in6, sizeof(in6));
 	}
 	return config_address((const struct sockaddr *)&from);
