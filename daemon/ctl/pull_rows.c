@@ -12,6 +12,7 @@
 
 #include "parser.h"
 #include "pull.h"
+#include "sepm_sql.h"
 
 enum { PEER = 128, WHY = 512 };
 
@@ -50,15 +51,14 @@ static const struct message_source *
 source_of(const struct config *config)
 {
 	const char *host = config->pull.host;
-	struct sockaddr_in in = {.sin_family = AF_INET};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 	struct in6_addr addr;
+	char mapped[INET6_ADDRSTRLEN + 8];
 
-	if (host != NULL && inet_pton(AF_INET, host, &in.sin_addr) == 1)
-		addr = config_address((const struct sockaddr *)&in);
-	else if (host != NULL && inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
-		addr = in6.sin6_addr;
-	else
+	if (host == NULL)
+		return &config->fallback;
+	snprintf(mapped, sizeof(mapped), "::ffff:%s", host);
+	if (inet_pton(AF_INET6, host, &addr) != 1 &&
+	    inet_pton(AF_INET6, mapped, &addr) != 1)
 		return &config->fallback;
 	return config_source_of(config, &addr);
 }
@@ -122,13 +122,23 @@ column_find(const struct pull_rows *p, struct span name)
 	return i;
 }
 
+/* As SEPM spells it: databases differ in what they make of letters. */
+static struct span
+spelling(struct span name)
+{
+	for (size_t i = 0; i < SEPM_SQL_COLUMNS; i++)
+		if (span_caseeq(sepm_sql_column(i), name))
+			return sepm_sql_column(i);
+	return name;
+}
+
 bool
 pull_rows_columns(struct pull_rows *p, const struct odbc *odbc)
 {
 	size_t used = 0;
 
 	for (p->count = 0; p->count < odbc_columns(odbc); p->count++) {
-		struct span name = odbc_column(odbc, p->count);
+		struct span name = spelling(odbc_column(odbc, p->count));
 
 		if (name.n > sizeof(p->names) - used)
 			return fails(p, "names of columns are too long");
@@ -229,18 +239,20 @@ parse(struct pull_rows *p, const struct odbc_row *row, const struct line *line)
 
 /* --- which rows, and up to where --- */
 
-/* False: it has no time, or none that can be. */
+/* False: it has none. One too large for a number is as late as can be. */
 static bool
 row_time(const struct pull_rows *p, int64_t *time)
 {
-	uint64_t ms = 0;
 	struct span digits = span_trim(p->cells[p->time]);
+	uint64_t ms = 0;
 
 	for (size_t i = 0; i < digits.n; i++) {
-		if (!span_isdigit(span_at(digits, i)) ||
-		    ms > (uint64_t)INT64_MAX / 10 - 1)
+		if (!span_isdigit(span_at(digits, i)))
 			return false;
-		ms = ms * 10 + (uint64_t)(digits.p[i] - '0');
+		if (ms <= INT64_MAX / 100)
+			ms = ms * 10 + (uint64_t)(digits.p[i] - '0');
+		else
+			ms = INT64_MAX;
 	}
 	*time = (int64_t)ms;
 	return digits.n > 0;
