@@ -24,6 +24,7 @@ enum {
 struct input {
 	size_t max_message;
 	struct span piece; /* fed and not yet taken */
+	uint64_t fed;      /* bytes, with it */
 	bool ended;
 	enum encoding encoding;
 	enum shape shape;
@@ -83,6 +84,7 @@ void
 input_feed(struct input *in, struct span piece)
 {
 	in->piece = piece;
+	in->fed += piece.n;
 }
 
 void
@@ -534,6 +536,15 @@ line_item(struct input *in, struct input_item *item, bool last)
 	return true;
 }
 
+/* The item just found ends where the buffer begins. */
+static uint64_t
+offset(const struct input *in)
+{
+	return in->encoding == ENCODING_BYTES
+		   ? in->fed - in->piece.n - buffered(in).n
+		   : 0;
+}
+
 bool
 input_next(struct input *in, struct input_item *item)
 {
@@ -547,10 +558,18 @@ input_next(struct input *in, struct input_item *item)
 					 ? row_item(in, item, last)
 					 : line_item(in, item, last);
 
-			if (found)
+			if (found) {
+				item->end = offset(in);
 				return true;
+			}
 		}
 		if (!take(in) && (last || !in->ended))
 			return false;
 	}
+}
+
+bool
+input_is_table(const struct input *in)
+{
+	return in->shape == SHAPE_ROWS;
 }

@@ -27,6 +27,8 @@ struct input_item {
 	struct span bytes; /* as it came (UTF-16 as UTF-8), no line end */
 	uint64_t length;   /* > bytes.n when longer than max_message */
 	uint64_t line;     /* of its first byte, from 1 */
+	uint64_t end;      /* offset in the input behind it and its line end;
+			    * UTF-16: 0 */
 	bool unterminated; /* the input ended without a line end */
 	size_t cells;      /* 0: a line, not a row */
 	const struct span *columns; /* names from the header row */
@@ -45,5 +47,7 @@ void input_feed(struct input *input, struct span piece);
 void input_end(struct input *input);
 /* The next message; false: feed more. The header row of a CSV gives none. */
 bool input_next(struct input *input, struct input_item *item);
+/* Rows below a header, which has been seen. */
+bool input_is_table(const struct input *input);
 
 #endif

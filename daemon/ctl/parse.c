@@ -17,6 +17,7 @@
 #include "event_key.h"
 #include "explain.h"
 #include "input.h"
+#include "item.h"
 #include "parser.h"
 #include "timestamp.h"
 #include "zonefile.h"
@@ -82,19 +83,9 @@ static void
 parse_item(struct parse *p, const struct input_item *item)
 {
 	const struct message_source *source = &p->options->source;
-	struct message m = {
-	    .bytes = item->bytes,
-	    .length = item->length,
-	    .reference = p->options->now,
-	};
+	struct message m = {.reference = p->options->now};
 
-	if (item->broken != NULL)
-		parser_reject(p->parser, &m, item->broken, &p->record);
-	else if (item->cells > 0)
-		parser_parse_row(p->parser, &m, item->columns, item->cell,
-		    item->cells, source, &p->record);
-	else
-		parser_parse(p->parser, &m, source, &p->record);
+	item_parse(p->parser, item, &m, source, &p->record);
 	if (p->event_key != NULL)
 		event_key_set(p->event_key, &p->record);
 	if (p->explain != NULL)

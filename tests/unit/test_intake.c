@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gate.h"
 #include "intake.h"
 #include "parser.h"
+#include "run.h"
 #include "settings.h"
-#include "testing.h"
 
 static char root[64];
 static struct settings *settings;
@@ -85,8 +86,7 @@ put(struct intake *in, int from, int to)
 static void
 commit(struct intake *in, const char *state)
 {
-	ck_assert_msg(
-	    intake_commit(in, span_str(state)), "%s", intake_why(in));
+	ck_assert_msg(intake_commit(in, span_str(state)), "%s", intake_why(in));
 }
 
 /* Counts the numbered records in a directory's files. */
@@ -136,7 +136,7 @@ check_ready(int to)
 static void
 check_state(struct intake *in, const char *state)
 {
-	ck_assert_span_eq(intake_state(in), state);
+	ck_assert(span_eq(intake_state(in), span_str(state)));
 }
 
 START_TEST(commit_reaches_ready)
@@ -211,8 +211,8 @@ START_TEST(killed_anywhere)
 		ck_assert_int_ge(child, 0);
 		if (child == 0) {
 			in = open_intake();
-			done = atoi(intake_state(in).n ? intake_state(in).p
-						       : "0");
+			done =
+			    atoi(intake_state(in).n ? intake_state(in).p : "0");
 			for (; done < 1500; done += 50) {
 				char state[16];
 
@@ -270,7 +270,7 @@ START_TEST(cut_after_each_step)
 	gate_close(gate);
 	snprintf(path, sizeof path, "%s/spool", root);
 	gate = gate_open(path, "import", why, sizeof why);
-	ck_assert_span_eq(gate_state(gate), "4");
+	ck_assert(span_eq(gate_state(gate), SPAN("4")));
 	ck_assert(gate_release(gate, &moved));
 	ck_assert_uint_eq(moved, 1);
 	snprintf(path, sizeof path,
@@ -309,8 +309,8 @@ START_TEST(damaged_state)
 		file = fopen(path, "w");
 		fputs(damaged[i], file);
 		fclose(file);
-		ck_assert_ptr_null(intake_open(settings_config(settings),
-		    "import", why, sizeof why));
+		ck_assert_ptr_null(intake_open(
+		    settings_config(settings), "import", why, sizeof why));
 		ck_assert_msg(strstr(why, "damaged") != NULL, "%s", why);
 	}
 }
@@ -339,15 +339,15 @@ START_TEST(quota_leaves_room)
 		struct message m = {.bytes = SPAN("number 1"), .length = 8};
 
 		parser_reject(parser, &m, "a test", &record);
-		ck_assert(!intake_put(in, &record,
-		    &settings_config(settings)->fallback));
+		ck_assert(!intake_put(
+		    in, &record, &settings_config(settings)->fallback));
 		ck_assert_msg(strstr(intake_why(in), "quota") != NULL, "%s",
 		    intake_why(in));
 		unlink(path);
 		sleep(1);
 		intake_patience(in, 8000, NULL);
-		ck_assert(intake_put(in, &record,
-		    &settings_config(settings)->fallback));
+		ck_assert(intake_put(
+		    in, &record, &settings_config(settings)->fallback));
 	}
 	commit(in, "2");
 	check_ready(2);
@@ -377,9 +377,10 @@ START_TEST(due_by_size)
 }
 END_TEST
 
-TCase *
-test_case(void)
+static Suite *
+suite(void)
 {
+	Suite *s = suite_create("intake");
 	TCase *tc = tcase_create("intake");
 
 	tcase_set_timeout(tc, 60);
@@ -393,5 +394,12 @@ test_case(void)
 	tcase_add_test(tc, damaged_state);
 	tcase_add_test(tc, quota_leaves_room);
 	tcase_add_test(tc, due_by_size);
-	return tc;
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int
+main(void)
+{
+	return run_suite(suite());
 }
