@@ -276,9 +276,9 @@ compare(const void *a, const void *b)
 static void
 append(struct interval *to, size_t *count, struct interval next)
 {
-	struct interval *last = &to[*count - 1];
+	struct interval *last = *count > 0 ? &to[*count - 1] : NULL;
 
-	if (*count > 0 &&
+	if (last != NULL &&
 	    (next.first <= last->last || next.first - last->last == 1)) {
 		if (next.last > last->last)
 			last->last = next.last;

@@ -202,10 +202,13 @@ take_cells(struct pull_rows *p, const struct odbc_row *row)
 	size_t left = p->max;
 
 	for (size_t i = 0; i < p->count; i++) {
+		struct span cell =
+		    row->cell[i].p != NULL ? row->cell[i] : SPAN("");
+
 		if (i > 0)
 			put(&line, SPAN(","));
-		put_cell(&line, row->cell[i]);
-		p->cells[i] = span_take(row->cell[i], left);
+		put_cell(&line, cell);
+		p->cells[i] = span_take(cell, left);
 		left -= p->cells[i].n;
 	}
 	if (row->cut)
@@ -311,7 +314,7 @@ take(struct pull_rows *p, const struct odbc_row *row, const struct line *line,
 static struct span
 cell_at(const struct pull_rows *p, size_t i)
 {
-	return i < p->count ? span_trim(p->cells[i]) : (struct span){NULL, 0};
+	return i < p->count ? span_trim(p->cells[i]) : SPAN("");
 }
 
 bool
