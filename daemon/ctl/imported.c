@@ -9,6 +9,7 @@
 
 enum {
 	HEX = 2 * SURVEY_DIGEST,
+	CONTENT = 8 + HEX + 1, /* bytes of its line, and of others at most */
 	LINE = HEX + 128,
 	ROOM = 64, /* contents at first */
 };
@@ -265,11 +266,12 @@ put_hex(const unsigned char *digest, char *out)
 static bool
 text_room(struct imported *im)
 {
-	size_t lines = im->count + im->parts + im->growings;
-	size_t room = sizeof(MAGIC) + lines * LINE;
+	size_t room = sizeof(MAGIC) + im->count * CONTENT +
+		      (im->parts + im->growings) * LINE;
 
 	if (im->text != NULL && room <= im->text_room)
 		return true;
+	room += room / 4;
 	free(im->text);
 	im->text = malloc(room);
 	im->text_room = im->text != NULL ? room : 0;

@@ -18,7 +18,7 @@
 
 enum {
 	WHY = 512,
-	PIECE = 256 * 1024,
+	PIECE = 64 * 1024,
 	PATIENCE = 10000,      /* ms */
 	PATIENCE_LONG = 60000, /* ms; then it is said, and goes on */
 	FIRST_LINE = INPUT_MAX_HEADER + 2,

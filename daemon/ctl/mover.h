@@ -28,7 +28,7 @@ struct mover {
 	size_t count;
 };
 
-enum { MOVER_MAX = 1000 };
+enum { MOVER_MAX = 5000 };
 
 /* False: no memory, or there are MOVER_MAX. */
 bool mover_add(struct mover *mover, const char *path, const struct stat *st);

@@ -10,7 +10,7 @@
 #include "zip.h"
 
 enum {
-	PIECE = 256 * 1024,
+	PIECE = 64 * 1024,
 	MAGIC = 4, /* bytes that tell the kind */
 };
 

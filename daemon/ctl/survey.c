@@ -9,7 +9,7 @@
 #include "spool/disk.h"
 #include "text.h"
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 64 * 1024 };
 
 /* --- digests --- */
 

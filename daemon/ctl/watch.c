@@ -21,7 +21,7 @@
 #include "spool/names.h"
 
 enum {
-	WAITING = 4096, /* files that are not complete yet; more wait for the
+	WAITING = 8192, /* files that are not complete yet; more wait for the
 			 * next look */
 	BUCKETS = 8192,
 	GROW = 1000,   /* ms between reads of a growing file */
@@ -54,7 +54,7 @@ struct watch {
 	struct intake_counts records;
 	struct waiting waiting[WAITING];
 	uint32_t buckets[BUCKETS];
-	size_t count;
+	size_t count, free; /* where to look for a free place first */
 	char buffer[EVENTS]
 	    __attribute__((aligned(__alignof__(struct inotify_event))));
 };
@@ -102,12 +102,13 @@ static struct waiting *
 waiting_add(struct watch *w, const char *name, uint64_t due)
 {
 	uint32_t *first = bucket(w, name);
-	size_t i = 0;
+	size_t i = w->free;
 
 	if (w->count == WAITING)
 		return NULL;
 	while (w->waiting[i].name != NULL)
-		i++;
+		i = (i + 1) % WAITING;
+	w->free = (i + 1) % WAITING;
 	w->waiting[i] =
 	    (struct waiting){.name = strdup(name), .due = due, .next = *first};
 	if (w->waiting[i].name == NULL)
