@@ -61,7 +61,7 @@ set -- --test-dir build/dev --output-on-failure --no-tests=error \
     --parallel 2
 if $quick; then
 	set -- "$@" --exclude-regex \
-	    '^system\.(container|crash|disk_full|overload|volume)$'
+	    '^system\.(container|crash|disk_full|imports|overload|pulls|volume)$'
 fi
 # Shown as it goes, and kept for the last lines below.
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event_key.h"
 #include "parser.h"
 #include "pull.h"
 #include "sepm_sql.h"
@@ -25,6 +26,7 @@ struct pull_rows {
 	int64_t now;
 	struct taken_marker begun; /* the marker before this run */
 	struct parser *parser;
+	struct event_key *event_key;
 	struct record record;
 	struct pull_counts counts;
 	bool dirty; /* there is something to commit */
@@ -80,8 +82,9 @@ pull_rows_new(const struct config *config, struct intake *intake,
 	p->begun = *taken_marker(taken);
 	p->max = (size_t)config->max_message;
 	p->parser = parser_new(p->max);
+	p->event_key = event_key_new();
 	p->line = malloc(p->max);
-	if (p->parser == NULL || p->line == NULL) {
+	if (p->parser == NULL || p->event_key == NULL || p->line == NULL) {
 		pull_rows_free(p);
 		return NULL;
 	}
@@ -94,6 +97,7 @@ pull_rows_free(struct pull_rows *p)
 	if (p == NULL)
 		return;
 	parser_free(p->parser);
+	event_key_free(p->event_key);
 	free(p->line);
 	free(p);
 }
@@ -238,6 +242,7 @@ parse(struct pull_rows *p, const struct odbc_row *row, const struct line *line)
 	else
 		parser_parse_row(p->parser, &m, p->columns, p->cells, p->count,
 		    p->source, &p->record);
+	event_key_set(p->event_key, &p->record);
 }
 
 /* --- which rows, and up to where --- */
