@@ -27,7 +27,7 @@ class Units(harness.Case):
                 file.write("\n".join(
                     self.harmless(line) for line in text.splitlines()))
             self.paths.append(copy)
-        self.assertEqual(len(self.paths), 5)
+        self.assertEqual(len(self.paths), 6)
 
     @staticmethod
     def harmless(line):
@@ -46,7 +46,8 @@ class Units(harness.Case):
 
     def test_exposure(self):
         # Ten times the score. A puller has to reach its database.
-        thresholds = {"sepmlogd.service": 3, "sepmlog-pull.service": 13}
+        thresholds = {"sepmlogd.service": 3, "sepmlog-pull.service": 13,
+                      "sepmlog-import.service": 9}
         for service in (p for p in self.paths if p.endswith(".service")):
             with self.subTest(service=service):
                 self.check_exposure(
