@@ -1028,6 +1028,162 @@ read_spool(
 		READ_MAP(l, node, spool_keys, out);
 }
 
+/* --- pull --- */
+
+static const struct node *
+child_of(const struct node *map, const char *name)
+{
+	if (!map || map->kind != NODE_MAP)
+		return NULL;
+	for (const struct node *n = map->first; n; n = n->next) {
+		if (span_eq(n->key, span_str(name)))
+			return n;
+	}
+	return NULL;
+}
+
+static void
+read_tls(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	static const struct span words[] = {
+	    [CONFIG_TLS_REQUIRE] = {"require", 7},
+	    [CONFIG_TLS_OFF] = {"off", 3},
+	};
+	enum config_tls *tls = out;
+
+	(void)key;
+	*tls = (enum config_tls)read_word(l, node, words, 2);
+}
+
+static void
+read_text(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	char **text = out;
+
+	if (want_text(l, node, key->max))
+		*text = keep(l, node->text);
+}
+
+/* Letters, digits and those of `others`: what needs no quotes anywhere. */
+static bool
+is_plain(struct span text, const char *others)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		int c = (unsigned char)text.p[i];
+
+		if (!span_isalpha(c) && !span_isdigit(c) &&
+		    (c == 0 || strchr(others, c) == NULL))
+			return false;
+	}
+	return true;
+}
+
+static void
+read_plain(struct loader *l, const struct node *node, const struct key *key,
+    const char *others, const char *what, char **out)
+{
+	if (!want_text(l, node, key->max))
+		return;
+	if (is_plain(node->text, others))
+		*out = keep(l, node->text);
+	else
+		fail(l, node, "'%.*s' is not %s", QUOTED(node->text), what);
+}
+
+static void
+read_driver(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	read_plain(l, node, key, "/._+- ",
+	    "the name of an ODBC driver, such as FreeTDS, or a path", out);
+}
+
+static void
+read_host(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	read_plain(l, node, key, ".:_-\\",
+	    "a name or address such as sepm-db.example.com or 192.0.2.9", out);
+}
+
+static void
+read_view(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	read_plain(l, node, key, "._$",
+	    "the name of a view such as V_AGENT_TRAFFIC_LOG or "
+	    "dbo.V_AGENT_TRAFFIC_LOG",
+	    out);
+}
+
+#define PULL(member) offsetof(struct config_pull, member)
+
+/* clang-format off */
+static const struct key pull_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "connection",    read_text,      PULL(connection), 1, PATH, NULL },
+	{ "driver",        read_driver,    PULL(driver), 1, LABEL, "FreeTDS" },
+	{ "host",          read_host,      PULL(host),       1, LABEL, NULL },
+	{ "port",          read_count,     PULL(port),   1, 65535, "1433" },
+	{ "database",      read_text,      PULL(database), 1, LABEL, "sem5" },
+	{ "tls",           read_tls,       PULL(tls),     0, 0, "require" },
+	{ "user",          read_text,      PULL(user),       1, LABEL, NULL },
+	{ "password_file", read_directory, PULL(password_file), 1, PATH, NULL },
+	{ "view",          read_view,      PULL(view),       1, LABEL,
+	  "V_AGENT_TRAFFIC_LOG" },
+	{ "maximum_history_days", read_count, PULL(maximum_history_days),
+	  1, 3660, "30" },
+	{ "batch",         read_count,     PULL(batch), 1, 1000000, "50000" },
+	{ "overlap",       read_time,      PULL(overlap), 0, 30 * DAY, "1h" },
+	{ "timeout",       read_time,      PULL(timeout), SECOND, DAY, "5m" },
+};
+/* clang-format on */
+
+_Static_assert(COUNT_OF(pull_keys) <= KEYS_MAX, "read_map has room for less");
+
+/* Who gives the whole connection string says everything there. */
+static void
+check_connection(struct loader *l, const struct node *map)
+{
+	static const char *const said[] = {
+	    "driver", "host", "port", "database", "tls"};
+
+	for (const struct node *n = map->first; n; n = n->next)
+		for (size_t i = 0; i < COUNT_OF(said); i++)
+			if (span_eq(n->key, span_str(said[i])))
+				fail_key(l, n,
+				    "'connection' says that already: remove "
+				    "one of the two");
+}
+
+static void
+read_pull(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	struct config_pull *pull = out;
+	const struct node *connection, *host, *user, *password;
+
+	(void)key;
+	if (!want(l, node, NODE_MAP))
+		return;
+	pull->set = node->parent != NULL; /* not the default */
+	READ_MAP(l, node, pull_keys, pull);
+	connection = child_of(node, "connection");
+	host = child_of(node, "host");
+	user = child_of(node, "user");
+	password = child_of(node, "password_file");
+	if (connection)
+		check_connection(l, node);
+	else if (!host && pull->set)
+		fail(l, node, "needs 'host', the database server of SEPM");
+	if (user && !password)
+		fail_key(l, user, "needs 'password_file' beside it");
+	if (password && !user)
+		fail_key(l, password, "needs 'user' beside it");
+}
+
 /* --- the whole --- */
 
 #define TOP(member) offsetof(struct config, member)
@@ -1057,22 +1213,11 @@ static const struct key top_keys[] = {
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"
 	  " {name: unparsed, types: [unparsed]}]" },
+	{ "pull",            read_pull, TOP(pull), 0, 0, "{}" },
 };
 /* clang-format on */
 
 _Static_assert(COUNT_OF(top_keys) <= KEYS_MAX, "read_map has room for less");
-
-static const struct node *
-child_of(const struct node *map, const char *name)
-{
-	if (!map || map->kind != NODE_MAP)
-		return NULL;
-	for (const struct node *n = map->first; n; n = n->next) {
-		if (span_eq(n->key, span_str(name)))
-			return n;
-	}
-	return NULL;
-}
 
 /* What no key can check alone. The defaults fit every value of the others, and
  * faulty values are 0: both say nothing here. */

@@ -73,6 +73,26 @@ struct config_stream {
 	struct config_condition *where; /* all must hold */
 };
 
+enum config_tls { CONFIG_TLS_REQUIRE, CONFIG_TLS_OFF };
+
+/* Where `sepmlogctl pull` finds SEPM's database. */
+struct config_pull {
+	bool set;         /* there is such a map; else only defaults here */
+	char *connection; /* of ODBC, as written; NULL: by the next keys */
+	char *driver;     /* name or path of an ODBC driver */
+	char *host;       /* NULL only with `connection`, or not set */
+	unsigned port;
+	char *database;
+	enum config_tls tls;
+	char *user;          /* NULL, with password_file: the driver's way */
+	char *password_file; /* path */
+	char *view;          /* letters, digits, _, $ and dots between */
+	unsigned maximum_history_days; /* of the first run */
+	unsigned batch;                /* rows between commits */
+	uint64_t overlap;              /* ms that each run reads again */
+	uint64_t timeout;              /* ms to wait for an answer */
+};
+
 struct config {
 	struct config_listen *listen;
 	size_t listens;
@@ -90,6 +110,7 @@ struct config {
 	struct config_spool spool;
 	struct config_stream *streams;
 	size_t stream_count;
+	struct config_pull pull;
 	void *memory; /* owner of everything above; config.c's own */
 };
 

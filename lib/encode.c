@@ -4,6 +4,9 @@
 
 #include "calendar.h"
 #include "decimal.h"
+#include "encode_json.h"
+#include "encode_value.h"
+#include "event.h"
 #include "timestamp.h"
 
 /* clang-format off */
@@ -13,6 +16,10 @@ const struct span encode_format_name[ENCODE_FORMAT_COUNT] = {
 	[ENCODE_JSONL] = LITERAL("jsonl"),
 	[ENCODE_CSV] = LITERAL("csv"),
 	[ENCODE_RAW] = LITERAL("raw"),
+	[ENCODE_ECS] = LITERAL("ecs"),
+	[ENCODE_OCSF] = LITERAL("ocsf"),
+	[ENCODE_CEF] = LITERAL("cef"),
+	[ENCODE_LEEF] = LITERAL("leef"),
 };
 /* clang-format on */
 
@@ -26,37 +33,54 @@ encode_format_find(struct span name)
 	return (enum encode_format)f;
 }
 
+bool
+encode_is_json(enum encode_format format)
+{
+	return format == ENCODE_JSONL || format == ENCODE_ECS ||
+	       format == ENCODE_OCSF;
+}
+
 /*
  * Why encode_bound is enough.
  *
  * Text of the message. A byte of it is at most: in JSON 6 bytes (an escape, of
  * one ASCII byte or of the one code point that a byte of a code page became);
- * in a CSV cell 3 (one code point, or a doubled quote); in raw 4 (`#012`). A
- * byte stands in at most one field of a record, and once more in `raw` of an
- * unparsed one; and in at most two cells of a row (Host Name and Computer
- * Name). So JSON's 2 * 6 covers all.
+ * in a CSV cell 3 (one code point, or a doubled quote); in raw 4 (`#012`); in
+ * CEF and LEEF 3. A byte stands in at most one field of a record, and once more
+ * in `raw` of an unparsed one; and in at most two cells of a row (Host Name and
+ * Computer Name). So JSON's 2 * 6 covers all. Where a format writes a value
+ * once more, it is cut to EVENT_COPY bytes, at most COPIES times in a line,
+ * addresses aside.
  *
  * Text not of the message is ASCII that needs no escape and at most REWRITTEN
  * bytes a value: canonical addresses and MACs, words of the parser, its labels
  * for what is in `extra`, peer, and the id. Numbers and times are shorter than
  * that. A CSV column has at most a rewritten value of its own, or a default.
+ * Each address is written up to four times, in a group and in lists. Around the
+ * fields stand at most WORDS bytes of a format's own words and empty values.
  */
 enum {
 	PER_BYTE = 12,
 	REWRITTEN = 128,
-	KEY_SYNTAX = 8,   /* `,"":""` around a pair, braces around a group */
+	/* a key longer than the record's own, `,"":""` around a pair, and the
+	 * objects that it opens and closes */
+	KEY_SYNTAX = 80,
+	EXTRA_SYNTAX = 8,
 	EXTRA_SUFFIX = 6, /* ` (264)` */
 	EXTRA_ROOM = EXTRA_SUFFIX + DECIMAL_ROOM,
 	ADDRESS_SYNTAX = 40, /* {"ip":"","mac":"","gateway":""}, */
 #define ROW(constant, key, kind) +(int)sizeof(key) - 1 + KEY_SYNTAX + REWRITTEN
 	FIELDS = 0 RECORD_FIELD_TABLE(ROW),
 #undef ROW
-	EXTRAS = RECORD_MAX_EXTRA * (KEY_SYNTAX + EXTRA_SUFFIX + REWRITTEN),
-	ADDRESSES = RECORD_MAX_ADDRESSES * (ADDRESS_SYNTAX + 3 * REWRITTEN),
-	FLAGS = RECORD_FLAG_COUNT * (KEY_SYNTAX + REWRITTEN),
+	EXTRAS = RECORD_MAX_EXTRA * (EXTRA_SYNTAX + EXTRA_SUFFIX + REWRITTEN),
+	ADDRESSES = RECORD_MAX_ADDRESSES * (ADDRESS_SYNTAX + 4 * REWRITTEN),
+	FLAGS = RECORD_FLAG_COUNT * (EXTRA_SYNTAX + REWRITTEN),
 	ID = KEY_SYNTAX + REWRITTEN,
+	COPIES = 24 * (6 * EVENT_COPY + KEY_SYNTAX),
+	WORDS = 4096,
 	COPIED = 32, /* what copies of keys and words write too much */
-	FIXED = FIELDS + EXTRAS + ADDRESSES + FLAGS + ID + COPIED,
+	FIXED =
+	    FIELDS + EXTRAS + ADDRESSES + FLAGS + ID + COPIES + WORDS + COPIED,
 };
 
 /* Each label is passed over at most twice, see name_extra. */
@@ -70,140 +94,7 @@ encode_bound(size_t n, const struct message_source *source)
 	return PER_BYTE * n + 2 * given + FIXED;
 }
 
-static char *
-put(struct span s, char *out)
-{
-	if (s.n > 0)
-		memcpy(out, s.p, s.n);
-	return out + s.n;
-}
-
-static char *
-put_char(char c, char *out)
-{
-	*out = c;
-	return out + 1;
-}
-
 /* JSON */
-
-/* Control characters, quote, backslash, DEL, and the lead bytes of what
- * hidden_character knows. */
-static unsigned
-needs_care(block16 b)
-{
-	block16 controls = block_between(b, 0, 0x1f);
-	block16 ascii =
-	    block_or(block_or(block_equal(b, '"'), block_equal(b, '\\')),
-		block_equal(b, 0x7f));
-	block16 leads = block_or(block_equal(b, 0xc2), block_equal(b, 0xe2));
-
-	return block_mask(block_or(block_or(controls, ascii), leads));
-}
-
-static char *
-put_unicode_escape(unsigned code, char *out)
-{
-	static const char hex[] = "0123456789abcdef";
-
-	out = put(SPAN("\\u"), out);
-	for (int shift = 12; shift >= 0; shift -= 4)
-		*out++ = hex[code >> shift & 15];
-	return out;
-}
-
-/* The code point of a C1 control or a line or paragraph separator at the start
- * of `s`, and its bytes; 0: another. */
-static unsigned
-hidden_character(struct span s, size_t *bytes)
-{
-	int a = span_at(s, 0), b = span_at(s, 1), c = span_at(s, 2);
-
-	if (a == 0xc2 && b >= 0x80 && b <= 0x9f) {
-		*bytes = 2;
-		return (unsigned)b;
-	}
-	if (a == 0xe2 && b == 0x80 && (c == 0xa8 || c == 0xa9)) {
-		*bytes = 3;
-		return 0x2000 + (unsigned)c - 0x80;
-	}
-	return 0;
-}
-
-/* The first character of `s`, or the first byte of a longer one. */
-static char *
-put_escaped_one(struct span s, char *out, size_t *used)
-{
-	static const char letters[0x20] = {['\b'] = 'b',
-	    ['\t'] = 't',
-	    ['\n'] = 'n',
-	    ['\f'] = 'f',
-	    ['\r'] = 'r'};
-	unsigned char c = (unsigned char)s.p[0];
-	unsigned hidden;
-
-	*used = 1;
-	if (c == '"' || c == '\\')
-		return put_char((char)c, put_char('\\', out));
-	if (c < sizeof(letters) && letters[c] != 0)
-		return put_char(letters[c], put_char('\\', out));
-	if (c < 0x20 || c == 0x7f)
-		return put_unicode_escape(c, out);
-	hidden = c >= 0x80 ? hidden_character(s, used) : 0;
-	if (hidden != 0)
-		return put_unicode_escape(hidden, out);
-	return put_char((char)c, out);
-}
-
-/* Sixteen bytes at a time up to the first one that needs care. */
-static char *
-put_escaped(struct span s, char *out)
-{
-	while (s.n > 0) {
-		size_t n = s.n < BLOCK ? s.n : BLOCK, used;
-		block16 b = block_load_part(s.p, n);
-		unsigned care = needs_care(b) & block_until(n);
-
-		block_store(out, b);
-		if (care != 0)
-			n = block_first(care);
-		out += n;
-		s = span_skip(s, n);
-		if (care == 0)
-			continue;
-		out = put_escaped_one(s, out, &used);
-		s = span_skip(s, used);
-	}
-	return out;
-}
-
-static char *
-put_string(struct span text, char *out)
-{
-	return put_char('"', put_escaped(text, put_char('"', out)));
-}
-
-static char *
-put_word(struct span word, char *out)
-{
-	return put_char('"', block_copy(word.p, word.n, put_char('"', out)));
-}
-
-static char *
-put_time(int64_t seconds, struct timestamp_days *days, char *out)
-{
-	*out++ = '"';
-	timestamp_format(seconds, days, out);
-	return put_char('"', out + TIMESTAMP_RFC3339);
-}
-
-static char *
-put_time_us(int64_t microseconds, struct timestamp_days *days, char *out)
-{
-	*out++ = '"';
-	timestamp_format_us(microseconds, days, out);
-	return put_char('"', out + TIMESTAMP_RFC3339_US);
-}
 
 static char *
 put_pair(const uint32_t pair[2], char *out)
@@ -375,7 +266,7 @@ has_extra(const struct record *r)
 }
 
 /* `,"key":`, copied with room to spare: it is short. */
-static char *
+static inline char *
 put_key(enum record_field f, char *out)
 {
 	/* clang-format off */
@@ -394,10 +285,18 @@ put_key(enum record_field f, char *out)
 	return out + keys[f].n;
 }
 
-/* Empty values leave no key. */
-static char *
-put_field(const struct record *r, enum record_field f,
-    struct timestamp_days *days, char *out)
+static inline char *
+put_no_key(enum record_field f, char *out)
+{
+	(void)f;
+	return out;
+}
+
+/* Empty values leave no key. Inlined, so that `key` is no call. */
+static inline __attribute__((always_inline)) char *
+put_field_with(const struct record *r, enum record_field f,
+    struct timestamp_days *days, char *out,
+    char *(*key)(enum record_field f, char *out))
 {
 	const union record_value *value = &r->value[f];
 
@@ -405,31 +304,52 @@ put_field(const struct record *r, enum record_field f,
 	case RECORD_TEXT:
 		if (value->text.n == 0)
 			return out;
-		return put_string(value->text, put_key(f, out));
+		return put_string(value->text, key(f, out));
 	case RECORD_WORD:
 		if (value->text.n == 0)
 			return out;
-		return put_word(value->text, put_key(f, out));
+		return put_word(value->text, key(f, out));
 	case RECORD_UINT:
-		return decimal_put(value->number, put_key(f, out));
+		return decimal_put(value->number, key(f, out));
 	case RECORD_TIME:
-		return put_time(value->time, days, put_key(f, out));
+		return put_time(value->time, days, key(f, out));
 	case RECORD_TIME_US:
-		return put_time_us(value->time, days, put_key(f, out));
+		return put_time_us(value->time, days, key(f, out));
 	case RECORD_PAIR:
-		return put_pair(value->pair, put_key(f, out));
+		return put_pair(value->pair, key(f, out));
 	case RECORD_ADDRESSES:
 		if (!has_addresses(r))
 			return out;
-		return put_addresses(r, put_key(f, out));
+		return put_addresses(r, key(f, out));
 	case RECORD_EXTRA:
-		return has_extra(r) ? put_extra(r, put_key(f, out)) : out;
+		return has_extra(r) ? put_extra(r, key(f, out)) : out;
 	case RECORD_FLAGS:
 		if (r->flags == 0)
 			return out;
-		return put_flags(r->flags, put_key(f, out));
+		return put_flags(r->flags, key(f, out));
 	}
 	return out;
+}
+
+static char *
+put_field(const struct record *r, enum record_field f,
+    struct timestamp_days *days, char *out)
+{
+	return put_field_with(r, f, days, out, put_key);
+}
+
+char *
+encode_value(const struct record *r, enum record_field f,
+    struct timestamp_days *days, char *out)
+{
+	return put_field_with(r, f, days, out, put_no_key);
+}
+
+bool
+encode_has(const struct record *r, enum record_field f)
+{
+	return record_has(r, f) || f == RECORD_F_ADDRESSES ||
+	       f == RECORD_F_EXTRA || f == RECORD_F_FLAGS;
 }
 
 /* What is in arrays and flags of the record counts with or without its bit;
@@ -856,4 +776,90 @@ encode_raw(const struct record *record, char *out)
 		out = put(SPAN("#012"), out);
 		s = span_skip(s, n + 1);
 	}
+}
+
+/* All formats */
+
+struct encoding {
+	const struct record *record;
+	const struct message_source *source;
+	struct timestamp_days *days;
+};
+
+static char *
+body_jsonl(const struct encoding *e, char *out)
+{
+	return encode_jsonl(e->record, e->days, out);
+}
+
+static char *
+body_csv(const struct encoding *e, char *out)
+{
+	return encode_csv(e->record, e->source, out);
+}
+
+static char *
+body_raw(const struct encoding *e, char *out)
+{
+	return encode_raw(e->record, out);
+}
+
+static char *
+body_ecs(const struct encoding *e, char *out)
+{
+	return encode_ecs(e->record, e->days, out);
+}
+
+static char *
+body_ocsf(const struct encoding *e, char *out)
+{
+	return encode_ocsf(e->record, e->days, out);
+}
+
+static char *
+body_cef(const struct encoding *e, char *out)
+{
+	return encode_cef(e->record, e->days, out);
+}
+
+static char *
+body_leef(const struct encoding *e, char *out)
+{
+	return encode_leef(e->record, e->days, out);
+}
+
+/* The body is the line. */
+static char *
+end_none(struct span id, char *out)
+{
+	(void)id;
+	return out;
+}
+
+static const struct {
+	char *(*body)(const struct encoding *e, char *out);
+	char *(*end)(struct span id, char *out);
+} encoders[ENCODE_FORMAT_COUNT] = {
+    [ENCODE_JSONL] = {body_jsonl, encode_jsonl_end},
+    [ENCODE_CSV] = {body_csv, end_none},
+    [ENCODE_RAW] = {body_raw, end_none},
+    [ENCODE_ECS] = {body_ecs, encode_ecs_end},
+    [ENCODE_OCSF] = {body_ocsf, encode_ocsf_end},
+    [ENCODE_CEF] = {body_cef, encode_cef_end},
+    [ENCODE_LEEF] = {body_leef, encode_leef_end},
+};
+
+char *
+encode_body(enum encode_format format, const struct record *record,
+    const struct message_source *source, struct timestamp_days *days, char *out)
+{
+	const struct encoding e = {record, source, days};
+
+	return encoders[format].body(&e, out);
+}
+
+char *
+encode_end(enum encode_format format, struct span id, char *out)
+{
+	return encoders[format].end(id, out);
 }

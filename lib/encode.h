@@ -3,7 +3,8 @@
  *
  * Each encoder appends to room that the caller has made (encode_bound) and
  * answers the end of what it wrote. No line holds a byte below 0x20 but its
- * final LF, except `raw`, which is the message byte for byte.
+ * final LF and the tabs between LEEF's pairs, except `raw`, which is the
+ * message byte for byte.
  */
 #ifndef SEPMLOG_ENCODE_H
 #define SEPMLOG_ENCODE_H
@@ -18,12 +19,18 @@ enum encode_format {
 	ENCODE_JSONL, /* the native record */
 	ENCODE_CSV,   /* SEPM's 31-column export; see encode_csv */
 	ENCODE_RAW,   /* the original message */
+	ENCODE_ECS,   /* Elastic Common Schema 8.11, as JSON */
+	ENCODE_OCSF,  /* Open Cybersecurity Schema Framework 1.3, as JSON */
+	ENCODE_CEF,   /* ArcSight's Common Event Format */
+	ENCODE_LEEF,  /* QRadar's Log Event Extended Format 2.0 */
 	ENCODE_FORMAT_COUNT
 };
 
-/* `jsonl`, `csv`, `raw`: name of the format and extension of its files. */
+/* `jsonl`, `csv`, ...: name of the format and extension of its files. */
 extern const struct span encode_format_name[ENCODE_FORMAT_COUNT];
 enum encode_format encode_format_find(struct span name);
+/* Is a line of it a JSON object? */
+bool encode_is_json(enum encode_format format);
 
 /*
  * Bytes that are always enough for one line of any format from a message of
@@ -34,8 +41,20 @@ enum encode_format encode_format_find(struct span name);
 size_t encode_bound(size_t n, const struct message_source *source);
 
 /*
- * The record as a JSON object without its closing brace, so that several
- * streams share the text and differ in their id; encode_jsonl_end adds
+ * A line in two parts, so that several streams of a format share the first and
+ * differ in their id: encode_body up to the place of the id, encode_end the id
+ * (nothing for an empty one, or where the format has no place for it) and the
+ * end of the line. `source` is for CSV, `days` for times as text.
+ */
+char *encode_body(enum encode_format format, const struct record *record,
+    const struct message_source *source, struct timestamp_days *days,
+    char *out);
+char *encode_end(enum encode_format format, struct span id, char *out);
+
+/* --- each format by itself --- */
+
+/*
+ * The record as a JSON object without its closing brace; encode_jsonl_end adds
  * `,"id":"..."` (nothing for an empty id), `}` and LF. Strict JSON, valid
  * UTF-8; control characters, DEL, C1 and U+2028/2029 are escaped.
  */
@@ -57,5 +76,27 @@ extern const struct span encode_csv_header;
 /* The original bytes and LF. Trailing CR, LF and NUL are left out; a LF inside
  * is written `#012`, so that a line stays a message. */
 char *encode_raw(const struct record *record, char *out);
+
+/*
+ * An event of the Elastic Common Schema, as one nested JSON object; what is
+ * said of escapes above holds. The body ends inside the object `event`.
+ */
+char *encode_ecs(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_ecs_end(struct span id, char *out);
+
+/* An event of the OCSF; the same holds. The body ends inside `metadata`. */
+char *encode_ocsf(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_ocsf_end(struct span id, char *out);
+
+/* A line of CEF or LEEF, without a syslog header. Control characters in values
+ * become blanks, but for the line breaks that CEF can write. */
+char *encode_cef(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_cef_end(struct span id, char *out);
+char *encode_leef(
+    const struct record *record, struct timestamp_days *days, char *out);
+char *encode_leef_end(struct span id, char *out);
 
 #endif

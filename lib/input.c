@@ -10,6 +10,7 @@
 
 #include "framing.h"
 #include "sepm_row.h"
+#include "sepm_sql.h"
 #include "text.h"
 
 enum encoding { ENCODING_UNKNOWN, ENCODING_BYTES, ENCODING_LE, ENCODING_BE };
@@ -341,7 +342,8 @@ read_header(struct input *in, struct span row, char delimiter)
 	if (row.n > INPUT_MAX_HEADER)
 		return false;
 	count = split_row(row, delimiter, in->scratch, cells);
-	if (count > INPUT_MAX_COLUMNS || !sepm_row_is_header(cells, count))
+	if (count > INPUT_MAX_COLUMNS || (!sepm_row_is_header(cells, count) &&
+					     !sepm_sql_is_header(cells, count)))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		memcpy(in->header + used, cells[i].p, cells[i].n);

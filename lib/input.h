@@ -2,8 +2,8 @@
  * input - messages in files and on standard input, told apart by content.
  *
  * Takes any SEPM text in pieces of any size: syslog or dump-file lines, copies
- * from a viewer, the CSV export (quoted cells, line breaks in them), in UTF-8
- * with or without BOM, UTF-16 of either byte order, or a code page. Memory is
+ * from a viewer, rows under the header of the CSV export or of the database view
+ * (quoted cells, line breaks in them), in UTF-8 with or without BOM, UTF-16 of either byte order, or a code page. Memory is
  * bounded by the longest message.
  */
 #ifndef SEPMLOG_INPUT_H

@@ -4,6 +4,7 @@
 
 #include "sepm.h"
 #include "sepm_row.h"
+#include "sepm_sql.h"
 #include "syslog_header.h"
 
 enum {
@@ -264,9 +265,14 @@ parser_parse_row(struct parser *p, const struct message *row,
 		count = MAX_CELLS;
 	for (size_t i = 0; i < count; i++) {
 		name[i] = decode(p, columns[i], source, r);
-		text[i] = decode(p, cells[i], source, r);
+		/* a NULL is as good as empty, but no place in memory */
+		text[i] = cells[i].p == NULL ? SPAN("")
+					     : decode(p, cells[i], source, r);
 	}
-	finish(p, r, sepm_row(name, text, count, &context, r));
+	finish(p, r,
+	    sepm_sql_is_row(name, count)
+		? sepm_sql(name, text, count, &context, r)
+		: sepm_row(name, text, count, &context, r));
 }
 
 void

@@ -26,8 +26,9 @@ void parser_parse(struct parser *parser, const struct message *message,
     const struct message_source *source, struct record *record);
 
 /*
- * The same for one row of SEPM's CSV export of the traffic log: cells[i]
- * belongs to the column named columns[i]; `row` is the row as it came.
+ * The same for one row of SEPM's CSV export of the traffic log or of its
+ * database view, told apart by the names: cells[i] belongs to the column named
+ * columns[i]; `row` is the row as it came.
  */
 void parser_parse_row(struct parser *parser, const struct message *row,
     const struct span *columns, const struct span *cells, size_t count,

@@ -340,6 +340,11 @@ sepm_parse(struct sepm_body *body, struct span text,
 	text = sepm_unquote(body, text);
 	sepm_split(body, text);
 	type = tell_type(body);
+	if (context->tagged &&
+	    (type == RECORD_UNPARSED ||
+		(type == RECORD_TRAFFIC && body->begin == body->count)) &&
+	    sepm_order(body))
+		type = RECORD_TRAFFIC;
 	if (!context->tagged &&
 	    (type == RECORD_UNPARSED || !is_strong(body, type)))
 		return refuse(body, reason_foreign);

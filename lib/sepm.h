@@ -14,6 +14,7 @@
 #include "record.h"
 #include "sepm_label.h"
 #include "sepm_value.h"
+#include "sepm_word.h"
 
 enum {
 	SEPM_MAX_PIECES = 256, /* fields of a body; the last takes the rest */
@@ -77,6 +78,7 @@ struct sepm_body {
 	struct sepm_layout layouts[SEPM_LAYOUTS];
 	struct sepm_layout *layout; /* of this body, as it begins */
 	bool unclosed;              /* no later quote can close either */
+	bool ordered;               /* by sepm_order */
 	size_t last; /* the last known label with a value; count: none */
 };
 
@@ -95,6 +97,10 @@ void sepm_split(struct sepm_body *body, struct span text);
 /* sepm_split.c: the inside of a body that is in quotes as a whole; any other
  * body as it is. */
 struct span sepm_unquote(struct sepm_body *body, struct span text);
+
+/* sepm_order.c: is it traffic in a language that is not known? Then its labels
+ * get the meaning that their places have; else nothing changes. */
+bool sepm_order(struct sepm_body *body);
 
 /* sepm_read.c: all fields, once type, client and SEPM are known. */
 void sepm_read(struct sepm_body *body);

@@ -65,6 +65,18 @@ is_cut_traffic(const struct sepm_body *body, enum sepm_label last)
 	       !ends_with_domain(body);
 }
 
+/* The URL of the payload is behind that of the intrusion, under a label that
+ * need not be known: translated ones are not. */
+static bool
+ends_with_url(const struct sepm_body *body)
+{
+	size_t i = body->count;
+
+	while (i > 0 && body->piece[i - 1].id == SEPM_NO_LABEL)
+		i--;
+	return i > 0 && body->piece[i - 1].id == SEPM_INTRUSION_URL;
+}
+
 /* Does it end inside a label? */
 static bool
 ends_in_label(const struct sepm_reading *reading)
@@ -94,9 +106,7 @@ sepm_is_cut(const struct sepm_reading *reading)
 		return true;
 	if (reading->record->type == RECORD_TRAFFIC)
 		return is_cut_traffic(body, last->id);
-	if (reading->record->type == RECORD_SECURITY &&
-	    sepm_has(body, SEPM_INTRUSION_URL) &&
-	    !sepm_has(body, SEPM_INTRUSION_PAYLOAD_URL))
+	if (reading->record->type == RECORD_SECURITY && ends_with_url(body))
 		return true;
 	return ends_in_label(reading);
 }

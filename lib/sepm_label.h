@@ -1,9 +1,10 @@
 /*
  * sepm_label - the labels of SEPM's logs, in every version and language known.
  *
- * Labels are data: one row each in sepm_label.c, told to one meaning. They are
- * compared without case, with U+00A0 as a blank, U+2019 as an apostrophe and
- * without blanks before the colon (formats: localised forms).
+ * Labels are data: one row each in sepm_language.c, told to one meaning. They
+ * are compared without the case of ASCII letters, with U+00A0, U+202F and
+ * U+3000 as blanks, U+2019 as an apostrophe and without blanks before the
+ * colon (formats: localised forms).
  */
 #ifndef SEPMLOG_SEPM_LABEL_H
 #define SEPMLOG_SEPM_LABEL_H
@@ -147,8 +148,12 @@ struct sepm_guess {
 	enum sepm_label label;
 };
 
+struct sepm_label_row;
+
 /* Where each label is found; built once, then constant. */
 struct sepm_labels {
+	const struct sepm_label_row *row[SEPM_LABEL_ROWS];
+	unsigned rows; /* in use, of all languages */
 	uint16_t exact[SEPM_LABEL_SLOTS]; /* row + 1; 0: empty */
 	uint16_t folded[SEPM_LABEL_SLOTS];
 	struct sepm_guess guess[SEPM_LABEL_ROWS]; /* n == 0: none */

@@ -121,6 +121,8 @@ read_labelled(struct sepm_reading *reading, const struct sepm_piece *piece)
 		explain(reading, piece->raw, record_field_info[field.field].key,
 		    is_repeated(piece)
 			? "by label and by its place among its like"
+		    : reading->body->ordered
+			? "by its place: the label is in an unknown language"
 			: "by its label");
 }
 

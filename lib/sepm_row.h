@@ -17,5 +17,7 @@ const char *sepm_row(const struct span *columns, const struct span *cells,
 
 /* Do these names look like the header of that export? */
 bool sepm_row_is_header(const struct span *columns, size_t count);
+/* Is it the name of a column of that export? `guess` as in sepm_table_find. */
+bool sepm_row_knows(struct span name, size_t guess);
 
 #endif

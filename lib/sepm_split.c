@@ -8,7 +8,7 @@
 
 enum {
 	MAX_LABEL = 64,     /* bytes before the colon that are looked at */
-	MAX_CANDIDATE = 40, /* bytes of an unknown label */
+	MAX_CANDIDATE = 40, /* characters of an unknown label */
 };
 
 /* Blanks and U+00A0 at the start. */
@@ -109,32 +109,43 @@ static bool
 is_candidate(const struct sepm_body *body, struct span label, int next)
 {
 	int first = span_at(label, 0);
+	size_t characters = 0;
 
-	if (label.n < 2 || label.n > MAX_CANDIDATE ||
-	    !(first >= 0x80 || (first >= 'A' && first <= 'Z')))
+	if (label.n < 2 || !(first >= 0x80 || (first >= 'A' && first <= 'Z')))
 		return false;
 	if (next != -1 && next != ',' && next != '\r' && !span_isblank(next) &&
 	    (!is_tight(body) || next == '/' || next == '\\'))
 		return false;
-	for (size_t i = 0; i < label.n; i++)
-		if (!is_candidate_byte((unsigned char)label.p[i]))
+	for (size_t i = 0; i < label.n; i++) {
+		unsigned char c = (unsigned char)label.p[i];
+
+		if (!is_candidate_byte(c))
 			return false;
-	return true;
+		characters += (c & 0xc0) != 0x80; /* UTF-8 begins one */
+	}
+	return characters <= MAX_CANDIDATE;
 }
 
-/* `Local Port 50403`: the security log leaves these colons out, and the
- * proactive one that of `Detection Submissions No`. */
+/* `Local Port 50403`: the security log leaves these colons out, in Japanese
+ * too, and the proactive one that of `Detection Submissions No`. */
 static size_t
 label_without_colon(struct span field, enum sepm_label *id)
 {
+#define ROW(literal, label)                                                    \
+	{                                                                      \
+		{literal, sizeof(literal) - 1}, label                          \
+	}
 	static const struct {
 		struct span text;
 		enum sepm_label id;
 	} rows[] = {
-	    {{"Local Port ", 11}, SEPM_LOCAL_PORT},
-	    {{"Remote Port ", 12}, SEPM_REMOTE_PORT},
-	    {{"Detection Submissions ", 22}, SEPM_DETECTION_SUBMISSIONS},
+	    ROW("Local Port ", SEPM_LOCAL_PORT),
+	    ROW("Remote Port ", SEPM_REMOTE_PORT),
+	    ROW("Detection Submissions ", SEPM_DETECTION_SUBMISSIONS),
+	    ROW("ローカルポート ", SEPM_LOCAL_PORT),
+	    ROW("リモートポート ", SEPM_REMOTE_PORT),
 	};
+#undef ROW
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t n = rows[i].text.n;
@@ -331,7 +342,7 @@ sepm_split(struct sepm_body *body, struct span text)
 	memset(body->labels, 0, sizeof(body->labels));
 	body->labelled = body->locals = body->remotes = 0;
 	body->first = body->begin = body->application = body->last = SIZE_MAX;
-	body->unclosed = false;
+	body->unclosed = body->ordered = false;
 	body->layout = &body->layouts[0];
 	for (;;) {
 		n = read_piece(body, text, &body->piece[body->count]);

@@ -42,19 +42,4 @@ enum sepm_value sepm_read_number(
 enum sepm_value sepm_read_time(struct span text, unsigned kinds,
     const struct sepm_clock *clock, int64_t *time, bool *twice);
 
-/* The words of the record for a direction, an action or a protocol, also from
- * translated ones; an unknown word comes back in lower case (ASCII letters).
- * n == 0: absent, or the arena is full. */
-struct span sepm_direction(struct span word, struct arena *arena);
-struct span sepm_action(struct span word, struct arena *arena);
-struct span sepm_protocol(struct span word, struct arena *arena);
-
-/* Is it a word that is known to be one? */
-bool sepm_is_direction(struct span word);
-bool sepm_is_protocol(struct span word);
-
-/* The syslog keyword for SEPM's `Critical`, `Major`, `Minor`, `Info`; n == 0
- * for any other word. */
-struct span sepm_severity(struct span word);
-
 #endif

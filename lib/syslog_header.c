@@ -8,6 +8,7 @@
 #include "syslog_header.h"
 
 #include "sepm_value.h"
+#include "sepm_word.h"
 
 enum {
 	MAX_ROUNDS = 16,     /* pieces in front of the tag */

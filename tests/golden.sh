@@ -43,6 +43,13 @@ for sample in quoting.log localised.log icmp-ethernet.log export.csv; do
 	keep "$sample.raw.out" 2024-06-30T00:00:00Z \
 	    "tests/data/samples/$sample" --format raw
 done
+# The formats of others: every type, the odd protocols, and IPv6.
+for sample in other-types.log icmp-ethernet.log traffic-14.3.log garbage.log; do
+	for format in ecs ocsf cef leef; do
+		keep "$sample.$format.out" 2024-06-30T00:00:00Z \
+		    "tests/data/samples/$sample" --format $format
+	done
+done
 keep quoting.log.explain.out 2024-06-30T00:00:00Z \
     tests/data/samples/quoting.log --explain
 # The two samples of the public tech note, which describe one lab computer.

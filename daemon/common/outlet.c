@@ -31,7 +31,8 @@ struct outlet {
 	const struct record *record;
 	const struct message_source *source;
 	struct timestamp_days days; /* written of late */
-	struct span body;           /* its JSON, once one stream has it */
+	/* of each format, once one stream has it */
+	struct span body[ENCODE_FORMAT_COUNT];
 };
 
 size_t
@@ -136,40 +137,23 @@ next_id(const struct stream *s, char out[ID])
 	return span_between(out, decimal_put(line, end));
 }
 
+/* The line of a stream, the body of which the streams of its format share. */
 static char *
-line_jsonl(struct outlet *o, const struct stream *s)
+put_line(struct outlet *o, const struct stream *s)
 {
+	enum encode_format format = s->config->format;
+	struct span *body = &o->body[format];
 	char id[ID], *end = s->room;
 
-	if (o->body.n == 0) {
-		end = encode_jsonl(o->record, &o->days, end);
-		o->body = span_between(s->room, end);
+	if (body->n == 0) {
+		end = encode_body(format, o->record, o->source, &o->days, end);
+		*body = span_between(s->room, end);
 	} else {
-		memcpy(end, o->body.p, o->body.n);
-		end += o->body.n;
+		memcpy(end, body->p, body->n);
+		end += body->n;
 	}
-	return encode_jsonl_end(next_id(s, id), end);
+	return encode_end(format, next_id(s, id), end);
 }
-
-static char *
-line_csv(struct outlet *o, const struct stream *s)
-{
-	return encode_csv(o->record, o->source, s->room);
-}
-
-static char *
-line_raw(struct outlet *o, const struct stream *s)
-{
-	return encode_raw(o->record, s->room);
-}
-
-typedef char *line_fn(struct outlet *o, const struct stream *s);
-
-static line_fn *const lines[ENCODE_FORMAT_COUNT] = {
-    [ENCODE_JSONL] = line_jsonl,
-    [ENCODE_CSV] = line_csv,
-    [ENCODE_RAW] = line_raw,
-};
 
 size_t
 outlet_put(struct outlet *o, const struct record *record,
@@ -179,14 +163,14 @@ outlet_put(struct outlet *o, const struct record *record,
 
 	o->record = record;
 	o->source = source;
-	o->body = span_of("", 0);
+	memset(o->body, 0, sizeof o->body);
 	for (size_t i = 0; i < o->count; i++) {
 		struct stream *s = &o->streams[i];
 		char *end;
 
 		if (!config_stream_takes(s->config, record))
 			continue;
-		end = lines[s->config->format](o, s);
+		end = put_line(o, s);
 		spool_append(s->spool, (size_t)(end - s->room), now);
 		o->bytes += (size_t)(end - s->room);
 		s->room = NULL;

@@ -47,6 +47,8 @@ static const char usage_text[] =
     "  --now T        reference for a missing year, as 2024-06-30T00:00:00Z\n"
     "                 (default: the time of the file)\n"
     "  --again        import known contents, too\n"
+    "  --dedup PATH   leave out events that are in these records: JSON lines,\n"
+    "                 packed or not, or a directory of them (such as ready/)\n"
     "  --move         move what was imported to done/ beside it\n"
     "  --keep N       contents to remember (default 100000)\n"
     "  --progress     show progress even if it goes to no terminal\n"
@@ -72,6 +74,7 @@ struct options {
 	int64_t now;
 	size_t keep;
 	bool again, move, progress;
+	struct known *known;        /* NULL: nothing to compare with */
 	struct watch_options watch; /* directory NULL: not */
 	size_t globs;
 };
@@ -283,6 +286,8 @@ print_summary(struct import *im, struct intake_counts *records)
 		if (records->by_type[i] > 0)
 			printf(", %" PRIu64 " %.*s", records->by_type[i],
 			    (int)record_type_name[i].n, record_type_name[i].p);
+	if (files.events > 0)
+		printf("; %" PRIu64 " more had come another way", files.events);
 	if (records->filtered > 0)
 		printf("; %" PRIu64 " of them in no stream", records->filtered);
 	putchar('\n');
@@ -351,6 +356,7 @@ run(const struct options *o, const struct config *config, int count,
 	    .now = o->now,
 	    .keep = o->keep,
 	    .again = o->again,
+	    .known = o->known,
 	    .patient = o->watch.directory != NULL,
 	    .stop = &stop,
 	    .progress = NULL,
@@ -419,6 +425,19 @@ set_follow(struct options *o, const char *value)
 }
 
 static bool
+add_known(struct options *o, const char *path)
+{
+	char why[512] = "no memory";
+
+	if (o->known == NULL)
+		o->known = known_new();
+	if (o->known != NULL && known_add(o->known, path, why, sizeof why))
+		return true;
+	fprintf(stderr, "sepmlogctl import: --dedup: %s\n", why);
+	return false;
+}
+
+static bool
 set_option(struct options *o, int option, const char *value)
 {
 	unsigned long number;
@@ -434,6 +453,8 @@ set_option(struct options *o, int option, const char *value)
 		return set_now(o, value);
 	case 'a':
 		return o->again = true;
+	case 'd':
+		return add_known(o, value);
 	case 'm':
 		return o->move = true;
 	case 'p':
@@ -467,6 +488,7 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 	    {"from", required_argument, NULL, 'f'},
 	    {"now", required_argument, NULL, 'n'},
 	    {"again", no_argument, NULL, 'a'},
+	    {"dedup", required_argument, NULL, 'd'},
 	    {"move", no_argument, NULL, 'm'},
 	    {"progress", no_argument, NULL, 'p'},
 	    {"keep", required_argument, NULL, 'k'},
@@ -511,8 +533,10 @@ ctl_import(int argc, char **argv)
 	struct settings *settings;
 	enum ctl_exit answer;
 
-	if (!read_options(&o, argc, argv, &answer))
+	if (!read_options(&o, argc, argv, &answer)) {
+		known_free(o.known);
 		return answer;
+	}
 	settings = settings_load(o.config, stderr);
 	if (settings == NULL)
 		return CTL_FAILED;
@@ -520,5 +544,6 @@ ctl_import(int argc, char **argv)
 	answer =
 	    run(&o, settings_config(settings), argc - optind, argv + optind);
 	settings_free(settings);
+	known_free(o.known);
 	return answer;
 }

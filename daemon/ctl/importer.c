@@ -31,7 +31,7 @@ struct importer {
 	struct intake *intake;
 	struct imported *imported;
 	struct parser *parser;
-	struct event_key *event_key; /* NULL: not wanted */
+	struct event_key *event_key;
 	struct importer_counts counts;
 	struct intake_counts before; /* of intakes that are closed */
 	struct record record;
@@ -116,8 +116,13 @@ put(struct importer *im, const struct input_item *item)
 	im->message.received_us = intake_received(im->intake);
 	item_parse(
 	    im->parser, item, &im->message, im->options.source, &im->record);
-	if (im->event_key != NULL)
-		event_key_set(im->event_key, &im->record);
+	event_key_set(im->event_key, &im->record);
+	if (im->options.known != NULL &&
+	    known_take(im->options.known,
+		record_text(&im->record, RECORD_F_EVENT_KEY))) {
+		im->counts.events++;
+		return IMPORTER_TAKEN;
+	}
 	while (!intake_put(im->intake, &im->record, im->options.source)) {
 		if (stopped(im))
 			return IMPORTER_STOPPED;
@@ -659,10 +664,9 @@ open_all(struct importer *im)
 {
 	im->imported = imported_new(im->options.keep);
 	im->parser = parser_new((size_t)im->config->max_message);
-	if (im->config->event_key)
-		im->event_key = event_key_new();
+	im->event_key = event_key_new();
 	if (im->imported == NULL || im->parser == NULL ||
-	    (im->config->event_key && im->event_key == NULL)) {
+	    im->event_key == NULL) {
 		say(im, "no memory");
 		return false;
 	}

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "imported.h"
 #include "intake.h"
+#include "known.h"
 #include "progress.h"
 
 struct importer_options {
@@ -27,6 +28,7 @@ struct importer_options {
 	bool patient; /* wait for room for as long as it takes */
 	const volatile sig_atomic_t *stop;
 	struct progress *progress; /* may be NULL */
+	struct known *known; /* events not to take again; NULL: none */
 };
 
 enum importer_answer {
@@ -40,6 +42,7 @@ enum importer_answer {
 
 struct importer_counts {
 	uint64_t files, known, failed;
+	uint64_t events; /* that had come another way */
 };
 
 struct importer;

@@ -57,7 +57,9 @@ static const char usage_text[] =
     "apart by content) in FILEs or standard input to records on standard\n"
     "output: one record per message, in order, nothing skipped.\n"
     "\n"
-    "  --format F       jsonl (default), csv (SEPM's 31 columns) or raw\n"
+    "  --format F       jsonl (default), csv (SEPM's 31 columns), raw, ecs, "
+    "ocsf,\n"
+    "                   cef or leef\n"
     "  --timezone Z     IANA zone of SEPM's clock (default UTC)\n"
     "  --code-page P    of text that is not UTF-8 (default windows-1252)\n"
     "  --now T          reference for a missing year, as 2024-06-30T00:00:00Z\n"
@@ -70,20 +72,10 @@ static void
 encode(struct parse *p)
 {
 	const struct options *o = p->options;
-	char *end = p->line;
+	char *end;
 
-	switch (o->format) {
-	case ENCODE_CSV:
-		end = encode_csv(&p->record, &o->source, end);
-		break;
-	case ENCODE_RAW:
-		end = encode_raw(&p->record, end);
-		break;
-	default:
-		end = encode_jsonl(&p->record, &p->days, end);
-		end = encode_jsonl_end((struct span){"", 0}, end);
-		break;
-	}
+	end = encode_body(o->format, &p->record, &o->source, &p->days, p->line);
+	end = encode_end(o->format, span_of("", 0), end);
 	fwrite(p->line, 1, (size_t)(end - p->line), stdout);
 }
 
@@ -179,7 +171,8 @@ set_format(struct options *o, const char *value)
 {
 	o->format = encode_format_find(span_str(value));
 	return o->format != ENCODE_FORMAT_COUNT ||
-	       wrong("format", value, "give jsonl, csv or raw");
+	       wrong("format", value,
+		   "give jsonl, csv, raw, ecs, ocsf, cef or leef");
 }
 
 static bool

@@ -84,6 +84,9 @@ check_config(const struct config *c)
 	require(c->max_connections > 0 && c->max_connections_per_source > 0);
 	for (size_t i = 0; i < c->allows; i++)
 		require(config_cidr_holds(&c->allow[i], &c->allow[i].net));
+	require(c->pull.view && c->pull.batch > 0 && c->pull.timeout > 0);
+	require(!c->pull.set || c->pull.host || c->pull.connection);
+	require(!c->pull.user == !c->pull.password_file);
 	check_source(&c->fallback);
 	for (size_t i = 0; i < c->source_count; i++)
 		check_source(&c->sources[i].read);

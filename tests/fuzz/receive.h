@@ -59,14 +59,36 @@ receive_check(const struct record *r)
 		abort();
 }
 
-/* What was written before makes no difference. */
-static inline void
-receive_write_again(const struct record *r, struct span line, char *out)
+/* The whole line; what was written before makes no difference. */
+static inline struct span
+receive_line(const struct record *r, const struct message_source *source,
+    enum encode_format format, char *out, char *again)
 {
 	static struct timestamp_days days;
+	struct timestamp_days none = {0};
+	char *end = encode_body(format, r, source, &none, out);
+	char *same = encode_body(format, r, source, &days, again);
 
-	if (!span_eq(line, span_between(out, encode_jsonl(r, &days, out))))
+	if (!span_eq(span_between(out, end), span_between(again, same)))
 		abort();
+	end = encode_end(format, SPAN("3fa94c1e-traffic-1-1"), end);
+	return span_between(out, end);
+}
+
+/* A line is one, and holds no control characters but raw's own. */
+static inline void
+receive_check_line(enum encode_format format, struct span line)
+{
+	if (line.n == 0 || line.p[line.n - 1] != '\n')
+		abort();
+	line.n -= format == ENCODE_CSV ? 2 : 1;
+	for (size_t i = 0; i < line.n; i++) {
+		unsigned char c = (unsigned char)line.p[i];
+
+		if (c == '\n' || (format != ENCODE_RAW && c < 0x20 &&
+				     (format != ENCODE_LEEF || c != '\t')))
+			abort();
+	}
 }
 
 /* Encodes in every format; `n` is the message's length. */
@@ -75,24 +97,20 @@ receive_encode(const struct record *r, size_t n)
 {
 	struct message_source source = receive_source();
 	size_t room = encode_bound(n, &source);
-	char *out = malloc(room), *again = malloc(room), *end;
+	char *out = malloc(room), *again = malloc(room);
 
 	if (out == NULL || again == NULL)
 		abort();
-	end = encode_jsonl(r, &(struct timestamp_days){0}, out);
-	receive_write_again(r, span_between(out, end), again);
-	end = encode_jsonl_end(SPAN("3fa94c1e-traffic-1-1"), end);
-	if ((size_t)(end - out) > room ||
-	    !strict_json_line(span_between(out, end)))
-		abort();
-	end = encode_csv(r, &source, out);
-	if ((size_t)(end - out) > room || end[-1] != '\n' || end[-2] != '\r' ||
-	    memchr(out, '\n', (size_t)(end - out) - 1) != NULL)
-		abort();
-	end = encode_raw(r, out);
-	if ((size_t)(end - out) > room || end[-1] != '\n' ||
-	    memchr(out, '\n', (size_t)(end - out) - 1) != NULL)
-		abort();
+	for (int f = 0; f < ENCODE_FORMAT_COUNT; f++) {
+		enum encode_format format = (enum encode_format)f;
+		struct span line = receive_line(r, &source, format, out, again);
+
+		if (line.n > room)
+			abort();
+		receive_check_line(format, line);
+		if (encode_is_json(format) && !strict_json_line(line))
+			abort();
+	}
 	free(out);
 	free(again);
 }

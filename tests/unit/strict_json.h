@@ -14,7 +14,7 @@
 #include "span.h"
 #include "text.h"
 
-enum { STRICT_JSON_KEYS = 512, STRICT_JSON_DEPTH = 4 };
+enum { STRICT_JSON_KEYS = 512, STRICT_JSON_DEPTH = 8 };
 
 static inline bool
 strict_json_hex(int c)
@@ -89,11 +89,14 @@ strict_json_string(struct span *s, struct span *text)
 	return true;
 }
 
-/* Whole numbers without a sign are all that records have. */
+/* Whole numbers are all that records have; a time can be before 1970. */
 static inline bool
 strict_json_number(struct span *s)
 {
 	size_t n = 0;
+
+	if (span_at(*s, 0) == '-' && span_at(*s, 1) != '0')
+		*s = span_skip(*s, 1);
 
 	while (span_isdigit(span_at(*s, n)))
 		n++;

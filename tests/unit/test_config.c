@@ -327,7 +327,7 @@ static const struct {
 	{ "streams: [{ name: a, types: [] }]\n",
 	  "1:29: streams[0].types: needs an entry\n" },
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
-	  "1:42: streams[0].format: 'cvs' is not jsonl, csv or raw; did you "
+	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw, ecs, ocsf, cef or leef; did you "
 	  "mean 'csv'?\n" },
 	{ "streams: [{ name: a, types: all, where: { acton: x } }]\n",
 	  "1:43: streams[0].where.acton: no such field; did you mean "
@@ -355,6 +355,34 @@ static const struct {
 	  "max_message\n" },
 	{ "spool: { quota: 1MiB }\n",
 	  "1:17: spool.quota: must be 64MiB at least, the size of one file\n" },
+
+	/* pull */
+	{ "pull: {}\n",
+	  "1:7: pull: needs 'host', the database server of SEPM\n" },
+	{ "pull:\n", "1:6: pull: has no value; leave the key out for its "
+	  "default\n" },
+	{ "pull: { host: a, user: b }\n",
+	  "1:18: pull.user: needs 'password_file' beside it\n" },
+	{ "pull: { host: a, password_file: /b }\n",
+	  "1:18: pull.password_file: needs 'user' beside it\n" },
+	{ "pull: { host: a;b, driver: 'x}', view: 'v; drop', tls: on }\n",
+	  "1:15: pull.host: 'a;b' is not a name or address such as "
+	  "sepm-db.example.com or 192.0.2.9\n"
+	  "1:28: pull.driver: 'x}' is not the name of an ODBC driver, such as "
+	  "FreeTDS, or a path\n"
+	  "1:40: pull.view: 'v; drop' is not the name of a view such as "
+	  "V_AGENT_TRAFFIC_LOG or dbo.V_AGENT_TRAFFIC_LOG\n"
+	  "1:56: pull.tls: 'on' is not require or off\n" },
+	{ "pull: { connection: 'DSN=a', port: 1, tls: off }\n",
+	  "1:30: pull.port: 'connection' says that already: remove one of the "
+	  "two\n"
+	  "1:39: pull.tls: 'connection' says that already: remove one of the "
+	  "two\n" },
+	{ "pull: { host: a, batch: 0, overlap: 31d, timeout: 1ms, port: 0 }\n",
+	  "1:25: pull.batch: '0' is out of range: 1 to 1000000\n"
+	  "1:37: pull.overlap: '31d' is out of range: 0ms to 30d\n"
+	  "1:51: pull.timeout: '1ms' is out of range: 1s to 1d\n"
+	  "1:62: pull.port: '0' is out of range: 1 to 65535\n" },
 
 	/* YAML that a configuration does without */
 	{ "allow: &a [192.0.2.1]\n", "1:8: anchors are not supported\n" },
@@ -584,7 +612,45 @@ assert_defaults(const struct config *c)
 	    ((1u << RECORD_UNPARSED) - 1) & ~(1u << RECORD_TRAFFIC));
 	assert_default_stream(
 	    &c->streams[2], "unparsed", 1u << RECORD_UNPARSED);
+	ck_assert(!c->pull.set);
 }
+
+static void
+assert_pull_defaults(const struct config_pull *p)
+{
+	ck_assert(p->set);
+	ck_assert_str_eq(p->view, "V_AGENT_TRAFFIC_LOG");
+	ck_assert_uint_eq(p->maximum_history_days, 30);
+	ck_assert_uint_eq(p->batch, 50000);
+	ck_assert_uint_eq(p->overlap, 3600 * 1000);
+	ck_assert_uint_eq(p->timeout, 5 * 60 * 1000);
+	ck_assert_ptr_null(p->connection);
+	ck_assert_str_eq(p->driver, "FreeTDS");
+	ck_assert_uint_eq(p->port, 1433);
+	ck_assert_str_eq(p->database, "sem5");
+	ck_assert_int_eq(p->tls, CONFIG_TLS_REQUIRE);
+}
+
+/* The example of the file that is installed. */
+static void
+assert_pull(const struct config_pull *p)
+{
+	assert_pull_defaults(p);
+	ck_assert_str_eq(p->host, "sepm-db.example.com");
+	ck_assert_str_eq(p->user, "sepm_reader");
+	ck_assert_str_eq(p->password_file, "/etc/sepmlogd/pull.password");
+}
+
+START_TEST(a_host_is_enough_to_pull)
+{
+	struct config *c = parse_good_str("pull: { host: 192.0.2.9 }\n");
+
+	assert_pull_defaults(&c->pull);
+	ck_assert_str_eq(c->pull.host, "192.0.2.9");
+	ck_assert_ptr_null(c->pull.user);
+	config_free(c);
+}
+END_TEST
 
 static const char *const empty[] = {"", "\n", "# nothing\n", "---\n", "{}\n",
     "~\n", "\xef\xbb\xbf# BOM\n", "spool: {}\n",
@@ -615,7 +681,8 @@ END_TEST
  * and looks like YAML is valid, too. */
 START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 {
-	static const char *const examples[] = {"# allow:\n", "# sources:\n"};
+	static const char *const examples[] = {
+	    "# allow:\n", "# sources:\n", "# pull:\n"};
 	size_t n;
 	char *text = read_file(CONF_FILE, &n);
 	char yaml[2048];
@@ -638,6 +705,7 @@ START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 	config = parse_good(span_of(yaml, m));
 	ck_assert_uint_eq(config->allows, 3);
 	ck_assert_uint_eq(config->source_count, 1);
+	assert_pull(&config->pull);
 	config_free(config);
 	free(text);
 }
@@ -672,7 +740,16 @@ static const char everything[] =
     "    types: [traffic, packet]\n"
     "    format: csv\n"
     "    where: { remote_port: [80, 443], action: Allowed, user: [a, b] }\n"
-    "  - { name: rest, types: all, format: raw, where: {} }\n";
+    "  - { name: rest, types: all, format: raw, where: {} }\n"
+    "pull:\n"
+    "  connection: 'DSN=sepm;TDS_Version=7.4'\n"
+    "  view: dbo.V_1\n"
+    "  user: 'DOM\\reader'\n"
+    "  password_file: /run/p\n"
+    "  maximum_history_days: 1\n"
+    "  batch: 7\n"
+    "  overlap: 0ms\n"
+    "  timeout: 1d\n";
 
 START_TEST(every_key_has_its_place)
 {
@@ -732,6 +809,17 @@ START_TEST(every_key_has_its_place)
 	ck_assert_uint_eq(c->streams[1].types, (1u << RECORD_TYPE_COUNT) - 1);
 	ck_assert_int_eq(c->streams[1].format, ENCODE_RAW);
 	ck_assert_uint_eq(c->streams[1].conditions, 0);
+
+	ck_assert(c->pull.set);
+	ck_assert_str_eq(c->pull.connection, "DSN=sepm;TDS_Version=7.4");
+	ck_assert_ptr_null(c->pull.host);
+	ck_assert_str_eq(c->pull.view, "dbo.V_1");
+	ck_assert_str_eq(c->pull.user, "DOM\\reader");
+	ck_assert_str_eq(c->pull.password_file, "/run/p");
+	ck_assert_uint_eq(c->pull.maximum_history_days, 1);
+	ck_assert_uint_eq(c->pull.batch, 7);
+	ck_assert_uint_eq(c->pull.overlap, 0);
+	ck_assert_uint_eq(c->pull.timeout, 24 * 3600 * 1000);
 	config_free(c);
 }
 END_TEST
@@ -773,8 +861,7 @@ address_of(const char *text)
 	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
 		memcpy(&from, &in, sizeof(in));
 	} else {
-		ck_assert_int_eq(
-		    inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+		ck_assert_int_eq(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
 		memcpy(&from, &in6, sizeof(in6));
 	}
 	return config_address((const struct sockaddr *)&from);
@@ -964,6 +1051,7 @@ suite(void)
 	tcase_add_test(
 	    values, the_examples_of_the_file_that_is_installed_are_good);
 	tcase_add_test(values, every_key_has_its_place);
+	tcase_add_test(values, a_host_is_enough_to_pull);
 	suite_add_tcase(s, values);
 
 	tcase_add_loop_test(

@@ -4,6 +4,7 @@
 #include "guard.h"
 #include "run.h"
 #include "sepm_label.h"
+#include "sepm_language.h"
 #include "testing.h"
 
 static struct sepm_labels labels;
@@ -101,7 +102,48 @@ static const struct row known[] = {
 	{ "Certificate serial number",	SEPM_CERTIFICATE_SERIAL, 0 },
 	{ "URL Category",		SEPM_URL_CATEGORY, 0 },
 	{ "Correlation ID",		SEPM_CORRELATION_ID, 0 },
-	/* Chinese */
+};
+
+/* With either apostrophe and any blank before the colon. */
+static const struct row french[] = {
+	{ "IP de l’hôte local ",	SEPM_LOCAL_IP, 0 },
+	{ "IP de l'hôte local\u00a0",	SEPM_LOCAL_IP, 0 },
+	{ "IP de l’hôte local\u202f",	SEPM_LOCAL_IP, 0 },
+	{ "ip\u00a0de l’hôte local",	SEPM_LOCAL_IP, 0 },
+	{ "Port local ",		SEPM_LOCAL_PORT, 0 },
+	{ "Adresse IP de l’hôte distant\u00a0", SEPM_REMOTE_IP, 0 },
+	{ "Nom de l’hôte distant",	SEPM_REMOTE_NAME, 0 },
+	{ "Port distant",		SEPM_REMOTE_PORT, 0 },
+	{ "Application ",		SEPM_APPLICATION, 0 },
+	{ "Action\u202f",		SEPM_ACTION, 0 },
+	{ "Source ",			SEPM_SOURCE, 0 },
+	{ "Commencer",			SEPM_BEGIN, 0 },
+	{ "Règle",			SEPM_RULE, 0 },
+	{ "règle ",			SEPM_RULE, 0 },
+	{ "Nom d’utilisateur ",		SEPM_USER, 0 },
+	{ "Nom d'utilisateur",		SEPM_USER, 0 },
+	{ "Nom du domaine ",		SEPM_DOMAIN, 0 },
+	{ "Type d’action",		SEPM_ACTION_TYPE, 0 },
+	{ "Taille de fichier (octets) ", SEPM_FILE_SIZE, 0 },
+	{ "ID du périphérique",		SEPM_DEVICE_ID, 0 },
+	{ "Adresse IP ",		SEPM_IP_ADDRESS, 0 },
+	{ "Adresse IP1 ",		SEPM_AGENT_IP, 1 },
+	{ "Nom du risque ",		SEPM_RISK_NAME, 0 },
+	{ "Chemin de fichier ",		SEPM_FILE_PATH, 0 },
+	{ "Action réelle ",		SEPM_ACTUAL_ACTION, 0 },
+	{ "Action secondaire ",		SEPM_SECONDARY_ACTION, 0 },
+	{ "Nom du serveur ",		SEPM_SERVER, 0 },
+	{ "Hachage d’application ",	SEPM_APPLICATION_HASH, 0 },
+	{ "Jeu de catégories ",		SEPM_CATEGORY_SET, 0 },
+	{ "Type de catégorie ",		SEPM_CATEGORY_TYPE, 0 },
+	{ "ID de l’analyse ",		SEPM_SCAN_ID, 0 },
+	{ "Utilisateur1 ",		SEPM_USER1, 0 },
+	{ "Utilisateur2 ",		SEPM_USER2, 0 },
+	{ "Ordinateur ",		SEPM_COMPUTER, 0 },
+	{ "Type d’analyse ",		SEPM_SCAN_TYPE, 0 },
+};
+
+static const struct row simplified_chinese[] = {
 	{ "本地",			SEPM_LOCAL, 0 },
 	{ "远程",			SEPM_REMOTE, 0 },
 	{ "开始",			SEPM_BEGIN, 0 },
@@ -111,27 +153,54 @@ static const struct row known[] = {
 	{ "用户",			SEPM_USER, 0 },
 	{ "域",				SEPM_DOMAIN, 0 },
 	{ "操作",			SEPM_ACTION, 0 },
+	{ "操作\u3000",			SEPM_ACTION, 0 },
 	{ "CIDS 特征 ID",		SEPM_CIDS_ID, 0 },
+	{ "cids 特征 id",		SEPM_CIDS_ID, 0 },
 	{ "CIDS 特征字符串",		SEPM_CIDS_STRING, 0 },
 	{ "入侵 URL",			SEPM_INTRUSION_URL, 0 },
-	/* French, with either apostrophe and any blank before the colon */
-	{ "IP de l’hôte local ",	SEPM_LOCAL_IP, 0 },
-	{ "IP de l'hôte local\u00a0",	SEPM_LOCAL_IP, 0 },
-	{ "Port local ",		SEPM_LOCAL_PORT, 0 },
-	{ "Adresse IP de l’hôte distant\u00a0", SEPM_REMOTE_IP, 0 },
-	{ "Nom de l’hôte distant",	SEPM_REMOTE_NAME, 0 },
-	{ "Port distant",		SEPM_REMOTE_PORT, 0 },
-	{ "Application ",		SEPM_APPLICATION, 0 },
-	{ "Commencer",			SEPM_BEGIN, 0 },
-	{ "Règle",			SEPM_RULE, 0 },
-	{ "Type d’action",		SEPM_ACTION_TYPE, 0 },
-	{ "ID du périphérique",		SEPM_DEVICE_ID, 0 },
-	/* Japanese */
+	{ "IP 地址",			SEPM_IP_ADDRESS, 0 },
+	{ "计算机名",			SEPM_COMPUTER, 0 },
+	{ "风险名称",			SEPM_RISK_NAME, 0 },
+	{ "出现次数",			SEPM_OCCURRENCES, 0 },
+	{ "实际的操作",			SEPM_ACTUAL_ACTION, 0 },
+	{ "请求的操作",			SEPM_REQUESTED_ACTION, 0 },
+	{ "事件时间",			SEPM_EVENT_TIME, 0 },
+	{ "源计算机",			SEPM_SOURCE_COMPUTER_NAME, 0 },
+	{ "源 IP",			SEPM_SOURCE_COMPUTER_IP, 0 },
+	{ "可信度",			SEPM_CONFIDENCE, 0 },
+};
+
+static const struct row japanese[] = {
+	{ "ローカル",			SEPM_LOCAL, 0 },
+	{ "リモート",			SEPM_REMOTE, 0 },
+	{ "ローカルポート",		SEPM_LOCAL_PORT, 0 },
+	{ "リモートポート",		SEPM_REMOTE_PORT, 0 },
+	{ "アプリケーション",		SEPM_APPLICATION, 0 },
+	{ "ユーザー",			SEPM_USER, 0 },
+	{ "ドメイン",			SEPM_DOMAIN, 0 },
+	{ "CIDS シグネチャ文字列",	SEPM_CIDS_STRING, 0 },
+	{ "CIDS シグネチャ ID",		SEPM_CIDS_ID, 0 },
+	{ "シグネチャ ID",		SEPM_CIDS_ID, 0 },
 	{ "IP アドレス",		SEPM_IP_ADDRESS, 0 },
+	{ "IP\u3000アドレス",		SEPM_IP_ADDRESS, 0 },
 	{ "コンピュータ名",		SEPM_COMPUTER, 0 },
 	{ "リスク名",			SEPM_RISK_NAME, 0 },
 	{ "件数",			SEPM_OCCURRENCES, 0 },
 	{ "実際の処理",			SEPM_ACTUAL_ACTION, 0 },
+	{ "イベント時間",		SEPM_EVENT_TIME, 0 },
+	{ "送信元 IP",			SEPM_SOURCE_COMPUTER_IP, 0 },
+	{ "信頼度",			SEPM_CONFIDENCE, 0 },
+	{ "アプリケーションハッシュ",	SEPM_APPLICATION_HASH, 0 },
+	{ "会社名",			SEPM_COMPANY_NAME, 0 },
+	{ "カテゴリセット",		SEPM_CATEGORY_SET, 0 },
+	{ "カテゴリの種類",		SEPM_CATEGORY_TYPE, 0 },
+	{ "スキャン ID",		SEPM_SCAN_ID, 0 },
+	{ "ユーザー 1",			SEPM_USER1, 0 },
+	{ "ユーザー 2",			SEPM_USER2, 0 },
+	{ "脅威",			SEPM_THREATS, 0 },
+	{ "感染",			SEPM_INFECTED, 0 },
+	{ "コンピュータ",		SEPM_COMPUTER, 0 },
+	{ "グループ",			SEPM_GROUP, 0 },
 };
 
 static const char *const unknown[] = {
@@ -140,21 +209,70 @@ static const char *const unknown[] = {
 	/* numbers outside the block, or none in it */
 	"IP Address0", "IP Address100", "IP Address123456", "Local1",
 	"User3", "MAC Address", "GATEWAY", "GATEWAY IP", "MAC Address 0",
+	/* other letters are compared as they are */
+	"RÈGLE", "Regle", "操", "作操", "コンピュータ 名",
 	/* half a character */
+	"R\xc3", "Action\xe2\x80", "\xe6\x93",
 	"Action\xc2", "\xc2", "\xe2\x80", "\xff\xff",
 	/* longer than any */
 	"Local Host IP Local Host IP Local Host IP Local Host IP Local Host IP",
 };
 /* clang-format on */
 
-START_TEST(each_label_has_one_meaning)
+static void
+check_row(const struct row *row)
 {
 	unsigned number = 7;
 	enum sepm_label label =
-	    sepm_label_find(&labels, span_str(known[_i].text), &number);
+	    sepm_label_find(&labels, span_str(row->text), &number);
 
-	ck_assert_int_eq(label, known[_i].label);
-	ck_assert_uint_eq(number, known[_i].number);
+	ck_assert_int_eq(label, row->label);
+	ck_assert_uint_eq(number, row->number);
+}
+
+START_TEST(each_label_has_one_meaning)
+{
+	check_row(&known[_i]);
+}
+END_TEST
+
+START_TEST(french_labels_are_known)
+{
+	check_row(&french[_i]);
+}
+END_TEST
+
+START_TEST(simplified_chinese_labels_are_known)
+{
+	check_row(&simplified_chinese[_i]);
+}
+END_TEST
+
+START_TEST(japanese_labels_are_known)
+{
+	check_row(&japanese[_i]);
+}
+END_TEST
+
+/* Nor does a language have a label twice. */
+START_TEST(no_language_hides_a_label_of_another)
+{
+	const struct sepm_language *language = &sepm_languages[_i];
+
+	for (size_t i = 0; i < language->count; i++) {
+		const struct sepm_label_row *row = &language->rows[i];
+		unsigned number, found = 0;
+
+		if (row->label != SEPM_AGENT_MAC &&
+		    row->label != SEPM_AGENT_GATEWAY)
+			ck_assert_int_eq(
+			    sepm_label_find(&labels, row->text, &number),
+			    row->label);
+		for (unsigned j = 0; j < labels.rows; j++)
+			found += span_eq(labels.row[j]->text, row->text);
+		ck_assert_msg(found == 1, "%s: %.*s", language->tag,
+		    (int)row->text.n, row->text.p);
+	}
 }
 END_TEST
 
@@ -175,8 +293,8 @@ START_TEST(labels_are_read_within_their_bytes)
 	unsigned number;
 
 	guard_open(&guard, 256);
-	for (size_t i = 0; i < COUNT(known); i++) {
-		struct span text = span_str(known[i].text);
+	for (unsigned i = 0; i < labels.rows; i++) {
+		struct span text = labels.row[i]->text;
 
 		for (size_t n = 0; n <= text.n; n++) {
 			struct span part =
@@ -195,7 +313,8 @@ START_TEST(every_prefix_of_a_label_begins_one)
 {
 	static const char *const texts[] = {"Local Host MAC",
 	    "Remote Host Name", "Occurrences", "SHA-256", "MD-5", "Domain Name",
-	    "Intrusion Payload URL"};
+	    "Intrusion Payload URL", "IP de l’hôte local", "风险名称",
+	    "ローカルポート"};
 	struct span text = span_str(texts[_i]);
 
 	for (size_t n = 1; n <= text.n; n++)
@@ -220,9 +339,15 @@ suite(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, each_label_has_one_meaning, 0, COUNT(known));
+	tcase_add_loop_test(tc, french_labels_are_known, 0, COUNT(french));
+	tcase_add_loop_test(tc, simplified_chinese_labels_are_known, 0,
+	    COUNT(simplified_chinese));
+	tcase_add_loop_test(tc, japanese_labels_are_known, 0, COUNT(japanese));
+	tcase_add_loop_test(
+	    tc, no_language_hides_a_label_of_another, 0, SEPM_LANGUAGES);
 	tcase_add_loop_test(tc, anything_else_has_none, 0, COUNT(unknown));
 	tcase_add_test(tc, labels_are_read_within_their_bytes);
-	tcase_add_loop_test(tc, every_prefix_of_a_label_begins_one, 0, 7);
+	tcase_add_loop_test(tc, every_prefix_of_a_label_begins_one, 0, 10);
 	tcase_add_loop_test(tc, other_text_begins_no_label, 0, 7);
 	suite_add_tcase(s, tc);
 	return s;

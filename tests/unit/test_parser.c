@@ -694,7 +694,7 @@ END_TEST
 
 /* --- damaged messages --- */
 
-enum { DAMAGED = 1000, ALL_MAX = DAMAGED + TESTING_SAMPLES };
+enum { DAMAGED = 300, ALL_MAX = DAMAGED + TESTING_SAMPLES };
 
 /* What sits between the parts of a message, or is not expected there; runs
  * around the sizes that are looked at in one go. */

@@ -828,11 +828,90 @@ START_TEST(security_is_cut_before_the_payload)
 	    {"pc,x," OLD_SECURITY "," OLD_TIMES SECURITY_END
 	     "CIDS Signature ID: 9001,Intrusion URL: http://x/?a=1,b=2,Intr",
 		RECORD_TRUNCATED},
+	    /* the payload's label in a language that nobody has told us */
+	    {"pc,x," OLD_SECURITY "," OLD_TIMES SECURITY_END
+	     "CIDS 特征 ID: 9001,入侵 URL: http://x/?a=1,b=2,玩具 URL: ",
+		0},
 	};
 
 	ck_assert_ptr_null(parse(span_str(cases[_i].text)));
 	ck_assert_int_eq(record.type, RECORD_SECURITY);
 	ck_assert_uint_eq(record.flags, cases[_i].flags);
+}
+END_TEST
+
+/* A language that nobody knows, in the old style and in the new one. */
+#define TOY_OLD_ENDS                                                           \
+	"Toy: 192.0.2.47,Toy: 53605,Toy: 00005E005301,Far: 198.51.100.20,"     \
+	"Far: far.example,Far: 443,Far: 00005E0053FE,"
+#define TOY_ENDS                                                               \
+	"Toy IP: 192.0.2.47,Toy Port: 53605,Toy MAC: 00005E005301,"            \
+	"Far IP: 198.51.100.20,Far Name: far.example,Far Port: 443,"           \
+	"Far MAC: 00005E0053FE,"
+#define TOY_TIMES "Aa: 2024-05-14 10:21:00,Bb: 2024-05-14 10:21:01,Cc: 3,"
+#define TOY_TEXTS                                                              \
+	"Dd: C:/a.exe,\"Ee: b, c\",Ff: Branch,Gg: mwhite,Hh: BIRCH,Ii: Halt"
+#define TOY_RECORD                                                             \
+	"host=pc-0147\nlocal_ip=192.0.2.47\nlocal_port=53605\n"                \
+	"local_mac=00:00:5e:00:53:01\nremote_ip=198.51.100.20\n"               \
+	"remote_name=far.example\nremote_port=443\n"                           \
+	"remote_mac=00:00:5e:00:53:fe\nprotocol=tcp\ndirection=away\n"         \
+	"begin=2024-05-14T10:21:00Z\nend=2024-05-14T10:21:01Z\n"               \
+	"occurrences=3\napplication=C:/a.exe\nrule=b, c\nlocation=Branch\n"    \
+	"user=mwhite\ndomain=BIRCH\naction=halt\n!flags\n!cut\n!extra"
+
+START_TEST(traffic_of_an_unknown_language_is_told_by_its_order)
+{
+	static const char *const bodies[] = {
+	    "pc-0147," TOY_OLD_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS,
+	    "S,pc-0147," TOY_OLD_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS,
+	    "pc-0147,SHA-256: ,MD-5: ," TOY_OLD_ENDS
+	    "TCP,Away," TOY_TIMES TOY_TEXTS,
+	    "pc-0147," TOY_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS
+	    ",SHA-256: ,MD-5: ",
+	    /* some labels are those of a language that is known */
+	    "pc-0147,Local: 192.0.2.47,Local: 53605,Local: 00005E005301,"
+	    "Far: 198.51.100.20,Far: far.example,Far: 443,Far: 00005E0053FE,"
+	    "TCP,Away," TOY_TIMES TOY_TEXTS,
+	    "pc-0147,ローカル: 192.0.2.47,ローカル: 53605,"
+	    "ローカル: 00005E005301,リモート: 198.51.100.20,"
+	    "リモート: far.example,リモート: 443,リモート: 00005E0053FE,"
+	    "TCP,Away," TOY_TIMES "アプリケーション: C:/a.exe,\"Ee: b, c\","
+	    "Ff: Branch,ユーザー: mwhite,ドメイン: BIRCH,Ii: Halt",
+	    /* letters of two bytes each */
+	    "pc-0147,Ёёёёёёёёё Ёёёёёёёёё Ёёёёёёёёё: 192.0.2.47,Ж: 53605,"
+	    "З: 00005E005301,И: 198.51.100.20,Й: far.example,К: 443,"
+	    "Л: 00005E0053FE,TCP,Away," TOY_TIMES TOY_TEXTS ",SHA-256: ,MD-5: ",
+	};
+
+	ck_assert_ptr_null(parse(span_str(bodies[_i])));
+	ck_assert_int_eq(record.type, RECORD_TRAFFIC);
+	testing_expect(&record, TOY_RECORD);
+}
+END_TEST
+
+/* A field too few or too many, or one that is not what stands in its place. */
+START_TEST(the_order_is_not_guessed)
+{
+	static const char *const bodies[] = {
+	    TOY_OLD_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS,
+	    "pc-0147," TOY_OLD_ENDS "Away,TCP," TOY_TIMES TOY_TEXTS,
+	    "pc-0147," TOY_OLD_ENDS "TCP," TOY_TIMES TOY_TEXTS,
+	    "pc-0147," TOY_OLD_ENDS "TCP,Away,Aa: x,Bb: y,Cc: 3," TOY_TEXTS,
+	    "pc-0147," TOY_OLD_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS ",Jj: x",
+	    "pc-0147," TOY_OLD_ENDS "TCP,Away," TOY_TIMES "Dd: a,Ee: b",
+	    "pc-0147," TOY_TIMES TOY_TEXTS,
+	};
+
+	ck_assert_ptr_nonnull(parse(span_str(bodies[_i])));
+}
+END_TEST
+
+START_TEST(the_order_is_not_enough_without_the_tag)
+{
+	context.tagged = false;
+	ck_assert_ptr_nonnull(
+	    parse(SPAN("pc-0147," TOY_ENDS "TCP,Away," TOY_TIMES TOY_TEXTS)));
 }
 END_TEST
 
@@ -992,7 +1071,11 @@ suite(void)
 	tcase_add_loop_test(
 	    cut, the_last_field_of_a_cut_record_is_dropped, 0, COUNT(cuts));
 	tcase_add_test(cut, a_message_over_the_limit_is_cut_wherever_it_ends);
-	tcase_add_loop_test(cut, security_is_cut_before_the_payload, 0, 2);
+	tcase_add_loop_test(cut, security_is_cut_before_the_payload, 0, 3);
+	tcase_add_loop_test(
+	    cut, traffic_of_an_unknown_language_is_told_by_its_order, 0, 7);
+	tcase_add_loop_test(cut, the_order_is_not_guessed, 0, 7);
+	tcase_add_test(cut, the_order_is_not_enough_without_the_tag);
 	tcase_add_loop_test(cut, every_prefix_is_a_part_of_the_record, 0, 16);
 	suite_add_tcase(s, cut);
 	return s;

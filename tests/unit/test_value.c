@@ -6,6 +6,7 @@
 #include "guard.h"
 #include "run.h"
 #include "sepm_value.h"
+#include "sepm_word.h"
 #include "testing.h"
 
 /* What a reader answered, and the value: `=x`, `absent` or `wrong`. */
@@ -308,11 +309,52 @@ START_TEST(words_become_those_of_the_record)
 }
 END_TEST
 
+/* clang-format off */
+static const struct {
+	const char *language;
+	word_fn *map;
+	const char *text, *expected;
+} translated[] = {
+	{ "fr",	sepm_direction, "Entrant",	"inbound" },
+	{ "fr",	sepm_direction, "Sortant",	"outbound" },
+	{ "fr",	sepm_direction, "Inconnu",	"unknown" },
+	{ "fr",	sepm_action, "Bloqués",		"blocked" },
+	{ "fr",	sepm_action, "Autorisé",	"allowed" },
+	/* letters beyond ASCII are compared as they are */
+	{ "fr",	sepm_action, "BLOQUÉ",		"bloquÉ" },
+	{ "zh",	sepm_direction, "入站",		"inbound" },
+	{ "zh",	sepm_direction, "出站",		"outbound" },
+	{ "zh",	sepm_direction, "入站站",	"入站站" },
+	{ "ja",	sepm_direction, "受信",		"inbound" },
+	{ "ja",	sepm_direction, "送信",		"outbound" },
+	{ "ja",	sepm_action, "許可",		"allowed" },
+	{ "ja",	sepm_action, "遮断",		"blocked" },
+	/* longer than one block: the same up to its end, and beyond */
+	{ "ja",	sepm_direction, "インバウンド",	"inbound" },
+	{ "ja",	sepm_direction, "インバウント",	"インバウント" },
+	{ "ja",	sepm_direction, "インバウンドド", "インバウンドド" },
+	{ "ja",	sepm_direction, "アウトバウンド", "outbound" },
+	{ "ja",	sepm_direction, "アウトバウン",	"アウトバウン" },
+};
+/* clang-format on */
+
+START_TEST(translated_words_become_those_of_the_record)
+{
+	struct span text = guard_place(&guard, span_str(translated[_i].text));
+	struct span got = translated[_i].map(text, &arena);
+
+	ck_assert_msg(span_eq(got, span_str(translated[_i].expected)),
+	    "%s: %.*s", translated[_i].language, (int)got.n, got.p);
+}
+END_TEST
+
 START_TEST(known_words_are_told_from_others)
 {
 	ck_assert(sepm_is_direction(SPAN("Inbound")));
 	ck_assert(sepm_is_direction(SPAN("outbound")));
 	ck_assert(sepm_is_direction(SPAN("出站")));
+	ck_assert(sepm_is_direction(SPAN("アウトバウンド")));
+	ck_assert(!sepm_is_direction(SPAN("アウトバウンドの向き")));
 	ck_assert(!sepm_is_direction(SPAN("TCP")));
 	ck_assert(!sepm_is_direction(SPAN("")));
 	ck_assert(!sepm_is_direction(SPAN("Inbound ")));
@@ -682,6 +724,10 @@ static const struct {
 	{ sepm_direction, "entrant",	"inbound" },
 	{ sepm_direction, "sortant",	"outbound" },
 	{ sepm_direction, "inconnu",	"unknown" },
+	{ sepm_direction, "受信",	"inbound" },
+	{ sepm_direction, "送信",	"outbound" },
+	{ sepm_direction, "インバウンド", "inbound" },
+	{ sepm_direction, "アウトバウンド", "outbound" },
 	{ sepm_action,	  "allowed",	"allowed" },
 	{ sepm_action,	  "blocked",	"blocked" },
 	{ sepm_action,	  "not blocked", "allowed" },
@@ -693,6 +739,8 @@ static const struct {
 	{ sepm_action,	  "autorisée",	"allowed" },
 	{ sepm_action,	  "autorisés",	"allowed" },
 	{ sepm_action,	  "autorisées",	"allowed" },
+	{ sepm_action,	  "許可",	"allowed" },
+	{ sepm_action,	  "遮断",	"blocked" },
 	{ sepm_protocol,  "tcp",	"tcp" },
 	{ sepm_protocol,  "udp",	"udp" },
 	{ sepm_protocol,  "icmp",	"icmp" },
@@ -741,9 +789,14 @@ START_TEST(words_are_known_in_any_case_and_else_lowered)
 	const char *word = known_words[_i].text;
 	word_fn *map = known_words[_i].map;
 	size_t n = strlen(word);
+	unsigned letters = 0;
 	char text[64];
 
+	for (size_t at = 0; at < n; at++)
+		letters |= (unsigned)span_isalpha(word[at]) << at;
 	for (unsigned upper = 0; upper < 1U << n; upper++) {
+		if ((upper & ~letters) != 0)
+			continue;
 		for (size_t at = 0; at < n; at++)
 			text[at] = (char)(upper >> at & 1
 					      ? toupper((unsigned char)word[at])
@@ -807,6 +860,8 @@ suite(void)
 	tcase_add_loop_test(tc, times_are_whole_stamps, 0, COUNT(times));
 	tcase_add_loop_test(
 	    tc, words_become_those_of_the_record, 0, COUNT(words));
+	tcase_add_loop_test(tc, translated_words_become_those_of_the_record, 0,
+	    COUNT(translated));
 	tcase_add_test(tc, known_words_are_told_from_others);
 	tcase_add_test(tc, severities_are_syslog_keywords);
 	tcase_add_test(tc, a_full_arena_gives_no_value);
