@@ -110,16 +110,29 @@ importer_commit(struct importer *im)
 	return false;
 }
 
-static enum importer_answer
-put(struct importer *im, const struct input_item *item)
+static void
+parse(struct importer *im, const struct input_item *item)
 {
 	im->message.received_us = intake_received(im->intake);
 	item_parse(
 	    im->parser, item, &im->message, im->options.source, &im->record);
 	event_key_set(im->event_key, &im->record);
-	if (im->options.known != NULL &&
-	    known_take(im->options.known,
-		record_text(&im->record, RECORD_F_EVENT_KEY))) {
+}
+
+/* Each time takes one of the events with this key. */
+static bool
+came_another_way(struct importer *im)
+{
+	return im->options.known != NULL &&
+	       known_take(im->options.known,
+		   record_text(&im->record, RECORD_F_EVENT_KEY));
+}
+
+static enum importer_answer
+put(struct importer *im, const struct input_item *item)
+{
+	parse(im, item);
+	if (came_another_way(im)) {
 		im->counts.events++;
 		return IMPORTER_TAKEN;
 	}
@@ -143,6 +156,12 @@ put_next(struct importer *im, const struct input_item *item)
 
 	if (im->messages < im->skip) {
 		im->messages++;
+		if (im->options.known != NULL) {
+			/* as it was counted then: one may follow that is
+			 * like it, and new */
+			parse(im, item);
+			came_another_way(im);
+		}
 		return IMPORTER_TAKEN;
 	}
 	answer = put(im, item);

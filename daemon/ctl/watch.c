@@ -290,7 +290,11 @@ take(struct watch *w, const char *name, bool grows)
 	    w->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		if (errno == EACCES || errno == EIO)
+		if (errno == EACCES)
+			hopeless(w, name,
+			    "it cannot be read: give us the permission, then "
+			    "move it back");
+		else if (errno == EIO)
 			hopeless(w, name, strerror(errno));
 		else if (errno != ENOENT)
 			waiting_add(w, name, w->now + RETRY);

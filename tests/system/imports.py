@@ -259,6 +259,21 @@ class Killed(Imports):
             self.write(f"{i}", lines("a", 10 * i, 10 * i + 10))
         self.kill_until_done("--move", self.inbox, count=8000, minimum=1)
 
+    def test_dedup(self):
+        """What has come another way once is left out once, not twice."""
+        self.configure("{ size: 1MiB, age: 1s }")
+        count = 30000
+        path = self.write("a.log", lines("a", 0, count))
+        known = os.path.join(self.directory, "known.jsonl")
+        with open(known, "wb") as file:
+            subprocess.run(
+                [harness.SEPMLOGCTL, "parse", "--event-key", path],
+                stdout=file, check=True)
+        self.write("a.log", lines("b", 0, count) + lines("a", 0, count)
+                   + lines("b", count, 2 * count), "ab")
+        self.kill_until_done("--dedup", known, path, count=count, minimum=2)
+        self.assert_stored(a=count, b=2 * count)
+
     def test_full(self):
         """The quota is reached: it ends with what to do, and goes on."""
         self.configure("{ size: 256KiB, age: 1s }", "  quota: 8MiB\n")
