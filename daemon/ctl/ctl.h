@@ -4,6 +4,9 @@
 #ifndef SEPMLOG_CTL_H
 #define SEPMLOG_CTL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* Exit codes of every command. */
 enum ctl_exit {
 	CTL_DONE = 0,
@@ -16,5 +19,15 @@ enum ctl_exit {
 enum ctl_exit ctl_import(int argc, char **argv);
 enum ctl_exit ctl_parse(int argc, char **argv);
 enum ctl_exit ctl_pull(int argc, char **argv);
+
+/* Where the configuration is when no option says it. */
+#define CTL_CONFIG "/etc/sepmlogd/sepmlogd.yaml"
+
+/* What an option that is a time has to look like. */
+#define CTL_TIME "give a time as 2024-06-30T00:00:00Z"
+
+/* Such a time, UTC where it names no zone, in seconds since 1970 and what is
+ * left of one (may be NULL). False: it is none. */
+bool ctl_time(const char *text, int64_t *seconds, unsigned *microsecond);
 
 #endif

@@ -20,10 +20,7 @@
 #include "mover.h"
 #include "progress.h"
 #include "settings.h"
-#include "timestamp.h"
 #include "watch.h"
-
-#define DEFAULT_CONFIG "/etc/sepmlogd/sepmlogd.yaml"
 
 enum {
 	KEEP = 100000,
@@ -41,7 +38,7 @@ static const char usage_text[] =
     "text, gzip files and zip archives are told apart by content. A content\n"
     "is imported once. `-` is standard input.\n"
     "\n"
-    "  -c FILE        the configuration; default " DEFAULT_CONFIG "\n"
+    "  -c FILE        the configuration; default " CTL_CONFIG "\n"
     "  --from ADDR    read the files as messages of this sender: its source\n"
     "                 in the configuration says zone and code page\n"
     "  --now T        reference for a missing year, as 2024-06-30T00:00:00Z\n"
@@ -405,14 +402,7 @@ set_number(const char *option, const char *value, unsigned long max,
 static bool
 set_now(struct options *o, const char *value)
 {
-	struct timestamp stamp;
-	bool twice = false;
-	size_t n = strlen(value);
-
-	return (timestamp_scan(span_of(value, n), TIMESTAMP_ISO, &stamp) == n &&
-		   timestamp_resolve(
-		       &stamp, zone_utc(), NULL, 0, &o->now, &twice)) ||
-	       wrong("now", value, "give a time as 2024-06-30T00:00:00Z");
+	return ctl_time(value, &o->now, NULL) || wrong("now", value, CTL_TIME);
 }
 
 static bool
@@ -522,7 +512,7 @@ enum ctl_exit
 ctl_import(int argc, char **argv)
 {
 	struct options o = {
-	    .config = DEFAULT_CONFIG,
+	    .config = CTL_CONFIG,
 	    .keep = KEEP,
 	    .watch = {.settle = SETTLE * 1000,
 		.rescan = RESCAN,

@@ -199,14 +199,7 @@ set_code_page(struct options *o, const char *value)
 static bool
 set_now(struct options *o, const char *value)
 {
-	struct timestamp stamp;
-	bool twice = false;
-	size_t n = strlen(value);
-
-	return (timestamp_scan(span_of(value, n), TIMESTAMP_ISO, &stamp) == n &&
-		   timestamp_resolve(
-		       &stamp, zone_utc(), NULL, 0, &o->now, &twice)) ||
-	       wrong("now", value, "give a time as 2024-06-30T00:00:00Z");
+	return ctl_time(value, &o->now, NULL) || wrong("now", value, CTL_TIME);
 }
 
 static bool

@@ -16,8 +16,6 @@
 #include "settings.h"
 #include "timestamp.h"
 
-#define CONFIG "/etc/sepmlogd/sepmlogd.yaml"
-
 enum {
 	WHY = 1024,
 	SQL = 4096,
@@ -51,7 +49,7 @@ static const char usage_text[] =
     "SEPM's traffic log from its database into the spool, each row once. The\n"
     "database is that of `pull` in the configuration.\n"
     "\n"
-    "  -c FILE        configuration (default " CONFIG ")\n"
+    "  -c FILE        configuration (default " CTL_CONFIG ")\n"
     "  --from T       rows entered at this time or later, and ...\n"
     "  --to T         ... before this one, as 2024-06-30T00:00:00Z; what was\n"
     "                 taken before is not taken again\n"
@@ -303,21 +301,16 @@ static bool
 set_time(const char *option, const char *value, struct pull_range *range,
     int64_t *ms)
 {
-	struct timestamp stamp;
-	bool twice = false;
-	size_t n = strlen(value);
+	unsigned microsecond;
 	int64_t utc;
 
 	range->on_demand = true;
-	if (timestamp_scan(span_of(value, n), TIMESTAMP_ISO, &stamp) == n &&
-	    timestamp_resolve(&stamp, zone_utc(), NULL, 0, &utc, &twice) &&
-	    utc > 0) {
-		*ms = utc * 1000 + stamp.microsecond / 1000;
+	if (ctl_time(value, &utc, &microsecond) && utc > 0) {
+		*ms = utc * 1000 + microsecond / 1000;
 		return true;
 	}
-	fprintf(stderr,
-	    "sepmlogctl pull: --%s %s: give a time as 2024-06-30T00:00:00Z\n",
-	    option, value);
+	fprintf(
+	    stderr, "sepmlogctl pull: --%s %s: " CTL_TIME "\n", option, value);
 	return false;
 }
 
@@ -399,7 +392,7 @@ catch_signals(void)
 enum ctl_exit
 ctl_pull(int argc, char **argv)
 {
-	struct options o = {.config = CONFIG};
+	struct options o = {.config = CTL_CONFIG};
 	struct settings *settings;
 	enum ctl_exit answer;
 

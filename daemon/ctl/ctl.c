@@ -1,0 +1,20 @@
+#include "ctl.h"
+
+#include <string.h>
+
+#include "timestamp.h"
+
+bool
+ctl_time(const char *text, int64_t *seconds, unsigned *microsecond)
+{
+	struct timestamp stamp;
+	bool twice = false;
+	size_t n = strlen(text);
+
+	if (timestamp_scan(span_of(text, n), TIMESTAMP_ISO, &stamp) != n ||
+	    !timestamp_resolve(&stamp, zone_utc(), NULL, 0, seconds, &twice))
+		return false;
+	if (microsecond != NULL)
+		*microsecond = (unsigned)stamp.microsecond;
+	return true;
+}
