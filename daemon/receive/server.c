@@ -28,6 +28,7 @@
 enum {
 	SIGNALS = 4,
 	TICK_MS = 1000,
+	CREDENTIALS_MS = 5 * 1000, /* between looks at their files */
 	STOP_TICK_MS = 50,
 	STOP_QUIET_MS = 500, /* peers silent that long have finished */
 	STOP_LIMIT_MS = 5 * 1000,
@@ -51,7 +52,8 @@ struct server {
 
 	struct candidate next; /* of a reload that waits for the spool */
 	bool waiting, reload_again, stop_wanted;
-	uint64_t stopping; /* since when; 0: not */
+	uint64_t stopping;       /* since when; 0: not */
+	uint64_t credentials_at; /* when to look at them */
 
 	struct report report;
 };
@@ -87,7 +89,7 @@ resume_endpoint(struct server *s, struct endpoint *e)
 static void
 detach(struct server *s, struct endpoint *e)
 {
-	if (e->transport == CONFIG_TCP) {
+	if (e->transport != CONFIG_UDP) {
 		if (!e->passed)
 			tcp_empty(s->tcp, e);
 		tcp_detach(s->tcp, e);
@@ -125,6 +127,7 @@ view(const struct server *s)
 	    .pipeline = s->running.pipeline,
 	    .tcp = s->tcp,
 	    .spool = spooler_spool(s->spooler),
+	    .expires = credentials_expire(&s->running.credentials),
 	};
 }
 
@@ -240,6 +243,7 @@ reload_swap(struct server *s)
 	s->next = (struct candidate){0};
 	pipeline_attach(s->running.pipeline, s->spooler, old.pipeline);
 	put_in_force(s);
+	candidate_apply(&s->running);
 	for (size_t i = 0; i < old.endpoints.count; i++)
 		if (!endpoints_hold(
 			&s->running.endpoints, old.endpoints.list[i]))
@@ -400,6 +404,19 @@ rotate(struct server *s, bool all)
 		spooler_wake(s->spooler);
 }
 
+/* Not while a reload is under way: it has loaded them already. */
+static void
+look_at_credentials(struct server *s)
+{
+	uint64_t now = clock_ms();
+
+	if (s->waiting || now < s->credentials_at)
+		return;
+	s->credentials_at = now + CREDENTIALS_MS;
+	credentials_refresh(&s->running.credentials, &s->running.endpoints);
+	credentials_warn(&s->running.credentials, time(NULL));
+}
+
 static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -412,6 +429,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	each_endpoint(s, count_drops);
 	resume(s);
 	tcp_tick(s->tcp);
+	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
 }
 
@@ -624,6 +642,7 @@ server_run(struct server *s)
 	struct report_view seen = view(s);
 
 	put_in_force(s);
+	candidate_apply(&s->running);
 	log_listening(&s->running.endpoints, NULL);
 	warn_if_open_to_all(&s->running);
 	each_endpoint(s, attach);

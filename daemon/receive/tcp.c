@@ -1,4 +1,7 @@
 /*
+ * A connection is plain or TLS (channel.h); a TLS one shakes hands first, under
+ * a limit of its own in number and time.
+ *
  * A wake-up reads one connection once, READ bytes at most. The bytes it has
  * kept from last time are put in front of them, whole frames are taken, and
  * the rest is kept. When there is no room for a message, all of that is kept
@@ -19,13 +22,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "framing.h"
 #include "log.h"
 #include "peer.h"
 #include "tally.h"
 
 enum {
-	READ = 262144,    /* per wake-up and connection */
+	READ = 262144, /* per wake-up and connection */
+	SOURCE_GATES = 256,
 	ACCEPTS = 64,     /* per wake-up */
 	BACKLOG = 4096,   /* at the end */
 	FRAME_EXTRA = 16, /* what framing keeps besides a message */
@@ -40,18 +45,26 @@ struct conn {
 	TAILQ_ENTRY(conn) stopped; /* if `resting` */
 	struct tcp *tcp;
 	struct event event;
-	int fd;
+	short wanted; /* what it waits for: EV_READ or EV_WRITE */
+	struct channel channel;
 	bool resting; /* its event is not added */
 	bool held;    /* what is kept has not been looked at to its end */
 	struct tally_entry *source;
 	struct framing framing;
 	char *kept; /* NULL: nothing */
 	size_t kept_n, kept_size;
-	uint64_t since; /* age of the unfinished frame; 0: none */
+	uint64_t since; /* of the unfinished frame or handshake; 0: none */
 	struct peer peer;
 };
 
 TAILQ_HEAD(conns, conn);
+
+/* For what a single sender could fill the log with. Two senders may share one,
+ * and take turns then. */
+struct source_gate {
+	struct in6_addr address;
+	struct log_gate gate;
+};
 
 struct tcp {
 	struct event_base *base;
@@ -64,10 +77,12 @@ struct tcp {
 	size_t buffer_size;
 	struct conns all, stopped;
 	unsigned connections, descriptors;
+	unsigned handshakes; /* not finished */
 	uint64_t last_read;
 	bool starved; /* for descriptors, and that was told */
 
 	struct log_gate refused, over, overdue, failed, starving;
+	struct source_gate gates[SOURCE_GATES];
 };
 
 struct tcp *
@@ -177,8 +192,9 @@ conn_free(struct conn *c)
 		event_del(&c->event);
 	TAILQ_REMOVE(&tcp->all, c, all);
 	tcp->connections--;
+	tcp->handshakes -= !c->channel.shaken;
 	tally_drop(c->source);
-	close(c->fd);
+	channel_close(&c->channel);
 	free(c->kept);
 	free(c);
 }
@@ -191,6 +207,30 @@ conn_rest(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->tcp->stopped, c, stopped);
 }
 
+static void read_cb(evutil_socket_t fd, short what, void *arg);
+
+/* Takes the event out of the loop and puts it in again for `what`. */
+static void
+conn_wait(struct conn *c, short what)
+{
+	struct tcp *tcp = c->tcp;
+
+	if (c->wanted == what)
+		return;
+	event_del(&c->event);
+	c->wanted = what;
+	event_assign(&c->event, tcp->base, c->channel.fd,
+	    (short)(what | EV_PERSIST), read_cb, c);
+	/* There was memory for it before. */
+	(void)event_add(&c->event, NULL);
+}
+
+static const char *
+conn_transport(const struct conn *c)
+{
+	return c->channel.session != NULL ? "tls" : "tcp";
+}
+
 /* --- messages --- */
 
 static void
@@ -201,10 +241,13 @@ conn_put(struct conn *c, const struct framing_frame *frame)
 	    .length = frame->length,
 	    .unterminated = frame->unterminated,
 	    .peer = peer_text(&c->peer),
-	    .transport = SPAN("tcp"),
+	    .transport = span_of(conn_transport(c), 3),
 	};
 
-	c->tcp->counters->tcp++;
+	if (c->channel.session != NULL)
+		c->tcp->counters->tls++;
+	else
+		c->tcp->counters->tcp++;
 	pipeline_put(c->tcp->pipeline, &message, c->peer.source);
 }
 
@@ -263,6 +306,34 @@ conn_take(struct conn *c, struct span in)
 
 /* --- reading --- */
 
+static struct log_gate *
+gate_of(struct tcp *tcp, const struct in6_addr *address)
+{
+	const uint8_t *a = address->s6_addr;
+	struct source_gate *gate =
+	    &tcp->gates[(a[15] ^ a[14] << 3 ^ a[13] << 5 ^ a[7]) %
+			SOURCE_GATES];
+
+	if (memcmp(&gate->address, address, sizeof *address) != 0)
+		*gate = (struct source_gate){.address = *address};
+	return &gate->gate;
+}
+
+/* What its peer has done wrong: once a minute for each. */
+static void
+conn_complain(struct conn *c, const char *what)
+{
+	char name[PEER_NAME];
+	uint64_t held;
+
+	if (!log_gate_open(gate_of(c->tcp, &c->peer.address),
+		pipeline_now(c->tcp->pipeline), &held))
+		return;
+	log_warnx("%s: %s, closed (%llu more before)",
+	    peer_name(&c->peer, conn_transport(c), name), what,
+	    (unsigned long long)held);
+}
+
 /* The buffer, begun with what is kept. */
 static char *
 conn_begin(struct conn *c)
@@ -281,7 +352,7 @@ conn_fail(struct conn *c, const char *what)
 
 	if (log_gate_open(gate, pipeline_now(c->tcp->pipeline), &held))
 		log_warnx("%s: %s, closed (%llu more before)",
-		    peer_name(&c->peer, "tcp", name), what,
+		    peer_name(&c->peer, conn_transport(c), name), what,
 		    (unsigned long long)held);
 	conn_free(c);
 }
@@ -298,14 +369,19 @@ conn_take_held(struct conn *c)
 static enum taken
 conn_read(struct conn *c, bool *open)
 {
-	char *buffer = conn_begin(c);
-	ssize_t n = recv(c->fd, buffer + c->kept_n, READ, 0);
+	char *buffer = conn_begin(c), why[CHANNEL_WHY];
+	size_t n;
+	enum channel_status status =
+	    channel_read(&c->channel, buffer + c->kept_n, READ, &n, why);
 
-	*open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-	if (n <= 0)
+	*open = status != CHANNEL_END && status != CHANNEL_FAILED;
+	conn_wait(c, status == CHANNEL_WRITE ? EV_WRITE : EV_READ);
+	if (status == CHANNEL_FAILED)
+		conn_complain(c, why);
+	if (n == 0)
 		return TAKEN;
 	c->tcp->last_read = pipeline_now(c->tcp->pipeline);
-	return conn_take(c, span_of(buffer, c->kept_n + (size_t)n));
+	return conn_take(c, span_of(buffer, c->kept_n + n));
 }
 
 /*
@@ -329,14 +405,52 @@ conn_turn(struct conn *c)
 		return false;
 	}
 	if (!open) {
-		/* A reset says the same as an end: no more bytes. */
 		conn_put_unfinished(c);
 		conn_free(c);
 		return false;
 	}
 	if (taken == TAKEN_HELD)
 		conn_rest(c);
+	else if (channel_is_pending(&c->channel))
+		event_active(&c->event, EV_READ, 0);
 	return true;
+}
+
+/* --- handshakes --- */
+
+/* The handshake is over without a session. */
+static void
+conn_turn_away(struct conn *c, const char *why)
+{
+	c->tcp->counters->handshake_failures++;
+	conn_complain(c, why);
+	conn_free(c);
+}
+
+static void
+conn_shake(struct conn *c)
+{
+	char why[CHANNEL_WHY] = "closed by the peer";
+
+	switch (channel_shake(&c->channel, why)) {
+	case CHANNEL_DONE:
+		c->tcp->handshakes--;
+		c->since = 0;
+		conn_wait(c, EV_READ);
+		/* what came with the end of it */
+		event_active(&c->event, EV_READ, 0);
+		break;
+	case CHANNEL_READ:
+		conn_wait(c, EV_READ);
+		break;
+	case CHANNEL_WRITE:
+		conn_wait(c, EV_WRITE);
+		break;
+	case CHANNEL_END:
+	case CHANNEL_FAILED:
+		conn_turn_away(c, why);
+		break;
+	}
 }
 
 static void
@@ -344,10 +458,15 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 	struct pipeline *pipeline = c->tcp->pipeline;
+	bool room = pipeline_begin(pipeline);
 
 	(void)fd;
 	(void)what;
-	if (!pipeline_begin(pipeline)) {
+	if (!c->channel.shaken) {
+		conn_shake(c);
+		return;
+	}
+	if (!room) {
 		conn_rest(c);
 		return;
 	}
@@ -373,7 +492,7 @@ tcp_resume(struct tcp *tcp)
 		if (c->since != 0)
 			c->since = pipeline_now(tcp->pipeline);
 		/* Its peer may have nothing more to say. */
-		if (c->held)
+		if (c->held || channel_is_pending(&c->channel))
 			event_active(&c->event, EV_READ, 0);
 	}
 }
@@ -395,8 +514,8 @@ refuse(struct tcp *tcp, const struct peer *peer, struct log_gate *gate,
 
 /* May the peer have a connection? */
 static bool
-admit(
-    struct tcp *tcp, const struct peer *peer, const struct tally_entry *source)
+admit(struct tcp *tcp, const struct endpoint *e, const struct peer *peer,
+    const struct tally_entry *source)
 {
 	const struct config *config = tcp->config;
 
@@ -410,6 +529,11 @@ admit(
 		tcp->counters->over_source++;
 		refuse(tcp, peer, &tcp->over,
 		    "max_connections_per_source reached, closed");
+		return false;
+	}
+	if (e->tls != NULL && tcp->handshakes >= config->max_handshakes) {
+		tcp->counters->over_handshakes++;
+		refuse(tcp, peer, &tcp->over, "max_handshakes reached, closed");
 		return false;
 	}
 	return true;
@@ -435,21 +559,29 @@ keep_alive(int fd)
 
 /* Takes over `fd` and `source`. False: no memory, nothing is taken. */
 static bool
-conn_open(struct tcp *tcp, int fd, const struct peer *peer,
+conn_open(struct tcp *tcp, int fd, struct tls *tls, const struct peer *peer,
     struct tally_entry *source)
 {
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (c == NULL)
 		return false;
+	c->wanted = EV_READ;
 	event_assign(
 	    &c->event, tcp->base, fd, EV_READ | EV_PERSIST, read_cb, c);
 	if (event_add(&c->event, NULL) < 0) {
 		free(c);
 		return false;
 	}
+	if (!channel_open(&c->channel, fd, tls)) {
+		event_del(&c->event);
+		free(c);
+		return false;
+	}
 	c->tcp = tcp;
-	c->fd = fd;
+	tcp->handshakes += !c->channel.shaken;
+	if (!c->channel.shaken)
+		c->since = pipeline_now(tcp->pipeline);
 	c->peer = *peer;
 	c->source = source;
 	framing_init(&c->framing, (size_t)tcp->config->max_message);
@@ -459,7 +591,8 @@ conn_open(struct tcp *tcp, int fd, const struct peer *peer,
 }
 
 static void
-welcome(struct tcp *tcp, int fd, const struct sockaddr_storage *from)
+welcome(struct tcp *tcp, const struct endpoint *e, int fd,
+    const struct sockaddr_storage *from)
 {
 	struct tally_entry *source;
 	struct peer peer;
@@ -478,7 +611,8 @@ welcome(struct tcp *tcp, int fd, const struct sockaddr_storage *from)
 		return;
 	}
 	keep_alive(fd);
-	if (!admit(tcp, &peer, source) || !conn_open(tcp, fd, &peer, source)) {
+	if (!admit(tcp, e, &peer, source) ||
+	    !conn_open(tcp, fd, e->tls, &peer, source)) {
 		tally_drop(source);
 		close(fd);
 	}
@@ -531,7 +665,7 @@ accepted(struct tcp *tcp, const struct endpoint *e, int fd,
 	if (tcp->starved)
 		log_info("%s: accepting again", e->name);
 	tcp->starved = false;
-	welcome(tcp, fd, from);
+	welcome(tcp, e, fd, from);
 }
 
 /* Accepts one. False: no more for now. */
@@ -649,18 +783,40 @@ end_overdue(struct conn *c)
 	conn_free(c);
 }
 
+/* A handshake needs no room for messages: it ends in time whatever the disk
+ * does. */
+static void
+end_handshakes(struct tcp *tcp, uint64_t now)
+{
+	struct conn *c, *next;
+
+	if (tcp->handshakes == 0)
+		return;
+	EACH_CONN(c, next, tcp)
+	{
+		if (c->channel.shaken ||
+		    now - c->since < tcp->config->handshake_timeout)
+			continue;
+		tcp->counters->handshake_timeouts++;
+		conn_complain(
+		    c, "handshake not finished within handshake_timeout");
+		conn_free(c);
+	}
+}
+
 void
 tcp_tick(struct tcp *tcp)
 {
+	bool room = pipeline_begin(tcp->pipeline);
+	uint64_t now = pipeline_now(tcp->pipeline);
 	struct conn *c, *next;
-	uint64_t now;
 
-	if (!pipeline_begin(tcp->pipeline))
+	end_handshakes(tcp, now);
+	if (!room)
 		return;
-	now = pipeline_now(tcp->pipeline);
 	EACH_CONN(c, next, tcp)
 	{
-		if (c->since == 0 || c->held ||
+		if (c->since == 0 || c->held || !c->channel.shaken ||
 		    now - c->since < tcp->config->frame_timeout)
 			continue;
 		if (!pipeline_room(tcp->pipeline))
@@ -676,7 +832,7 @@ tcp_say_goodbye(struct tcp *tcp)
 	struct conn *c;
 
 	TAILQ_FOREACH(c, &tcp->all, all)
-	(void)shutdown(c->fd, SHUT_WR);
+	channel_shut(&c->channel);
 }
 
 /* Bytes that there was no room for. */

@@ -1,0 +1,158 @@
+#include "channel.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool
+channel_open(struct channel *c, int fd, struct tls *tls)
+{
+	*c = (struct channel){.fd = fd, .shaken = tls == NULL};
+	if (tls == NULL)
+		return true;
+	c->session = tls_session(tls, fd);
+	if (c->session == NULL)
+		return false;
+	c->tls = tls_hold(tls);
+	return true;
+}
+
+void
+channel_close(struct channel *c)
+{
+	if (c->session != NULL) {
+		if (c->shaken && !c->broken)
+			channel_shut(c);
+		SSL_free(c->session);
+		tls_release(c->tls);
+	}
+	close(c->fd);
+}
+
+/* The session is of no use any more: the peer is gone without close_notify,
+ * or it does not keep to the protocol. */
+static enum channel_status
+break_off(struct channel *c, enum channel_status status)
+{
+	c->broken = true;
+	ERR_clear_error();
+	return status;
+}
+
+/* What has become of a call on the session. A peer that is gone without
+ * close_notify has ended: what it said before counts (RFC 5425 4.4). */
+static enum channel_status
+status_of(struct channel *c, int result, char why[CHANNEL_WHY])
+{
+	int error = errno;
+
+	switch (SSL_get_error(c->session, result)) {
+	case SSL_ERROR_NONE:
+		return CHANNEL_DONE;
+	case SSL_ERROR_WANT_READ:
+		return CHANNEL_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return CHANNEL_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return CHANNEL_END;
+	case SSL_ERROR_SYSCALL:
+		snprintf(why, CHANNEL_WHY, "%s",
+		    error != 0 ? strerrordesc_np(error) : "closed by the peer");
+		return break_off(c, CHANNEL_END);
+	default:
+		break;
+	}
+	if (ERR_GET_REASON(ERR_peek_error()) ==
+	    SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+		snprintf(why, CHANNEL_WHY, "closed by the peer");
+		return break_off(c, CHANNEL_END);
+	}
+	tls_reason(c->session, why, CHANNEL_WHY);
+	return break_off(c, CHANNEL_FAILED);
+}
+
+enum channel_status
+channel_shake(struct channel *c, char why[CHANNEL_WHY])
+{
+	enum channel_status status;
+
+	if (c->shaken)
+		return CHANNEL_DONE;
+	ERR_clear_error();
+	errno = 0;
+	status = status_of(c, SSL_do_handshake(c->session), why);
+	if (status != CHANNEL_DONE)
+		return status;
+	if (!tls_permits(c->tls, c->session, why, CHANNEL_WHY))
+		return CHANNEL_FAILED;
+	c->shaken = true;
+	return CHANNEL_DONE;
+}
+
+static enum channel_status
+read_plain(struct channel *c, char *buffer, size_t size, size_t *n)
+{
+	ssize_t got = recv(c->fd, buffer, size, 0);
+
+	if (got > 0) {
+		*n = (size_t)got;
+		return CHANNEL_DONE;
+	}
+	/* A reset says the same as an end: no more bytes. */
+	return got < 0 && (errno == EAGAIN || errno == EINTR) ? CHANNEL_READ
+							      : CHANNEL_END;
+}
+
+/* One record after the other, while there is room and they are there. */
+static enum channel_status
+read_session(struct channel *c, char *buffer, size_t size, size_t *n,
+    char why[CHANNEL_WHY])
+{
+	enum channel_status status = CHANNEL_DONE;
+	size_t got;
+
+	while (status == CHANNEL_DONE && *n < size) {
+		ERR_clear_error();
+		errno = 0;
+		got = 0;
+		status = status_of(c,
+		    SSL_read_ex(c->session, buffer + *n, size - *n, &got), why);
+		*n += got;
+	}
+	if (*n == 0)
+		return status;
+	c->ended = status == CHANNEL_END || status == CHANNEL_FAILED;
+	return CHANNEL_DONE;
+}
+
+enum channel_status
+channel_read(struct channel *c, char *buffer, size_t size, size_t *n,
+    char why[CHANNEL_WHY])
+{
+	*n = 0;
+	if (c->ended)
+		return CHANNEL_END;
+	if (c->session == NULL)
+		return read_plain(c, buffer, size, n);
+	return read_session(c, buffer, size, n, why);
+}
+
+bool
+channel_is_pending(const struct channel *c)
+{
+	return c->session != NULL &&
+	       (c->ended || SSL_has_pending(c->session) == 1);
+}
+
+void
+channel_shut(struct channel *c)
+{
+	if (c->session != NULL && c->shaken) {
+		ERR_clear_error();
+		(void)SSL_shutdown(c->session);
+	}
+	(void)shutdown(c->fd, SHUT_WR);
+}
