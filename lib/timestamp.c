@@ -411,6 +411,28 @@ timestamp_scan(struct span in, unsigned kinds, struct timestamp *stamp)
 	return n;
 }
 
+bool
+timestamp_scan_plain_bsd(struct span in, struct timestamp *stamp)
+{
+	struct timestamp t = {.kind = TIMESTAMP_BSD};
+	int tens, units;
+
+	if (in.n < TIMESTAMP_PLAIN_BSD || in.p[3] != ' ' || in.p[6] != ' ' ||
+	    scan_month(span_take(in, 3), &t.civil.month) == 0 ||
+	    scan_clock(span_of(in.p + 7, CLOCK_SIZE), &t.civil) == 0)
+		return false;
+	tens = in.p[4] == ' ' ? 0 : in.p[4] - '0';
+	units = in.p[5] - '0';
+	if (tens < 0 || tens > 3 || units < 0 || units > 9 ||
+	    span_isdigit(span_at(in, TIMESTAMP_PLAIN_BSD)))
+		return false;
+	t.civil.day = tens * 10 + units;
+	if (!possible(&t))
+		return false;
+	*stamp = t;
+	return true;
+}
+
 static bool
 read_date(struct span text, struct timestamp_date *date)
 {

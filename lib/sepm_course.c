@@ -1,0 +1,301 @@
+#include "sepm_course.h"
+
+#include "sepm_read.h"
+
+/* --- learning --- */
+
+/* The field that a bare piece fills; false: none, or not one of its own. */
+static bool
+step_of_bare(const struct sepm_reading *reading, size_t i,
+    struct sepm_step *step)
+{
+	static const struct sepm_field host = {RECORD_F_HOST, SEPM_READ_TEXT};
+	static const struct sepm_field sepm = {RECORD_F_SEPM, SEPM_READ_TEXT};
+	const struct sepm_place *place = sepm_place_of(reading, i);
+
+	*step = (struct sepm_step){.guess = NULL};
+	if (i == reading->body->client)
+		step->read = host;
+	else if (i == reading->body->sepm)
+		step->read = sepm;
+	else if (place != NULL && place->piece == i && place->last == i)
+		step->read = place->read;
+	else
+		return false;
+	return true;
+}
+
+/* The same of a labelled one. `locals` and `remotes` count the repeated. */
+static bool
+step_of_label(const struct sepm_reading *reading,
+    const struct sepm_piece *piece, size_t *locals, size_t *remotes,
+    struct sepm_step *step)
+{
+	const struct sepm_shape *shape = reading->shape;
+	const struct sepm_labels *labels = reading->body->context->labels;
+	enum sepm_label label = piece->id;
+	size_t *nth = label == SEPM_LOCAL ? locals : remotes;
+
+	*step = (struct sepm_step){
+	    .guess = sepm_label_guess(labels, piece->label)};
+	if (label == SEPM_LOCAL || label == SEPM_REMOTE) {
+		if (*nth == SEPM_REPEATED)
+			return false;
+		label = (label == SEPM_LOCAL ? shape->local
+					     : shape->remote)[(*nth)++];
+		step->modern = sepm_label_modern(label);
+	}
+	step->read = sepm_label_field[label];
+	if (label == SEPM_DOMAIN)
+		step->read.field = shape->domain;
+	return step->guess != NULL && piece->number == 0 &&
+	       step->guess->label == piece->id &&
+	       step->read.reader != SEPM_READ_NOTHING;
+}
+
+/* The place of a piece: false when it is not the same in every record. */
+static bool
+take_steps(const struct sepm_reading *reading, struct sepm_course *course)
+{
+	const struct sepm_body *body = reading->body;
+	uint64_t fields[RECORD_WORDS] = {0};
+	size_t locals = 0, remotes = 0;
+
+	for (size_t i = 0; i < body->count; i++) {
+		const struct sepm_piece *piece = &body->piece[i];
+		struct sepm_step *step = &course->step[i];
+		enum record_field f;
+
+		if (piece->quoted ||
+		    (piece->id == SEPM_NO_LABEL
+			    ? !step_of_bare(reading, i, step)
+			    : !step_of_label(reading, piece, &locals, &remotes,
+				  step)))
+			return false;
+		f = step->read.field;
+		if (fields[f / 64] >> f % 64 & 1)
+			return false; /* of two, the first one stays */
+		fields[f / 64] |= UINT64_C(1) << f % 64;
+	}
+	course->steps = body->count;
+	return true;
+}
+
+/*
+ * Do labels and places alone say that it is traffic, where its client is, and
+ * that nothing was cut? Two bare fields before `Begin` are no security log,
+ * whatever they say; see is_traffic, client_piece and sepm_is_cut.
+ */
+static bool
+is_plain_traffic(const struct sepm_reading *reading)
+{
+	const struct sepm_body *body = reading->body;
+	enum sepm_label last = body->piece[body->count - 1].id;
+
+	return reading->record->type == RECORD_TRAFFIC && !body->ordered &&
+	       body->count <= SEPM_STEPS && sepm_has(body, SEPM_RULE) &&
+	       reading->places == 2 && body->first >= 1 && body->first <= 2 &&
+	       body->begin < body->count && body->begin >= body->first + 3 &&
+	       body->piece[body->begin - 3].id != SEPM_NO_LABEL &&
+	       !sepm_has(body, SEPM_CATEGORY) &&
+	       (last == SEPM_MD5 ||
+		   (last == SEPM_ACTION && body->locals > 0 &&
+		       !sepm_has(body, SEPM_LOCAL_IP) &&
+		       !sepm_has(body, SEPM_LOCAL_PORT) &&
+		       !sepm_has(body, SEPM_LOCAL_MAC) &&
+		       !sepm_has(body, SEPM_REMOTE_IP) &&
+		       !sepm_has(body, SEPM_REMOTE_PORT)));
+}
+
+static bool
+same_course(const struct sepm_course *a, const struct sepm_course *b)
+{
+	if (a->steps != b->steps || a->sepm != b->sepm)
+		return false;
+	for (size_t i = 0; i < a->steps; i++)
+		if (a->step[i].guess != b->step[i].guess ||
+		    a->step[i].read.field != b->step[i].read.field)
+			return false;
+	return true;
+}
+
+void
+sepm_course_learn(
+    struct sepm_courses *courses, const struct sepm_reading *reading)
+{
+	size_t next = (courses->last + 1) % SEPM_COURSES;
+	struct sepm_course *course = &courses->course[next];
+	struct sepm_course found;
+
+	if (!is_plain_traffic(reading) || !take_steps(reading, &found))
+		return;
+	found.sepm = reading->body->first == 2;
+	for (size_t i = 0; i < SEPM_COURSES; i++)
+		if (same_course(&courses->course[i], &found))
+			return;
+	*course = found;
+	courses->last = next;
+}
+
+/* --- reading --- */
+
+/* What a record is being read into, and what it was. */
+struct run {
+	const struct sepm_context *context;
+	struct record *record;
+	struct sepm_ports ports;
+};
+
+/* Could it be `Local Port 50403`? See label_without_colon. */
+static inline bool
+may_lack_colon(struct span field)
+{
+	int first = span_at(field, 0);
+
+	return (first == 'L' || first == 'R' || first == 'D') &&
+	       span_find(field, ' ') < field.n;
+}
+
+/* A bare field, told at a glance; its length, or SIZE_MAX. */
+static inline size_t
+match_bare(struct span text, struct span *value)
+{
+	size_t n = span_find(text, ',');
+	struct span field = span_take(text, n);
+	int first = span_at(field, 0);
+
+	if (first <= ' ' || first >= 0x80 || first == '"' ||
+	    span_find(field, ':') < n || may_lack_colon(field))
+		return SIZE_MAX;
+	*value = span_trim(field);
+	return n;
+}
+
+/* A field with the label of `guess`; its length, or SIZE_MAX. */
+static inline size_t
+match_label(
+    struct span text, const struct sepm_guess *guess, struct span *value)
+{
+	size_t n;
+
+	if (!sepm_label_try(guess, text))
+		return SIZE_MAX;
+	n = guess->n + span_find(span_skip(text, guess->n), ',');
+	*value = span_trim(span_between(text.p + guess->n, text.p + n));
+	return span_at(*value, 0) == '"' ? SIZE_MAX : n;
+}
+
+static inline void
+read_step(struct run *run, const struct sepm_step *step, struct span label,
+    struct span value)
+{
+	enum sepm_value answer;
+
+	if (step->read.reader == SEPM_READ_TEXT) {
+		record_set_text(run->record, step->read.field, value);
+		return;
+	}
+	answer = sepm_field_read(run->context, &step->read, TIMESTAMP_ISO,
+	    value, run->record);
+	if (answer == SEPM_VALUE && step->read.reader != SEPM_READ_PORT)
+		return;
+	if (step->modern.n > 0)
+		label = step->modern;
+	if (answer == SEPM_VALUE)
+		sepm_ports_note(&run->ports, step->read.field, label, value);
+	else if (answer == SEPM_WRONG)
+		record_add_extra(run->record, label, value);
+}
+
+/* Quotes that nothing opened, and half a hash, are for others to judge. */
+static bool
+ends_well(const struct sepm_step *last, struct span value)
+{
+	enum { MD5_DIGITS = 32 };
+
+	return (value.n == 0 || value.p[value.n - 1] != '"') &&
+	       (last->read.field != RECORD_F_MD5 || value.n == 0 ||
+		   value.n >= MD5_DIGITS);
+}
+
+static bool
+follow(const struct sepm_course *course, struct span text, struct run *run)
+{
+	const struct sepm_step *step = course->step, *last;
+	struct span label = {"", 0}, value;
+	size_t n;
+
+	last = step + course->steps - 1;
+	for (;; step++) {
+		if (step->guess == NULL) {
+			n = match_bare(text, &value);
+		} else {
+			n = match_label(text, step->guess, &value);
+			label = span_of(text.p, step->guess->n - 1);
+		}
+		/* the last one ends the text, and no other does */
+		if (n == SIZE_MAX || (n == text.n) != (step == last))
+			return false;
+		if (step == last && !ends_well(step, value))
+			return false;
+		read_step(run, step, label, value);
+		if (step == last)
+			return true;
+		text = span_skip(text, n + 1);
+	}
+}
+
+/* What the header says of the SEPM's name goes first or last. */
+static void
+set_sepm(const struct sepm_course *course, const struct sepm_context *context,
+    struct record *r)
+{
+	if (context->name_after_tag.n > 0)
+		record_set_text(r, RECORD_F_SEPM, context->name_after_tag);
+	else if (!course->sepm)
+		record_set_text(r, RECORD_F_SEPM, context->name_before_tag);
+}
+
+static bool
+try_course(const struct sepm_course *course, struct span text,
+    const struct sepm_context *context, struct record *r)
+{
+	struct run run = {.context = context, .record = r};
+	uint64_t present[RECORD_WORDS];
+	size_t used = context->arena->used;
+	unsigned flags = r->flags;
+
+	if (course->steps == 0)
+		return false;
+	memcpy(present, r->present, sizeof(present));
+	if (!follow(course, text, &run)) {
+		memcpy(r->present, present, sizeof(present));
+		r->flags = flags;
+		r->extras = 0;
+		context->arena->used = used;
+		return false;
+	}
+	r->type = RECORD_TRAFFIC;
+	set_sepm(course, context, r);
+	sepm_settle_ports(context, &run.ports, r);
+	return true;
+}
+
+bool
+sepm_course_read(struct sepm_courses *courses, struct span text,
+    const struct sepm_context *context, struct record *record)
+{
+	/* whoever wants an explanation gets the general one */
+	if (context->explain != NULL || context->cut)
+		return false;
+	for (size_t i = 0; i < SEPM_COURSES; i++) {
+		size_t at = (courses->last + i) % SEPM_COURSES;
+
+		if (try_course(
+			&courses->course[at], text, context, record)) {
+			courses->last = at;
+			return true;
+		}
+	}
+	return false;
+}
