@@ -139,12 +139,56 @@ sepm_course_learn(
 
 /* --- reading --- */
 
-/* What a record is being read into, and what it was. */
+enum { LONGEST = 4096 }; /* bytes of a text that is read on its course */
+
+/* What a record is being read into, and from where. */
 struct run {
 	const struct sepm_context *context;
 	struct record *record;
 	struct sepm_ports ports;
+	/* A bit for each byte of the text that is a comma, and for its end. */
+	uint64_t commas[LONGEST / 64 + 1];
 };
+
+static uint64_t
+commas_in(const char *p)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < 64; i += BLOCK)
+		mask |=
+		    (uint64_t)block_mask(block_equal(block_load(p + i), ','))
+		    << i;
+	return mask;
+}
+
+static uint64_t
+commas_in_part(const char *p, size_t n)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < n; i += BLOCK) {
+		size_t part = n - i < BLOCK ? n - i : BLOCK;
+		block16 b = block_load_part(p + i, part);
+
+		mask |= (uint64_t)(block_mask(block_equal(b, ',')) &
+				   block_until(part))
+			<< i;
+	}
+	return mask;
+}
+
+static void
+find_commas(struct run *run, struct span text)
+{
+	uint64_t *word = run->commas;
+	size_t i = 0;
+
+	for (; text.n - i >= 64; i += 64)
+		*word++ = commas_in(text.p + i);
+	*word = commas_in_part(text.p + i, text.n - i) | UINT64_C(1)
+							     << (text.n - i);
+}
 
 /* Could it be `Local Port 50403`? See label_without_colon. */
 static inline bool
@@ -156,40 +200,36 @@ may_lack_colon(struct span field)
 	       span_find(field, ' ') < field.n;
 }
 
-/* A bare field, told at a glance; its length, or SIZE_MAX. */
-static inline size_t
-match_bare(struct span text, struct span *value)
+/* A bare field that can be told at a glance. */
+static inline bool
+match_bare(struct span field, struct span *value)
 {
-	size_t n = span_find(text, ',');
-	struct span field = span_take(text, n);
 	int first = span_at(field, 0);
 
 	if (first <= ' ' || first >= 0x80 || first == '"' ||
-	    span_find(field, ':') < n || may_lack_colon(field))
-		return SIZE_MAX;
+	    span_find(field, ':') < field.n || may_lack_colon(field))
+		return false;
 	*value = span_trim(field);
-	return n;
+	return true;
 }
 
-/* A field with the label of `guess`; its length, or SIZE_MAX. */
-static inline size_t
-match_label(
-    struct span text, const struct sepm_guess *guess, struct span *value)
+/* A field at the start of `text`, `n` bytes long, with the label of `guess`. */
+static inline bool
+match_label(struct span text, size_t n, const struct sepm_guess *guess,
+    struct span *value)
 {
-	size_t n;
-
 	if (!sepm_label_try(guess, text))
-		return SIZE_MAX;
-	n = guess->n + span_find(span_skip(text, guess->n), ',');
+		return false;
 	*value = span_trim(span_between(text.p + guess->n, text.p + n));
-	return span_at(*value, 0) == '"' ? SIZE_MAX : n;
+	return span_at(*value, 0) != '"';
 }
 
 static inline void
-read_step(struct run *run, const struct sepm_step *step, struct span label,
+read_step(struct run *run, const struct sepm_step *step, const char *label,
     struct span value)
 {
 	enum sepm_value answer;
+	struct span name;
 
 	if (step->read.reader == SEPM_READ_TEXT) {
 		record_set_text(run->record, step->read.field, value);
@@ -197,51 +237,55 @@ read_step(struct run *run, const struct sepm_step *step, struct span label,
 	}
 	answer = sepm_field_read(run->context, &step->read, TIMESTAMP_ISO,
 	    value, run->record);
-	if (answer == SEPM_VALUE && step->read.reader != SEPM_READ_PORT)
+	if (answer == SEPM_ABSENT ||
+	    (answer == SEPM_VALUE && step->read.reader != SEPM_READ_PORT))
 		return;
-	if (step->modern.n > 0)
-		label = step->modern;
+	name = step->modern.n > 0 || step->guess == NULL
+		   ? step->modern
+		   : span_of(label, step->guess->n - 1);
 	if (answer == SEPM_VALUE)
-		sepm_ports_note(&run->ports, step->read.field, label, value);
-	else if (answer == SEPM_WRONG)
-		record_add_extra(run->record, label, value);
+		sepm_ports_note(&run->ports, step->read.field, name, value);
+	else
+		record_add_extra(run->record, name, value);
 }
 
 /* Quotes that nothing opened, and half a hash, are for others to judge. */
 static bool
 ends_well(const struct sepm_step *last, struct span value)
 {
-	enum { MD5_DIGITS = 32 };
-
 	return (value.n == 0 || value.p[value.n - 1] != '"') &&
-	       (last->read.field != RECORD_F_MD5 || value.n == 0 ||
-		   value.n >= MD5_DIGITS);
+	       (last->read.reader != SEPM_READ_MD5 || value.n == 0 ||
+		   value.n >= 32);
 }
 
 static bool
 follow(const struct sepm_course *course, struct span text, struct run *run)
 {
-	const struct sepm_step *step = course->step, *last;
-	struct span label = {"", 0}, value;
-	size_t n;
+	const struct sepm_step *step = course->step;
+	const struct sepm_step *last = step + course->steps - 1;
+	const char *p = text.p, *end = span_end(text), *base = p, *comma;
+	const uint64_t *word = run->commas;
+	uint64_t mask = *word;
+	struct span value;
 
-	last = step + course->steps - 1;
-	for (;; step++) {
-		if (step->guess == NULL) {
-			n = match_bare(text, &value);
-		} else {
-			n = match_label(text, step->guess, &value);
-			label = span_of(text.p, step->guess->n - 1);
-		}
+	for (;; step++, p = comma + 1) {
+		for (; mask == 0; base += 64)
+			mask = *++word;
+		comma = base + block_first(mask);
+		mask &= mask - 1;
+		if (step->guess == NULL
+			? !match_bare(span_between(p, comma), &value)
+			: !match_label(span_between(p, end),
+			      (size_t)(comma - p), step->guess, &value))
+			return false;
 		/* the last one ends the text, and no other does */
-		if (n == SIZE_MAX || (n == text.n) != (step == last))
+		if ((comma == end) != (step == last))
 			return false;
 		if (step == last && !ends_well(step, value))
 			return false;
-		read_step(run, step, label, value);
+		read_step(run, step, p, value);
 		if (step == last)
 			return true;
-		text = span_skip(text, n + 1);
 	}
 }
 
@@ -257,27 +301,26 @@ set_sepm(const struct sepm_course *course, const struct sepm_context *context,
 }
 
 static bool
-try_course(const struct sepm_course *course, struct span text,
-    const struct sepm_context *context, struct record *r)
+try_course(const struct sepm_course *course, struct span text, struct run *run)
 {
-	struct run run = {.context = context, .record = r};
+	struct record *r = run->record;
 	uint64_t present[RECORD_WORDS];
-	size_t used = context->arena->used;
+	size_t used = run->context->arena->used;
 	unsigned flags = r->flags;
 
 	if (course->steps == 0)
 		return false;
 	memcpy(present, r->present, sizeof(present));
-	if (!follow(course, text, &run)) {
+	if (!follow(course, text, run)) {
 		memcpy(r->present, present, sizeof(present));
 		r->flags = flags;
 		r->extras = 0;
-		context->arena->used = used;
+		run->context->arena->used = used;
 		return false;
 	}
 	r->type = RECORD_TRAFFIC;
-	set_sepm(course, context, r);
-	sepm_settle_ports(context, &run.ports, r);
+	set_sepm(course, run->context, r);
+	sepm_settle_ports(run->context, &run->ports, r);
 	return true;
 }
 
@@ -285,14 +328,18 @@ bool
 sepm_course_read(struct sepm_courses *courses, struct span text,
     const struct sepm_context *context, struct record *record)
 {
+	struct run run;
+
 	/* whoever wants an explanation gets the general one */
-	if (context->explain != NULL || context->cut)
+	if (context->explain != NULL || context->cut || text.n >= LONGEST)
 		return false;
+	run.context = context;
+	run.record = record;
+	find_commas(&run, text);
 	for (size_t i = 0; i < SEPM_COURSES; i++) {
 		size_t at = (courses->last + i) % SEPM_COURSES;
 
-		if (try_course(
-			&courses->course[at], text, context, record)) {
+		if (try_course(&courses->course[at], text, &run)) {
 			courses->last = at;
 			return true;
 		}

@@ -512,12 +512,16 @@ resolve_year(struct resolver *r, const struct civil *stamp)
 {
 	struct civil c = *stamp;
 	int year = year_around(r->reference), apart;
+	int64_t local;
 
 	c.year = year;
-	if (civil_valid(&c) && distance(civil_seconds(&c), r->reference) <=
-				   (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
-		try_local(r, civil_seconds(&c));
-		return;
+	if (civil_valid(&c)) {
+		local = civil_seconds(&c);
+		if (distance(local, r->reference) <=
+		    (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
+			try_local(r, local);
+			return;
+		}
 	}
 	apart = c.month == 2 && c.day == 29 ? LEAP_YEARS_APART : 1;
 	for (c.year = year - apart; c.year <= year + apart; c.year++)
