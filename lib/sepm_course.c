@@ -6,8 +6,8 @@
 
 /* The field that a bare piece fills; false: none, or not one of its own. */
 static bool
-step_of_bare(const struct sepm_reading *reading, size_t i,
-    struct sepm_step *step)
+step_of_bare(
+    const struct sepm_reading *reading, size_t i, struct sepm_step *step)
 {
 	static const struct sepm_field host = {RECORD_F_HOST, SEPM_READ_TEXT};
 	static const struct sepm_field sepm = {RECORD_F_SEPM, SEPM_READ_TEXT};
@@ -36,8 +36,8 @@ step_of_label(const struct sepm_reading *reading,
 	enum sepm_label label = piece->id;
 	size_t *nth = label == SEPM_LOCAL ? locals : remotes;
 
-	*step = (struct sepm_step){
-	    .guess = sepm_label_guess(labels, piece->label)};
+	*step =
+	    (struct sepm_step){.guess = sepm_label_guess(labels, piece->label)};
 	if (label == SEPM_LOCAL || label == SEPM_REMOTE) {
 		if (*nth == SEPM_REPEATED)
 			return false;
@@ -66,11 +66,10 @@ take_steps(const struct sepm_reading *reading, struct sepm_course *course)
 		struct sepm_step *step = &course->step[i];
 		enum record_field f;
 
-		if (piece->quoted ||
-		    (piece->id == SEPM_NO_LABEL
-			    ? !step_of_bare(reading, i, step)
-			    : !step_of_label(reading, piece, &locals, &remotes,
-				  step)))
+		if (piece->quoted || (piece->id == SEPM_NO_LABEL
+					     ? !step_of_bare(reading, i, step)
+					     : !step_of_label(reading, piece,
+						   &locals, &remotes, step)))
 			return false;
 		f = step->read.field;
 		if (fields[f / 64] >> f % 64 & 1)
@@ -98,13 +97,12 @@ is_plain_traffic(const struct sepm_reading *reading)
 	       body->begin < body->count && body->begin >= body->first + 3 &&
 	       body->piece[body->begin - 3].id != SEPM_NO_LABEL &&
 	       !sepm_has(body, SEPM_CATEGORY) &&
-	       (last == SEPM_MD5 ||
-		   (last == SEPM_ACTION && body->locals > 0 &&
-		       !sepm_has(body, SEPM_LOCAL_IP) &&
-		       !sepm_has(body, SEPM_LOCAL_PORT) &&
-		       !sepm_has(body, SEPM_LOCAL_MAC) &&
-		       !sepm_has(body, SEPM_REMOTE_IP) &&
-		       !sepm_has(body, SEPM_REMOTE_PORT)));
+	       (last == SEPM_MD5 || (last == SEPM_ACTION && body->locals > 0 &&
+					!sepm_has(body, SEPM_LOCAL_IP) &&
+					!sepm_has(body, SEPM_LOCAL_PORT) &&
+					!sepm_has(body, SEPM_LOCAL_MAC) &&
+					!sepm_has(body, SEPM_REMOTE_IP) &&
+					!sepm_has(body, SEPM_REMOTE_PORT)));
 }
 
 static bool
@@ -235,8 +233,8 @@ read_step(struct run *run, const struct sepm_step *step, const char *label,
 		record_set_text(run->record, step->read.field, value);
 		return;
 	}
-	answer = sepm_field_read(run->context, &step->read, TIMESTAMP_ISO,
-	    value, run->record);
+	answer = sepm_field_read(
+	    run->context, &step->read, TIMESTAMP_ISO, value, run->record);
 	if (answer == SEPM_ABSENT ||
 	    (answer == SEPM_VALUE && step->read.reader != SEPM_READ_PORT))
 		return;

@@ -126,9 +126,8 @@ read_md5(const struct sepm_context *context, unsigned times, struct span text,
 	struct span hash = {"", 0};
 
 	(void)times;
-	return set_text(
-	    sepm_read_hash(text, MD5_DIGITS, context->arena, &hash), hash, f,
-	    r);
+	return set_text(sepm_read_hash(text, MD5_DIGITS, context->arena, &hash),
+	    hash, f, r);
 }
 
 static enum sepm_value

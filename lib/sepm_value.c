@@ -19,11 +19,11 @@ is_over_255(block16 b, unsigned digits)
 {
 	unsigned three = digits & digits >> 1 & digits >> 2;
 	unsigned over_5 = where(b, '6', '9');
-	unsigned over_55 = over_5 >> 1 |
-			   (where(b, '5', '5') >> 1 & over_5 >> 2);
+	unsigned over_55 =
+	    over_5 >> 1 | (where(b, '5', '5') >> 1 & over_5 >> 2);
 
-	return (three & (where(b, '3', '9') |
-			    (where(b, '2', '2') & over_55))) != 0;
+	return (three &
+		   (where(b, '3', '9') | (where(b, '2', '2') & over_55))) != 0;
 }
 
 /*

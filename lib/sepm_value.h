@@ -44,7 +44,7 @@ struct sepm_clock {
 	const struct zone *zone;
 	struct zone_cache *cache; /* of that zone */
 	struct timestamp_date *date;
-	int64_t reference;        /* UTC seconds */
+	int64_t reference; /* UTC seconds */
 };
 
 /* IPv4 or IPv6, canonical (RFC 5952); a dot at the end is dropped; `0.0.0.0`
