@@ -256,35 +256,59 @@ ends_well(const struct sepm_step *last, struct span value)
 		   value.n >= 32);
 }
 
+/* Where a run has got to. */
+struct place {
+	const char *field, *comma; /* the one behind it, or the end */
+	const uint64_t *word;
+	uint64_t mask;    /* the commas of *word that are not behind us */
+	const char *base; /* what its lowest bit stands for */
+};
+
+/* On to the next comma; there is one, be it the end. */
+static inline void
+next_comma(struct place *at)
+{
+	for (; at->mask == 0; at->base += 64)
+		at->mask = *++at->word;
+	at->comma = at->base + block_first(at->mask);
+	at->mask &= at->mask - 1;
+}
+
+static inline bool
+match(const struct sepm_step *step, const struct place *at, const char *end,
+    struct span *value)
+{
+	if (step->guess == NULL)
+		return match_bare(span_between(at->field, at->comma), value);
+	return match_label(span_between(at->field, end),
+	    (size_t)(at->comma - at->field), step->guess, value);
+}
+
 static bool
 follow(const struct sepm_course *course, struct span text, struct run *run)
 {
 	const struct sepm_step *step = course->step;
 	const struct sepm_step *last = step + course->steps - 1;
-	const char *p = text.p, *end = span_end(text), *base = p, *comma;
-	const uint64_t *word = run->commas;
-	uint64_t mask = *word;
+	const char *end = span_end(text);
+	struct place at = {.field = text.p,
+	    .word = run->commas,
+	    .mask = *run->commas,
+	    .base = text.p};
 	struct span value;
 
-	for (;; step++, p = comma + 1) {
-		for (; mask == 0; base += 64)
-			mask = *++word;
-		comma = base + block_first(mask);
-		mask &= mask - 1;
-		if (step->guess == NULL
-			? !match_bare(span_between(p, comma), &value)
-			: !match_label(span_between(p, end),
-			      (size_t)(comma - p), step->guess, &value))
+	for (; step < last; step++) {
+		next_comma(&at);
+		if (at.comma == end || !match(step, &at, end, &value))
 			return false;
-		/* the last one ends the text, and no other does */
-		if ((comma == end) != (step == last))
-			return false;
-		if (step == last && !ends_well(step, value))
-			return false;
-		read_step(run, step, p, value);
-		if (step == last)
-			return true;
+		read_step(run, step, at.field, value);
+		at.field = at.comma + 1;
 	}
+	next_comma(&at);
+	if (at.comma != end || !match(step, &at, end, &value) ||
+	    !ends_well(step, value))
+		return false;
+	read_step(run, step, at.field, value);
+	return true;
 }
 
 /* What the header says of the SEPM's name goes first or last. */
