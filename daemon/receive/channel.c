@@ -122,6 +122,7 @@ read_session(struct channel *c, char *buffer, size_t size, size_t *n,
 		    SSL_read_ex(c->session, buffer + *n, size - *n, &got), why);
 		*n += got;
 	}
+	c->more = status == CHANNEL_DONE;
 	if (*n == 0)
 		return status;
 	c->ended = status == CHANNEL_END || status == CHANNEL_FAILED;
@@ -143,8 +144,9 @@ channel_read(struct channel *c, char *buffer, size_t size, size_t *n,
 bool
 channel_is_pending(const struct channel *c)
 {
-	return c->session != NULL &&
-	       (c->ended || SSL_has_pending(c->session) == 1);
+	/* SSL_has_pending counts half a record, too, which is no more than
+	 * half of one until the socket can be read again. */
+	return c->ended || c->more;
 }
 
 void

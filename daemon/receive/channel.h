@@ -17,6 +17,7 @@ struct channel {
 	SSL *session;
 	bool shaken; /* the handshake is done */
 	bool ended;  /* the peer has, and that is still to be said */
+	bool more;   /* the session may have, as nothing stopped the last read */
 	bool broken; /* no close_notify can be sent */
 };
 

@@ -182,14 +182,12 @@ use_key(struct tls *tls, const char *path, char *why, size_t size)
 		return false;
 	}
 	SSL_CTX_set_default_passwd_cb(tls->context, no_password_cb);
-	if (SSL_CTX_use_PrivateKey_file(tls->context, path, SSL_FILETYPE_PEM) !=
-	    1)
+	if (SSL_CTX_use_PrivateKey_file(
+		tls->context, path, SSL_FILETYPE_PEM) != 1 ||
+	    SSL_CTX_check_private_key(tls->context) != 1)
 		return wrong(why, size, path,
-		    "needs the certificate's private key in PEM, without a "
-		    "password");
-	if (SSL_CTX_check_private_key(tls->context) != 1)
-		return wrong(
-		    why, size, path, "the key must be that of the certificate");
+		    "needs the private key of the certificate, in PEM, without "
+		    "a password");
 	return true;
 }
 

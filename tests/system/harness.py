@@ -374,8 +374,10 @@ class Daemon:
         if listen is None:
             listen = [("udp", f"{LOOPBACK}:{self.port}"),
                       ("tcp", f"{LOOPBACK}:{self.port}")]
-        text = "listen:\n" + "".join(
-            f'  - {transport}: "{address}"\n' for transport, address in listen)
+        text = "listen:\n"
+        for transport, address, *keys in listen:
+            text += f'  - {transport}: "{address}"\n'
+            text += "".join(f"    {line}\n" for line in sum(keys, []))
         text += f'spool:\n  directory: "{self.spool_path}"\n'
         if "min_free" not in spool_options:
             text += "  min_free: 64KiB\n"
