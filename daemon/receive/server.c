@@ -348,26 +348,27 @@ stop_tick_cb(evutil_socket_t fd, short what, void *arg)
 
 /* What was still waiting outside of the spool has no place to go. */
 static bool
-drop_waiting(struct server *s)
+drop_waiting(struct server *s, struct spooler_end *end)
 {
-	unsigned datagrams = udp_pending(s->udp);
-	uint64_t bytes = tcp_finish(s->tcp);
+	end->datagrams = udp_pending(s->udp);
+	end->bytes = tcp_finish(s->tcp);
+	end->stored = s->counters.stored;
 
-	s->counters.abandoned += datagrams;
-	if (datagrams == 0 && bytes == 0)
+	s->counters.abandoned += end->datagrams;
+	if (end->datagrams == 0 && end->bytes == 0)
 		return true;
-	log_warnx("no room to store %u datagrams and %" PRIu64
+	log_warnx("no room to store %" PRIu64 " datagrams and %" PRIu64
 		  " bytes of tcp that were read: lost",
-	    datagrams, bytes);
+	    end->datagrams, end->bytes);
 	return false;
 }
 
 static bool
-close_spool(struct server *s)
+close_spool(struct server *s, const struct spooler_end *end)
 {
 	uint64_t lost, accepted;
 
-	if (spooler_close(s->spooler, clock_ms(), &accepted))
+	if (spooler_close(s->spooler, clock_ms(), end, &accepted))
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
@@ -381,9 +382,10 @@ static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
-	bool all = drop_waiting(s);
+	struct spooler_end end;
+	bool all = drop_waiting(s, &end);
 
-	all = close_spool(s) && all;
+	all = close_spool(s, &end) && all;
 	s->spooler = NULL;
 	report_summary(&seen);
 	return all;
@@ -643,12 +645,13 @@ free_event(struct event *event)
 void
 server_free(struct server *s)
 {
+	struct spooler_end end = {0};
 	uint64_t accepted;
 
 	tcp_free(s->tcp);
 	udp_free(s->udp);
 	if (s->spooler != NULL)
-		spooler_close(s->spooler, clock_ms(), &accepted);
+		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
 	free_event(s->tick);
 	free_event(s->stop_tick);

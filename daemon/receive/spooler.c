@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "life.h"
 #include "log.h"
 #include "spoolplan.h"
 
@@ -54,7 +55,10 @@ same_options(const struct spool_options *a, const struct spool_options *b)
 	       a->compress == b->compress && a->quota == b->quota &&
 	       a->min_free == b->min_free &&
 	       a->min_free_percent == b->min_free_percent &&
-	       a->drop_oldest == b->drop_oldest && a->buffer == b->buffer;
+	       a->drop_oldest == b->drop_oldest && a->buffer == b->buffer &&
+	       a->ledger.size == b->ledger.size &&
+	       a->ledger.age == b->ledger.age &&
+	       a->ledger.checksum == b->ledger.checksum;
 }
 
 static bool
@@ -151,6 +155,7 @@ run(void *arg)
 			linger(s);
 		atomic_store(&s->woken, false);
 		now = clock_ms();
+		spool_set_time(s->spool, clock_utc());
 		deadline = spool_work(s->spool, now);
 		if (atomic_load(&s->want_room))
 			tell_loop(s);
@@ -188,10 +193,13 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 	s->plan = spoolplan_new(config, line);
 	if (s->event_fd < 0 || s->plan == NULL || !init_waiting(s))
 		goto fail;
+	s->plan->options.ledger.time = clock_utc();
 	s->spool = spool_open(&s->plan->options, s->plan->streams,
 	    s->plan->count, now, report_cb, NULL, why, size);
-	if (s->spool != NULL)
+	if (s->spool != NULL) {
+		life_begin(s->spool, "sepmlogd", SPAN(""));
 		return s;
+	}
 fail:
 	if (s->event_fd >= 0)
 		close(s->event_fd);
@@ -264,7 +272,7 @@ bool
 spooler_differs(
     const struct spooler *s, const struct config *config, size_t line)
 {
-	struct spool_options want = spoolplan_options(&config->spool, line);
+	struct spool_options want = spoolplan_options(config, line);
 
 	if (!same_options(&s->plan->options, &want) ||
 	    s->plan->count != config->stream_count)
@@ -317,7 +325,8 @@ spooler_heard(struct spooler *s, char *why, size_t size)
 }
 
 bool
-spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
+spooler_close(struct spooler *s, uint64_t now, const struct spooler_end *end,
+    uint64_t *accepted)
 {
 	struct spool_status status;
 	bool drained;
@@ -329,9 +338,12 @@ spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
 	if (s->started)
 		pthread_join(s->thread, NULL);
 
+	spool_set_time(s->spool, clock_utc());
 	drained = spool_drain(s->spool, now);
 	spool_status(s->spool, &status);
 	*accepted = status.accepted;
+	life_end(s->spool, end->datagrams, end->bytes,
+	    end->stored - status.accepted);
 	spool_close(s->spool);
 	close(s->event_fd);
 	pthread_cond_destroy(&s->wake);

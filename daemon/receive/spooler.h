@@ -57,11 +57,19 @@ enum spooler_news {
 enum spooler_news spooler_heard(
     struct spooler *spooler, char *why, size_t size);
 
+/* What is known at the end, for the ledger. */
+struct spooler_end {
+	uint64_t stored;    /* records that were handed over since the start */
+	uint64_t datagrams; /* that were read, and then had no place */
+	uint64_t bytes;     /* the same of connections */
+};
+
 /*
  * Stops the thread, writes and publishes everything that can be, and frees.
  * True when nothing is left in the buffers and in live/. *accepted is how many
  * records reached the disk since the start.
  */
-bool spooler_close(struct spooler *spooler, uint64_t now, uint64_t *accepted);
+bool spooler_close(struct spooler *spooler, uint64_t now,
+    const struct spooler_end *end, uint64_t *accepted);
 
 #endif
