@@ -45,7 +45,8 @@ load(const struct origin *origin)
 
 bool
 candidate_build(struct candidate *c, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters)
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit)
 {
 	char why[512];
 
@@ -57,7 +58,7 @@ candidate_build(struct candidate *c, const struct origin *origin,
 		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}
-	c->pipeline = pipeline_new(c->config, counters);
+	c->pipeline = pipeline_new(c->config, counters, audit);
 	if (c->pipeline == NULL) {
 		log_warnx("%s: no memory", origin->name);
 		goto fail;

@@ -33,7 +33,8 @@ struct settings *origin_load(const struct origin *origin, FILE *errors);
 /* Takes what fits of `have`. False: every reason has been logged, and all is
  * as before. */
 bool candidate_build(struct candidate *candidate, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters);
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit);
 
 /* Frees it, without those endpoints that `keep` (may be NULL) holds. */
 void candidate_clear(struct candidate *candidate, const struct endpoints *keep);

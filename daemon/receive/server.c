@@ -43,6 +43,7 @@ struct server {
 	struct event_base *base;
 	struct candidate running;
 	struct counters counters;
+	struct audit *audit;
 	struct spooler *spooler;
 	struct udp *udp;
 	struct tcp *tcp;
@@ -113,6 +114,25 @@ count_drops(struct server *s, struct endpoint *e)
 {
 	if (e->transport == CONFIG_UDP && e->owner != NULL)
 		udp_count_drops(s->udp, e);
+}
+
+/* --- the ledger's minutes --- */
+
+static void
+minute_ending_cb(void *arg)
+{
+	struct server *s = arg;
+
+	each_endpoint(s, count_drops);
+	udp_forget_rows(s->udp);
+}
+
+static bool
+minute_offer_cb(void *arg, struct audit_minute *minute)
+{
+	struct server *s = arg;
+
+	return spooler_offer(s->spooler, minute);
 }
 
 /* --- what people are told --- */
@@ -189,6 +209,7 @@ put_in_force(struct server *s)
 		log_warnx("max_connections: %u, but descriptors are enough "
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
+	audit_configure(s->audit, c->config);
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -261,8 +282,8 @@ reload_begin(struct server *s)
 	s->reload_again = false;
 	notify_reloading();
 	report_summary(&seen);
-	if (!candidate_build(
-		&s->next, s->origin, &s->running.endpoints, &s->counters)) {
+	if (!candidate_build(&s->next, s->origin, &s->running.endpoints,
+		&s->counters, s->audit)) {
 		reload_end(s, false);
 		return;
 	}
@@ -382,9 +403,10 @@ static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
-	struct spooler_end end;
+	struct spooler_end end = {0};
 	bool all = drop_waiting(s, &end);
 
+	end.last = audit_last(s->audit, clock_utc());
 	all = close_spool(s, &end) && all;
 	s->spooler = NULL;
 	report_summary(&seen);
@@ -412,6 +434,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	rotate(s, false);
 	each_endpoint(s, count_drops);
+	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
 	report_tick(&s->report, &seen, clock_ms());
@@ -560,11 +583,23 @@ build_first(struct server *s)
 		endpoints_close(&passed, NULL);
 		return false;
 	}
-	good = candidate_build(&s->running, s->origin, &passed, &s->counters);
+	good = candidate_build(
+	    &s->running, s->origin, &passed, &s->counters, s->audit);
 	if (good)
 		good = all_are_used(&passed, &s->running.endpoints);
 	endpoints_close(&passed, &s->running.endpoints);
 	return good;
+}
+
+static bool
+open_audit(struct server *s)
+{
+	const struct audit_hooks hooks = {minute_ending_cb, minute_offer_cb, s};
+
+	s->audit = audit_new(&hooks, clock_utc());
+	if (s->audit == NULL)
+		log_warn("start");
+	return s->audit != NULL;
 }
 
 static bool
@@ -586,8 +621,8 @@ open_spool(struct server *s)
 static bool
 open_listeners(struct server *s)
 {
-	s->udp = udp_new(s->base, &s->counters);
-	s->tcp = tcp_new(s->base, &s->counters);
+	s->udp = udp_new(s->base, &s->counters, s->audit);
+	s->tcp = tcp_new(s->base, &s->counters, s->audit);
 	return s->udp != NULL && s->tcp != NULL &&
 	       tcp_prepare(s->tcp, s->running.config);
 }
@@ -607,7 +642,7 @@ server_new(const struct origin *origin)
 		log_warnx("the event loop cannot be set up");
 		goto fail;
 	}
-	if (!build_first(s) || !open_spool(s))
+	if (!open_audit(s) || !build_first(s) || !open_spool(s))
 		goto fail;
 	if (!open_listeners(s) || !add_timers(s) ||
 	    !spooler_start(s->spooler)) {
@@ -653,6 +688,7 @@ server_free(struct server *s)
 	if (s->spooler != NULL)
 		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
+	audit_free(s->audit);
 	free_event(s->tick);
 	free_event(s->stop_tick);
 	free_event(s->watchdog);

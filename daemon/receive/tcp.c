@@ -58,6 +58,7 @@ struct tcp {
 	const struct config *config;
 	struct pipeline *pipeline;
 	struct counters *counters;
+	struct audit *audit;
 	struct tally *tally;
 
 	char *buffer; /* what is kept, and a read */
@@ -71,7 +72,7 @@ struct tcp {
 };
 
 struct tcp *
-tcp_new(struct event_base *base, struct counters *counters)
+tcp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 {
 	struct tcp *tcp = calloc(1, sizeof *tcp);
 
@@ -84,6 +85,7 @@ tcp_new(struct event_base *base, struct counters *counters)
 	}
 	tcp->base = base;
 	tcp->counters = counters;
+	tcp->audit = audit;
 	TAILQ_INIT(&tcp->all);
 	TAILQ_INIT(&tcp->stopped);
 	return tcp;
@@ -178,6 +180,7 @@ conn_free(struct conn *c)
 	TAILQ_REMOVE(&tcp->all, c, all);
 	tcp->connections--;
 	tally_drop(c->source);
+	audit_release(c->peer.row);
 	close(c->fd);
 	free(c->kept);
 	free(c);
@@ -205,7 +208,8 @@ conn_put(struct conn *c, const struct framing_frame *frame)
 	};
 
 	c->tcp->counters->tcp++;
-	pipeline_put(c->tcp->pipeline, &message, c->peer.source);
+	c->peer.row->tcp++;
+	pipeline_put(c->tcp->pipeline, &message, c->peer.source, c->peer.row);
 }
 
 /* What is left, after the end or instead of one. There is room for it. */
@@ -325,6 +329,7 @@ conn_turn(struct conn *c)
 
 	if (taken == TAKEN_FAILED) {
 		c->tcp->counters->abandoned++;
+		c->peer.row->abandoned++;
 		conn_fail(c, "no memory for an unfinished message");
 		return false;
 	}
@@ -402,12 +407,14 @@ admit(
 
 	if (tcp->connections >= config->max_connections) {
 		tcp->counters->over_limit++;
+		peer->row->over_limit++;
 		refuse(
 		    tcp, peer, &tcp->over, "max_connections reached, closed");
 		return false;
 	}
 	if (tally_count(source) > config->max_connections_per_source) {
 		tcp->counters->over_source++;
+		peer->row->over_source++;
 		refuse(tcp, peer, &tcp->over,
 		    "max_connections_per_source reached, closed");
 		return false;
@@ -451,6 +458,7 @@ conn_open(struct tcp *tcp, int fd, const struct peer *peer,
 	c->tcp = tcp;
 	c->fd = fd;
 	c->peer = *peer;
+	audit_hold(c->peer.row);
 	c->source = source;
 	framing_init(&c->framing, (size_t)tcp->config->max_message);
 	TAILQ_INSERT_TAIL(&tcp->all, c, all);
@@ -466,8 +474,10 @@ welcome(struct tcp *tcp, int fd, const struct sockaddr_storage *from)
 
 	peer_init(
 	    &peer, (const struct sockaddr *)(const void *)from, tcp->config);
+	peer.row = audit_row(tcp->audit, &peer.address);
 	if (!peer.allowed) {
 		tcp->counters->tcp_refused++;
+		peer.row->connections++;
 		refuse(tcp, &peer, &tcp->refused, "not in `allow`, refused");
 		close(fd);
 		return;
@@ -501,6 +511,7 @@ starve(struct tcp *tcp, struct endpoint *e, int error)
 	uint64_t held;
 
 	tcp->counters->accept_pauses++;
+	audit_pause(tcp->audit, e->name);
 	rest(e);
 	if (!log_gate_open(&tcp->starving, pipeline_now(tcp->pipeline), &held))
 		return;
@@ -632,6 +643,7 @@ tcp_configure(struct tcp *tcp, const struct config *config,
 		peer_configure(&c->peer, config);
 		if (!c->peer.allowed) {
 			tcp->counters->tcp_refused++;
+			c->peer.row->connections++;
 			conn_fail(c, "no longer in `allow`");
 		}
 	}
@@ -644,6 +656,7 @@ end_overdue(struct conn *c)
 
 	conn_put_unfinished(c);
 	tcp->counters->frame_timeouts++;
+	c->peer.row->timeouts++;
 	refuse(tcp, &c->peer, &tcp->overdue,
 	    "message not finished within frame_timeout, kept as it is, closed");
 	conn_free(c);
