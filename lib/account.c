@@ -861,5 +861,5 @@ account_is_older(const struct account *a, struct span stream, uint64_t segment)
 	for (i = 0; i < a->totals.streams; i++)
 		if (span_eq(span_str(a->totals.stream[i].name), stream))
 			return segment < a->oldest[i];
-	return a->lives > 0;
+	return false;
 }
