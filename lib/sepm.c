@@ -331,9 +331,11 @@ sepm_parse(struct sepm_body *body, struct span text,
 {
 	enum record_type type;
 
+	text = span_trim(text);
+	if (sepm_course_read(&body->courses, text, context, record))
+		return NULL;
 	body->context = context;
 	body->record = record;
-	text = span_trim(text);
 	if (text.n == 0)
 		return refuse(
 		    body, context->tagged ? reason_empty : reason_foreign);

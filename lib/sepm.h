@@ -12,6 +12,7 @@
 #include "arena.h"
 #include "parser.h"
 #include "record.h"
+#include "sepm_course.h"
 #include "sepm_label.h"
 #include "sepm_value.h"
 #include "sepm_word.h"
@@ -77,6 +78,7 @@ struct sepm_body {
 	size_t client, sepm; /* their bare fields; SEPM_NO_PIECE: none */
 	struct sepm_layout layouts[SEPM_LAYOUTS];
 	struct sepm_layout *layout; /* of this body, as it begins */
+	struct sepm_courses courses;
 	bool unclosed;              /* no later quote can close either */
 	bool ordered;               /* by sepm_order */
 	size_t last; /* the last known label with a value; count: none */

@@ -5,6 +5,42 @@ enum { SHA256_DIGITS = 64, MD5_DIGITS = 32, MAX_PORT = 65535 };
 static const enum record_field port_field[2] = {
     RECORD_F_LOCAL_PORT, RECORD_F_REMOTE_PORT};
 
+/*
+ * A function for each reader, so that a short one does not pay for the others.
+ */
+typedef enum sepm_value read_fn(const struct sepm_context *context,
+    unsigned times, struct span text, enum record_field f, struct record *r);
+
+static enum sepm_value
+set_text(enum sepm_value answer, struct span text, enum record_field f,
+    struct record *r)
+{
+	if (answer == SEPM_VALUE)
+		record_set_text(r, f, text);
+	return answer;
+}
+
+static enum sepm_value
+read_nothing(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
+{
+	(void)context;
+	(void)times;
+	(void)text;
+	(void)f;
+	(void)r;
+	return SEPM_WRONG;
+}
+
+static enum sepm_value
+read_text(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
+{
+	(void)context;
+	(void)times;
+	return set_text(SEPM_VALUE, text, f, r);
+}
+
 static enum sepm_value
 read_number(
     struct span text, uint64_t max, enum record_field f, struct record *r)
@@ -18,13 +54,31 @@ read_number(
 }
 
 static enum sepm_value
-read_time(const struct sepm_context *context, unsigned kinds, struct span text,
+read_port(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
+{
+	(void)context;
+	(void)times;
+	return read_number(text, MAX_PORT, f, r);
+}
+
+static enum sepm_value
+read_count(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
+{
+	(void)context;
+	(void)times;
+	return read_number(text, INT64_MAX, f, r);
+}
+
+static enum sepm_value
+read_time(const struct sepm_context *context, unsigned times, struct span text,
     enum record_field f, struct record *r)
 {
 	bool twice = false;
 	int64_t time;
 	enum sepm_value answer =
-	    sepm_read_time(text, kinds, &context->clock, &time, &twice);
+	    sepm_read_time(text, times, &context->clock, &time, &twice);
 
 	if (answer == SEPM_VALUE)
 		record_set_time(r, f, time);
@@ -34,69 +88,106 @@ read_time(const struct sepm_context *context, unsigned kinds, struct span text,
 }
 
 static enum sepm_value
-set_text(enum sepm_value answer, struct span text, enum record_field f,
-    struct record *r)
+read_ip(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
 {
-	if (answer == SEPM_VALUE)
-		record_set_text(r, f, text);
-	return answer;
+	struct span ip = {"", 0};
+
+	(void)times;
+	return set_text(sepm_read_ip(text, context->arena, &ip), ip, f, r);
 }
 
 static enum sepm_value
-read_severity(struct span text, enum record_field f, struct record *r)
+read_mac(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
+{
+	struct span mac = {"", 0};
+
+	(void)times;
+	return set_text(sepm_read_mac(text, context->arena, &mac), mac, f, r);
+}
+
+static enum sepm_value
+read_sha256(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
+{
+	struct span hash = {"", 0};
+
+	(void)times;
+	return set_text(
+	    sepm_read_hash(text, SHA256_DIGITS, context->arena, &hash), hash, f,
+	    r);
+}
+
+static enum sepm_value
+read_md5(const struct sepm_context *context, unsigned times, struct span text,
+    enum record_field f, struct record *r)
+{
+	struct span hash = {"", 0};
+
+	(void)times;
+	return set_text(sepm_read_hash(text, MD5_DIGITS, context->arena, &hash),
+	    hash, f, r);
+}
+
+static enum sepm_value
+read_action(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
+{
+	(void)times;
+	return set_text(SEPM_VALUE, sepm_action(text, context->arena), f, r);
+}
+
+static enum sepm_value
+read_protocol(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
+{
+	(void)times;
+	return set_text(SEPM_VALUE, sepm_protocol(text, context->arena), f, r);
+}
+
+static enum sepm_value
+read_direction(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
+{
+	(void)times;
+	return set_text(SEPM_VALUE, sepm_direction(text, context->arena), f, r);
+}
+
+static enum sepm_value
+read_severity(const struct sepm_context *context, unsigned times,
+    struct span text, enum record_field f, struct record *r)
 {
 	struct span word = sepm_severity(text);
 
+	(void)context;
+	(void)times;
 	return set_text(
 	    word.n > 0 || text.n == 0 ? SEPM_VALUE : SEPM_WRONG, word, f, r);
 }
+
+static read_fn *const readers[] = {
+    [SEPM_READ_NOTHING] = read_nothing,
+    [SEPM_READ_TEXT] = read_text,
+    [SEPM_READ_IP] = read_ip,
+    [SEPM_READ_MAC] = read_mac,
+    [SEPM_READ_PORT] = read_port,
+    [SEPM_READ_COUNT] = read_count,
+    [SEPM_READ_TIME] = read_time,
+    [SEPM_READ_SHA256] = read_sha256,
+    [SEPM_READ_MD5] = read_md5,
+    [SEPM_READ_ACTION] = read_action,
+    [SEPM_READ_PROTOCOL] = read_protocol,
+    [SEPM_READ_DIRECTION] = read_direction,
+    [SEPM_READ_SEVERITY] = read_severity,
+};
 
 enum sepm_value
 sepm_field_read(const struct sepm_context *context,
     const struct sepm_field *field, unsigned times, struct span text,
     struct record *r)
 {
-	struct arena *arena = context->arena;
-	enum record_field f = field->field;
-	enum sepm_value answer = SEPM_VALUE;
-	struct span out = text;
-
-	switch (field->reader) {
-	case SEPM_READ_NOTHING:
-		return SEPM_WRONG;
-	case SEPM_READ_TEXT:
-		break;
-	case SEPM_READ_PORT:
-		return read_number(text, MAX_PORT, f, r);
-	case SEPM_READ_COUNT:
-		return read_number(text, INT64_MAX, f, r);
-	case SEPM_READ_TIME:
-		return read_time(context, times, text, f, r);
-	case SEPM_READ_IP:
-		answer = sepm_read_ip(text, arena, &out);
-		break;
-	case SEPM_READ_MAC:
-		answer = sepm_read_mac(text, arena, &out);
-		break;
-	case SEPM_READ_SHA256:
-		answer = sepm_read_hash(text, SHA256_DIGITS, arena, &out);
-		break;
-	case SEPM_READ_MD5:
-		answer = sepm_read_hash(text, MD5_DIGITS, arena, &out);
-		break;
-	case SEPM_READ_ACTION:
-		out = sepm_action(text, arena);
-		break;
-	case SEPM_READ_PROTOCOL:
-		out = sepm_protocol(text, arena);
-		break;
-	case SEPM_READ_DIRECTION:
-		out = sepm_direction(text, arena);
-		break;
-	case SEPM_READ_SEVERITY:
-		return read_severity(text, f, r);
-	}
-	return set_text(answer, out, f, r);
+	return readers[field->reader](context, times, text, field->field, r);
 }
 
 void

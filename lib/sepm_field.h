@@ -7,27 +7,6 @@
 
 #include "sepm.h"
 
-enum sepm_reader {
-	SEPM_READ_NOTHING,
-	SEPM_READ_TEXT,
-	SEPM_READ_IP,
-	SEPM_READ_MAC,
-	SEPM_READ_PORT, /* 0 is kept: see sepm_settle_ports */
-	SEPM_READ_COUNT,
-	SEPM_READ_TIME,
-	SEPM_READ_SHA256,
-	SEPM_READ_MD5,
-	SEPM_READ_ACTION,
-	SEPM_READ_PROTOCOL,
-	SEPM_READ_DIRECTION,
-	SEPM_READ_SEVERITY,
-};
-
-struct sepm_field {
-	enum record_field field;
-	enum sepm_reader reader;
-};
-
 /* Reads `text` into its field of *record, which is not set when the answer is
  * not SEPM_VALUE. `times` are the kinds of stamps taken (timestamp.h). */
 enum sepm_value sepm_field_read(const struct sepm_context *context,

@@ -187,11 +187,13 @@ sepm_label_try(const struct sepm_guess *guess, struct span text)
 {
 	block16 a, b;
 
-	if (guess == NULL || text.n < guess->n)
+	if (guess == NULL)
 		return false;
-	if (text.n >= SEPM_GUESS) {
+	if (text.n >= SEPM_GUESS) { /* and no guess is longer */
 		a = block_load(text.p);
 		b = block_load(text.p + BLOCK);
+	} else if (text.n < guess->n) {
+		return false;
 	} else if (text.n >= BLOCK) {
 		a = block_load(text.p);
 		b = block_load_part(text.p + BLOCK, text.n - BLOCK);

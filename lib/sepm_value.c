@@ -1,62 +1,62 @@
 #include "sepm_value.h"
 
 #include <arpa/inet.h>
-#include <endian.h>
 #include <netinet/in.h>
 
 /* --- addresses --- */
 
-/* The value of up to three digits that end before `end`, right behind which
- * and before which anything may stand; 4 bytes before `end` can be read. */
+/* Where in the block are bytes of this range? A bit for each, the lowest for
+ * the first. */
 static unsigned
-octet(const char *end, unsigned digits)
+where(block16 b, unsigned char low, unsigned char high)
 {
-	uint32_t w;
+	return block_mask(block_between(b, low, high));
+}
 
-	memcpy(&w, end - 4, 4);
-	w = le32toh(w) & UINT32_MAX << (32 - 8 * digits) & 0x0f0f0f0f;
-	return (w >> 8 & 15) * 100 + (w >> 16 & 15) * 10 + (w >> 24);
+/* Is one of the numbers of three digits over 255? `digits` as of `where`. */
+static bool
+is_over_255(block16 b, unsigned digits)
+{
+	unsigned three = digits & digits >> 1 & digits >> 2;
+	unsigned over_5 = where(b, '6', '9');
+	unsigned over_55 =
+	    over_5 >> 1 | (where(b, '5', '5') >> 1 & over_5 >> 2);
+
+	return (three &
+		   (where(b, '3', '9') | (where(b, '2', '2') & over_55))) != 0;
 }
 
 /*
- * A plain dotted quad in canonical form, the common case; *zero: 0.0.0.0. Where
- * its dots are is known at once; then each part is checked without a loop over
- * its digits, of which there are one, two or three as chance has it.
+ * A plain dotted quad in canonical form, the common case; *zero: 0.0.0.0. Its
+ * parts have one, two or three digits as chance has it, so that loops over them
+ * would be guessed wrong: all bytes are looked at together.
  */
 static bool
 is_canonical_ipv4(struct span text, bool *zero)
 {
-	static const unsigned char least[] = {0, 0, 10, 100};
-	char room[4 + BLOCK] = {0}; /* see octet */
-	unsigned dots, digits, start = 0, all = 0;
+	unsigned all, dots, digits, zeros, starts, dot2, dot3;
 	block16 b;
 
 	if (text.n < sizeof("0.0.0.0") - 1 ||
 	    text.n > sizeof("255.255.255.255") - 1)
 		return false;
+	all = block_until(text.n);
 	b = block_load_part(text.p, text.n);
-	dots = block_mask(block_equal(b, '.')) & block_until(text.n);
-	digits = block_mask(block_between(b, '0', '9'));
-	if (((dots | digits) & block_until(text.n)) != block_until(text.n))
+	dots = where(b, '.', '.') & all;
+	digits = where(b, '0', '9') & all;
+	zeros = where(b, '0', '0') & all;
+	dot2 = dots & (dots - 1);
+	dot3 = dot2 & (dot2 - 1);
+	if ((dots | digits) != all || dot3 == 0 || (dot3 & (dot3 - 1)) != 0)
 		return false;
-	block_store(room + 4, b);
-	dots |= 1U << text.n; /* the end is as good as one */
-	for (unsigned part = 0; part < 4; part++) {
-		unsigned end = block_first(dots), n = end - start, value;
-
-		if (n < 1 || n > 3)
-			return false;
-		value = octet(room + 4 + end, n);
-		if (value < least[n] || value > 255)
-			return false;
-		all |= value;
-		start = end + 1;
-		dots &= dots - 1;
-		if (dots == 0 && part < 3)
-			return false;
-	}
-	*zero = all == 0;
-	return dots == 0;
+	/* an empty part, four digits, a zero in front of others */
+	starts = dots << 1 | 1;
+	if ((starts & (dots | (all + 1))) != 0 ||
+	    (digits & digits >> 1 & digits >> 2 & digits >> 3) != 0 ||
+	    (starts & zeros & digits >> 1) != 0 || is_over_255(b, digits))
+		return false;
+	*zero = zeros == digits;
+	return true;
 }
 
 static enum sepm_value
@@ -219,8 +219,9 @@ sepm_read_number(struct span text, uint64_t max, uint64_t *number)
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned digit = (unsigned char)text.p[i] - (unsigned)'0';
 
-		if (digit > 9 ||
-		    (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10))
+		if (digit > 9)
+			return SEPM_WRONG;
+		if (text.n > SAFE_DIGITS && value > (UINT64_MAX - digit) / 10)
 			return SEPM_WRONG;
 		value = value * 10 + digit;
 	}

@@ -11,8 +11,31 @@
 #include <stdint.h>
 
 #include "arena.h"
+#include "record.h"
 #include "span.h"
 #include "timestamp.h"
+
+/* How the value of a field is read. */
+enum sepm_reader {
+	SEPM_READ_NOTHING,
+	SEPM_READ_TEXT,
+	SEPM_READ_IP,
+	SEPM_READ_MAC,
+	SEPM_READ_PORT, /* 0 is kept: see sepm_field.h */
+	SEPM_READ_COUNT,
+	SEPM_READ_TIME,
+	SEPM_READ_SHA256,
+	SEPM_READ_MD5,
+	SEPM_READ_ACTION,
+	SEPM_READ_PROTOCOL,
+	SEPM_READ_DIRECTION,
+	SEPM_READ_SEVERITY,
+};
+
+struct sepm_field {
+	enum record_field field;
+	enum sepm_reader reader;
+};
 
 enum sepm_value { SEPM_VALUE, SEPM_ABSENT, SEPM_WRONG };
 
@@ -21,7 +44,7 @@ struct sepm_clock {
 	const struct zone *zone;
 	struct zone_cache *cache; /* of that zone */
 	struct timestamp_date *date;
-	int64_t reference;        /* UTC seconds */
+	int64_t reference; /* UTC seconds */
 };
 
 /* IPv4 or IPv6, canonical (RFC 5952); a dot at the end is dropped; `0.0.0.0`

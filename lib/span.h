@@ -125,7 +125,9 @@ span_trim(struct span s)
 		return s;
 	first = (unsigned char)s.p[0];
 	last = (unsigned char)s.p[s.n - 1];
-	if (first > ' ' && first != 0xc2 && last > ' ' && last != 0xa0)
+	/* text that is neither blank nor begins or ends with more than ASCII */
+	if ((unsigned char)(first - '!') <= '~' - '!' &&
+	    (unsigned char)(last - '!') <= '~' - '!')
 		return s;
 	return span_trim_ends(s);
 }

@@ -14,6 +14,7 @@ enum {
 	MAX_ROUNDS = 16,     /* pieces in front of the tag */
 	MAX_RELAY_WORDS = 3, /* host, tag and one more before a header or tag */
 	MAX_TAG_OFFSET = 128, /* of the tag behind words nobody knows */
+	MAX_PLAIN_NAME = 64,  /* and shorter than that */
 };
 
 #define TAG SPAN("SymantecServer")
@@ -523,6 +524,59 @@ take_other_tag(struct peeler *p)
 	}
 }
 
+/*
+ * `<PRI>May 14 08:30:11 NAME SymantecServer: `, as a SEPM itself sends it: the
+ * pieces above would find nothing else in it. False: look at it piece by piece;
+ * nothing is taken.
+ */
+static bool
+take_plain(struct peeler *p)
+{
+	struct span rest = p->rest, name;
+	struct timestamp stamp;
+	unsigned pri;
+	size_t n = pri_length(rest, &pri);
+
+	rest = span_skip(rest, n);
+	if (n == 0 || !timestamp_scan_plain_bsd(rest, &stamp))
+		return false;
+	rest = span_skip(rest, TIMESTAMP_PLAIN_BSD);
+	if (span_at(rest, 0) != ' ')
+		return false;
+	rest = span_skip(rest, 1);
+	name = span_take(rest, name_length(rest));
+	if (!span_isalpha(span_at(name, 0)) || name.n > MAX_PLAIN_NAME ||
+	    span_starts(name, TAG))
+		return false;
+	rest = span_skip(rest, name.n);
+	if (!take_literal(&rest, SPAN(" SymantecServer:")))
+		return false;
+	p->header->facility = (int)(pri / 8);
+	p->header->severity = (int)(pri % 8);
+	p->header->stamp = stamp;
+	p->header->has_stamp = p->header->tagged = true;
+	p->header->name_before_tag = name;
+	p->rest = rest;
+	skip_blanks(p);
+	take_name_after_tag(p);
+	return true;
+}
+
+static void
+take_pieces(struct peeler *p)
+{
+	for (unsigned round = 0; round < MAX_ROUNDS; round++)
+		if (!take_piece(p))
+			break;
+	skip_blanks(p);
+	if (take_tag(p))
+		return;
+	if (p->dump_comma)
+		take_severity(p);
+	else if (p->after_stamp)
+		take_other_tag(p);
+}
+
 void
 syslog_header_peel(struct span text, const struct sepm_labels *labels,
     struct syslog_header *header, parser_explain_cb *explain_cb, void *arg)
@@ -536,15 +590,8 @@ syslog_header_peel(struct span text, const struct sepm_labels *labels,
 	};
 
 	*header = (struct syslog_header){.facility = -1, .severity = -1};
-	for (unsigned round = 0; round < MAX_ROUNDS; round++)
-		if (!take_piece(&p))
-			break;
-	skip_blanks(&p);
-	if (!take_tag(&p)) {
-		if (p.dump_comma)
-			take_severity(&p);
-		else if (p.after_stamp)
-			take_other_tag(&p);
-	}
+	/* whoever wants an explanation gets one for each piece */
+	if (explain_cb != NULL || !take_plain(&p))
+		take_pieces(&p);
 	header->body = span_trim(p.rest);
 }

@@ -411,6 +411,28 @@ timestamp_scan(struct span in, unsigned kinds, struct timestamp *stamp)
 	return n;
 }
 
+bool
+timestamp_scan_plain_bsd(struct span in, struct timestamp *stamp)
+{
+	struct timestamp t = {.kind = TIMESTAMP_BSD};
+	int tens, units;
+
+	if (in.n < TIMESTAMP_PLAIN_BSD || in.p[3] != ' ' || in.p[6] != ' ' ||
+	    scan_month(span_take(in, 3), &t.civil.month) == 0 ||
+	    scan_clock(span_of(in.p + 7, CLOCK_SIZE), &t.civil) == 0)
+		return false;
+	tens = in.p[4] == ' ' ? 0 : in.p[4] - '0';
+	units = in.p[5] - '0';
+	if (tens < 0 || tens > 3 || units < 0 || units > 9 ||
+	    span_isdigit(span_at(in, TIMESTAMP_PLAIN_BSD)))
+		return false;
+	t.civil.day = tens * 10 + units;
+	if (!possible(&t))
+		return false;
+	*stamp = t;
+	return true;
+}
+
 static bool
 read_date(struct span text, struct timestamp_date *date)
 {
@@ -490,12 +512,16 @@ resolve_year(struct resolver *r, const struct civil *stamp)
 {
 	struct civil c = *stamp;
 	int year = year_around(r->reference), apart;
+	int64_t local;
 
 	c.year = year;
-	if (civil_valid(&c) && distance(civil_seconds(&c), r->reference) <=
-				   (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
-		try_local(r, civil_seconds(&c));
-		return;
+	if (civil_valid(&c)) {
+		local = civil_seconds(&c);
+		if (distance(local, r->reference) <=
+		    (int64_t)SAME_YEAR_DAYS * CALENDAR_DAY) {
+			try_local(r, local);
+			return;
+		}
 	}
 	apart = c.month == 2 && c.day == 29 ? LEAP_YEARS_APART : 1;
 	for (c.year = year - apart; c.year <= year + apart; c.year++)

@@ -60,6 +60,14 @@ struct timestamp {
 size_t timestamp_scan(
     struct span in, unsigned kinds, struct timestamp *stamp);
 
+/*
+ * Reads `May 14 08:30:11` or `May  4 08:30:11`, TIMESTAMP_BSD as nearly all
+ * senders write it, at the start of `in`: TIMESTAMP_PLAIN_BSD bytes. False: it
+ * is not that, or there is no such time; then timestamp_scan says what it is.
+ */
+enum { TIMESTAMP_PLAIN_BSD = 15 };
+bool timestamp_scan_plain_bsd(struct span in, struct timestamp *stamp);
+
 /* The last date that was read, as text: whoever has many stamps to read has
  * most of them from one day. Zero it before first use. */
 struct timestamp_date {

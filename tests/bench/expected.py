@@ -66,26 +66,65 @@ def _traffic(message):
     return record
 
 
-# By how the body begins, or goes on behind the client's name: the type, and
-# where the client stands.
+# By how the body begins, or goes on behind the client's name: the type.
 _OTHERS = (
-    (re.compile(r"Site: .*,Admin: "), "admin", None),
-    (re.compile(r"Site: "), "server_system", None),
-    (re.compile(r"Virus found,"), "risk", re.compile("Computer name: ([^,]+)")),
-    (re.compile(r"[^,]+,Event Description: .*CIDS"), "security",
-     re.compile("([^,]+)")),
-    (re.compile(r"[^,]+,Category: "), "agent_system", re.compile("([^,]+)")),
+    (re.compile(r"Site: .*,Admin: "), "admin"),
+    (re.compile(r"Site: "), "server_system"),
+    (re.compile(r"Virus found,"), "risk"),
+    (re.compile(r"[^,]+,Event Description: .*CIDS"), "security"),
+    (re.compile(r"[^,]+,Category: "), "agent_system"),
 )
+# What a label is called in the record when that is not its own name with
+# underscores; and in which types `Domain Name` is a Windows domain.
+_KEYS = {
+    "Local Host IP": "local_ip", "Local Host MAC": "local_mac",
+    "Remote Host IP": "remote_ip", "Remote Host Name": "remote_name",
+    "Remote Host MAC": "remote_mac", "End Time": "end", "User Name": "user",
+    "SHA-256": "sha256", "MD-5": "md5", "Computer name": "host",
+}
+_WINDOWS_DOMAIN = ("security",)
+_TIMES = ("begin", "end", "event_time", "event_insert_time",
+          "last_update_time")
+# Before the first label, or between two of them.
+_PLACES = {
+    "security": ("host", "direction", "protocol", "intrusion_id"),
+    "risk": ("event_description",),
+    "agent_system": ("host", "source"),
+}
+
+
+def _labelled(kind, label, text):
+    name = _KEYS.get(label) or label.lower().replace(" ", "_")
+    if label == "Domain Name" and kind in _WINDOWS_DOMAIN:
+        name = "domain"
+    if name in _TIMES:
+        text = text.replace(" ", "T") + "Z"
+    elif name.endswith("_mac"):
+        text = _mac(text)
+    elif name.endswith("_port") or name == "occurrences":
+        text = int(text) or ""  # port 0 is none
+    elif text == "0.0.0.0":
+        text = ""
+    return name, text
 
 
 def _other(message):
-    for shape, kind, client in _OTHERS:
-        if shape.match(message.body):
-            record = {"type": kind, "message": message.body.rstrip()}
-            if client:
-                record["host"] = client.search(message.body)[1]
-            return record
-    raise ValueError(f"the corpus has an unknown message: {message.body}")
+    body = message.body.rstrip()
+    kind = next((kind for shape, kind in _OTHERS if shape.match(body)), None)
+    if kind is None:
+        raise ValueError(f"the corpus has an unknown message: {body}")
+    record = {"type": kind}
+    places = list(_PLACES.get(kind, ()))
+    for piece in body.split(","):
+        label, colon, text = piece.partition(":")
+        if colon:
+            name, value = _labelled(kind, label, text.strip())
+        else:
+            name, value = places.pop(0), piece
+        if name in ("direction", "protocol"):
+            value = value.lower()
+        record[name] = value
+    return record
 
 
 def _nearest_time(stamp, received):
