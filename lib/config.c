@@ -1138,6 +1138,40 @@ read_spool(
 		READ_MAP(l, node, spool_keys, out);
 }
 
+/* --- ledger --- */
+
+#define LEDGER(member) offsetof(struct config_ledger, member)
+
+static void
+read_checksum(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	static const struct span words[] = {{"none", 4}, {"sha256", 6}};
+	bool *checksum = out;
+
+	(void)key;
+	*checksum = read_word(l, node, words, 2) == 1;
+}
+
+/* clang-format off */
+static const struct key ledger_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "checksum", read_checksum, LEDGER(checksum), 0, 0, "sha256" },
+	{ "keep",     read_time,     LEDGER(keep), DAY, 3660 * DAY, "400d" },
+	{ "size",     read_size,     LEDGER(size), 4 * MIB, PIB, "1GiB" },
+	{ "sources",  read_count,    LEDGER(sources),  1, 65536, "4096" },
+};
+/* clang-format on */
+
+static void
+read_ledger(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	(void)key;
+	if (want(l, node, NODE_MAP))
+		READ_MAP(l, node, ledger_keys, out);
+}
+
 /* --- pull --- */
 
 static void
@@ -1311,6 +1345,7 @@ static const struct key top_keys[] = {
 	{ "event_key",       read_yes, TOP(event_key), 0, 0, "no" },
 	{ "sources",         read_sources, 0, 0, 4096, "[]" },
 	{ "spool",           read_spool, TOP(spool), 0, 0, "{}" },
+	{ "ledger",          read_ledger, TOP(ledger), 0, 0, "{}" },
 	{ "streams",         read_streams, 0, 1, 32,
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"

@@ -81,6 +81,14 @@ struct config_spool {
 	uint64_t buffer; /* bytes of memory per stream */
 };
 
+/* What accounts for all that came and went (ledger.h). */
+struct config_ledger {
+	bool checksum;    /* of each published file */
+	uint64_t keep;    /* ms */
+	uint64_t size;    /* bytes of all its files */
+	unsigned sources; /* sender addresses that are told apart */
+};
+
 /* One key of `where`: the field has one of these values. Text is compared
  * without case. */
 struct config_condition {
@@ -135,6 +143,7 @@ struct config {
 	struct config_source *sources;  /* first match wins */
 	size_t source_count;
 	struct config_spool spool;
+	struct config_ledger ledger;
 	struct config_stream *streams;
 	size_t stream_count;
 	struct config_pull pull;

@@ -54,7 +54,8 @@ wrong_cb(void *arg, const struct config_listen *listen, const char *why)
 
 bool
 candidate_build(struct candidate *c, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters)
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit)
 {
 	char why[512];
 
@@ -69,7 +70,7 @@ candidate_build(struct candidate *c, const struct origin *origin,
 		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}
-	c->pipeline = pipeline_new(c->config, counters);
+	c->pipeline = pipeline_new(c->config, counters, audit);
 	if (c->pipeline == NULL) {
 		log_warnx("%s: no memory", origin->name);
 		goto fail;

@@ -35,7 +35,8 @@ struct settings *origin_load(const struct origin *origin, FILE *errors);
 /* Takes what fits of `have`. False: every reason has been logged, and all is
  * as before. */
 bool candidate_build(struct candidate *candidate, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters);
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit);
 
 /* Its endpoints are what the configuration says from now on. */
 void candidate_apply(struct candidate *candidate);

@@ -44,6 +44,7 @@ struct server {
 	struct event_base *base;
 	struct candidate running;
 	struct counters counters;
+	struct audit *audit;
 	struct spooler *spooler;
 	struct udp *udp;
 	struct tcp *tcp;
@@ -115,6 +116,25 @@ count_drops(struct server *s, struct endpoint *e)
 {
 	if (e->transport == CONFIG_UDP && e->owner != NULL)
 		udp_count_drops(s->udp, e);
+}
+
+/* --- the ledger's minutes --- */
+
+static void
+minute_ending_cb(void *arg)
+{
+	struct server *s = arg;
+
+	each_endpoint(s, count_drops);
+	udp_forget_rows(s->udp);
+}
+
+static bool
+minute_offer_cb(void *arg, struct audit_minute *minute)
+{
+	struct server *s = arg;
+
+	return spooler_offer(s->spooler, minute);
 }
 
 /* --- what people are told --- */
@@ -192,6 +212,7 @@ put_in_force(struct server *s)
 		log_warnx("max_connections: %u, but descriptors are enough "
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
+	audit_configure(s->audit, c->config);
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -265,8 +286,8 @@ reload_begin(struct server *s)
 	s->reload_again = false;
 	notify_reloading();
 	report_summary(&seen);
-	if (!candidate_build(
-		&s->next, s->origin, &s->running.endpoints, &s->counters)) {
+	if (!candidate_build(&s->next, s->origin, &s->running.endpoints,
+		&s->counters, s->audit)) {
 		reload_end(s, false);
 		return;
 	}
@@ -352,26 +373,27 @@ stop_tick_cb(evutil_socket_t fd, short what, void *arg)
 
 /* What was still waiting outside of the spool has no place to go. */
 static bool
-drop_waiting(struct server *s)
+drop_waiting(struct server *s, struct spooler_end *end)
 {
-	unsigned datagrams = udp_pending(s->udp);
-	uint64_t bytes = tcp_finish(s->tcp);
+	end->datagrams = udp_pending(s->udp);
+	end->bytes = tcp_finish(s->tcp);
+	end->stored = s->counters.stored;
 
-	s->counters.abandoned += datagrams;
-	if (datagrams == 0 && bytes == 0)
+	s->counters.abandoned += end->datagrams;
+	if (end->datagrams == 0 && end->bytes == 0)
 		return true;
-	log_warnx("no room to store %u datagrams and %" PRIu64
+	log_warnx("no room to store %" PRIu64 " datagrams and %" PRIu64
 		  " bytes of tcp that were read: lost",
-	    datagrams, bytes);
+	    end->datagrams, end->bytes);
 	return false;
 }
 
 static bool
-close_spool(struct server *s)
+close_spool(struct server *s, const struct spooler_end *end)
 {
 	uint64_t lost, accepted;
 
-	if (spooler_close(s->spooler, clock_ms(), &accepted))
+	if (spooler_close(s->spooler, clock_ms(), end, &accepted))
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
@@ -385,9 +407,11 @@ static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
-	bool all = drop_waiting(s);
+	struct spooler_end end = {0};
+	bool all = drop_waiting(s, &end);
 
-	all = close_spool(s) && all;
+	end.last = audit_last(s->audit, clock_utc());
+	all = close_spool(s, &end) && all;
 	s->spooler = NULL;
 	report_summary(&seen);
 	return all;
@@ -427,6 +451,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	rotate(s, false);
 	each_endpoint(s, count_drops);
+	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
 	look_at_credentials(s);
@@ -576,11 +601,23 @@ build_first(struct server *s)
 		endpoints_close(&passed, NULL);
 		return false;
 	}
-	good = candidate_build(&s->running, s->origin, &passed, &s->counters);
+	good = candidate_build(
+	    &s->running, s->origin, &passed, &s->counters, s->audit);
 	if (good)
 		good = all_are_used(&passed, &s->running.endpoints);
 	endpoints_close(&passed, &s->running.endpoints);
 	return good;
+}
+
+static bool
+open_audit(struct server *s)
+{
+	const struct audit_hooks hooks = {minute_ending_cb, minute_offer_cb, s};
+
+	s->audit = audit_new(&hooks, clock_utc());
+	if (s->audit == NULL)
+		log_warn("start");
+	return s->audit != NULL;
 }
 
 static bool
@@ -602,8 +639,8 @@ open_spool(struct server *s)
 static bool
 open_listeners(struct server *s)
 {
-	s->udp = udp_new(s->base, &s->counters);
-	s->tcp = tcp_new(s->base, &s->counters);
+	s->udp = udp_new(s->base, &s->counters, s->audit);
+	s->tcp = tcp_new(s->base, &s->counters, s->audit);
 	return s->udp != NULL && s->tcp != NULL &&
 	       tcp_prepare(s->tcp, s->running.config);
 }
@@ -623,7 +660,7 @@ server_new(const struct origin *origin)
 		log_warnx("the event loop cannot be set up");
 		goto fail;
 	}
-	if (!build_first(s) || !open_spool(s))
+	if (!open_audit(s) || !build_first(s) || !open_spool(s))
 		goto fail;
 	if (!open_listeners(s) || !add_timers(s) ||
 	    !spooler_start(s->spooler)) {
@@ -662,13 +699,15 @@ free_event(struct event *event)
 void
 server_free(struct server *s)
 {
+	struct spooler_end end = {0};
 	uint64_t accepted;
 
 	tcp_free(s->tcp);
 	udp_free(s->udp);
 	if (s->spooler != NULL)
-		spooler_close(s->spooler, clock_ms(), &accepted);
+		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
+	audit_free(s->audit);
 	free_event(s->tick);
 	free_event(s->stop_tick);
 	free_event(s->watchdog);

@@ -71,6 +71,7 @@ struct tcp {
 	const struct config *config;
 	struct pipeline *pipeline;
 	struct counters *counters;
+	struct audit *audit;
 	struct tally *tally;
 
 	char *buffer; /* what is kept, and a read */
@@ -86,7 +87,7 @@ struct tcp {
 };
 
 struct tcp *
-tcp_new(struct event_base *base, struct counters *counters)
+tcp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 {
 	struct tcp *tcp = calloc(1, sizeof *tcp);
 
@@ -99,6 +100,7 @@ tcp_new(struct event_base *base, struct counters *counters)
 	}
 	tcp->base = base;
 	tcp->counters = counters;
+	tcp->audit = audit;
 	TAILQ_INIT(&tcp->all);
 	TAILQ_INIT(&tcp->stopped);
 	return tcp;
@@ -194,6 +196,7 @@ conn_free(struct conn *c)
 	tcp->connections--;
 	tcp->handshakes -= !c->channel.shaken;
 	tally_drop(c->source);
+	audit_release(c->peer.row);
 	channel_close(&c->channel);
 	free(c->kept);
 	free(c);
@@ -244,11 +247,14 @@ conn_put(struct conn *c, const struct framing_frame *frame)
 	    .transport = span_of(conn_transport(c), 3),
 	};
 
-	if (c->channel.session != NULL)
+	if (c->channel.session != NULL) {
 		c->tcp->counters->tls++;
-	else
+		c->peer.row->tls++;
+	} else {
 		c->tcp->counters->tcp++;
-	pipeline_put(c->tcp->pipeline, &message, c->peer.source);
+		c->peer.row->tcp++;
+	}
+	pipeline_put(c->tcp->pipeline, &message, c->peer.source, c->peer.row);
 }
 
 /* What is left, after the end or instead of one. There is room for it. */
@@ -401,6 +407,7 @@ conn_turn(struct conn *c)
 
 	if (taken == TAKEN_FAILED) {
 		c->tcp->counters->abandoned++;
+		c->peer.row->abandoned++;
 		conn_fail(c, "no memory for an unfinished message");
 		return false;
 	}
@@ -521,12 +528,14 @@ admit(struct tcp *tcp, const struct endpoint *e, const struct peer *peer,
 
 	if (tcp->connections >= config->max_connections) {
 		tcp->counters->over_limit++;
+		peer->row->over_limit++;
 		refuse(
 		    tcp, peer, &tcp->over, "max_connections reached, closed");
 		return false;
 	}
 	if (tally_count(source) > config->max_connections_per_source) {
 		tcp->counters->over_source++;
+		peer->row->over_source++;
 		refuse(tcp, peer, &tcp->over,
 		    "max_connections_per_source reached, closed");
 		return false;
@@ -583,6 +592,7 @@ conn_open(struct tcp *tcp, int fd, struct tls *tls, const struct peer *peer,
 	if (!c->channel.shaken)
 		c->since = pipeline_now(tcp->pipeline);
 	c->peer = *peer;
+	audit_hold(c->peer.row);
 	c->source = source;
 	framing_init(&c->framing, (size_t)tcp->config->max_message);
 	TAILQ_INSERT_TAIL(&tcp->all, c, all);
@@ -599,8 +609,10 @@ welcome(struct tcp *tcp, const struct endpoint *e, int fd,
 
 	peer_init(
 	    &peer, (const struct sockaddr *)(const void *)from, tcp->config);
+	peer.row = audit_row(tcp->audit, &peer.address);
 	if (!peer.allowed) {
 		tcp->counters->tcp_refused++;
+		peer.row->connections++;
 		refuse(tcp, &peer, &tcp->refused, "not in `allow`, refused");
 		close(fd);
 		return;
@@ -635,6 +647,7 @@ starve(struct tcp *tcp, struct endpoint *e, int error)
 	uint64_t held;
 
 	tcp->counters->accept_pauses++;
+	audit_pause(tcp->audit, e->name);
 	rest(e);
 	if (!log_gate_open(&tcp->starving, pipeline_now(tcp->pipeline), &held))
 		return;
@@ -766,6 +779,7 @@ tcp_configure(struct tcp *tcp, const struct config *config,
 		peer_configure(&c->peer, config);
 		if (!c->peer.allowed) {
 			tcp->counters->tcp_refused++;
+			c->peer.row->connections++;
 			conn_fail(c, "no longer in `allow`");
 		}
 	}
@@ -778,6 +792,7 @@ end_overdue(struct conn *c)
 
 	conn_put_unfinished(c);
 	tcp->counters->frame_timeouts++;
+	c->peer.row->timeouts++;
 	refuse(tcp, &c->peer, &tcp->overdue,
 	    "message not finished within frame_timeout, kept as it is, closed");
 	conn_free(c);

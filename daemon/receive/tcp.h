@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "config.h"
 #include "counters.h"
 #include "endpoint.h"
@@ -20,7 +21,8 @@
 struct tcp;
 
 /* NULL: no memory. */
-struct tcp *tcp_new(struct event_base *base, struct counters *counters);
+struct tcp *tcp_new(
+    struct event_base *base, struct counters *counters, struct audit *audit);
 /* Closes what is open. */
 void tcp_free(struct tcp *tcp);
 
