@@ -40,7 +40,9 @@ enum { AUDIT_STREAMS = 64 }; /* names that are ever told apart */
 	ROW(datagrams,     "refused",  "datagrams")    /* not in `allow` */    \
 	ROW(connections,   "refused",  "connections")                          \
 	ROW(over_limit,    "refused",  "over_limit")   /* max_connections */   \
-	ROW(over_source,   "refused",  "over_source")
+	ROW(over_source,   "refused",  "over_source")                          \
+	ROW(over_handshakes, "refused", "over_handshakes") /* max_handshakes */\
+	ROW(handshakes,    "refused",  "handshakes")   /* failed or too late */
 /* clang-format on */
 
 struct audit_row {

@@ -430,6 +430,7 @@ static void
 conn_turn_away(struct conn *c, const char *why)
 {
 	c->tcp->counters->handshake_failures++;
+	c->peer.row->handshakes++;
 	conn_complain(c, why);
 	conn_free(c);
 }
@@ -542,6 +543,7 @@ admit(struct tcp *tcp, const struct endpoint *e, const struct peer *peer,
 	}
 	if (e->tls != NULL && tcp->handshakes >= config->max_handshakes) {
 		tcp->counters->over_handshakes++;
+		peer->row->over_handshakes++;
 		refuse(tcp, peer, &tcp->over, "max_handshakes reached, closed");
 		return false;
 	}
@@ -813,6 +815,7 @@ end_handshakes(struct tcp *tcp, uint64_t now)
 		    now - c->since < tcp->config->handshake_timeout)
 			continue;
 		tcp->counters->handshake_timeouts++;
+		c->peer.row->handshakes++;
 		conn_complain(
 		    c, "handshake not finished within handshake_timeout");
 		conn_free(c);
