@@ -28,6 +28,8 @@
 	ROW(over_limit,       "connections over the limit",      true)         \
 	ROW(over_source,      "connections over the source's",    true)         \
 	ROW(accept_pauses,    "pauses for want of descriptors",  false)         \
+	ROW(taken_over,       "connections taken over",          false)        \
+	ROW(begun_anew,       "taken over without their place",  true)         \
 	ROW(abandoned,        "not stored at stop",              true)
 /* clang-format on */
 

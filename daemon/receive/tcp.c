@@ -43,6 +43,7 @@ struct conn {
 	int fd;
 	bool resting; /* its event is not added */
 	bool held;    /* what is kept has not been looked at to its end */
+	bool stored;  /* to go over to the next process */
 	struct tally_entry *source;
 	struct framing framing;
 	char *kept; /* NULL: nothing */
@@ -89,11 +90,9 @@ tcp_new(struct event_base *base, struct counters *counters)
 	return tcp;
 }
 
-bool
-tcp_prepare(struct tcp *tcp, const struct config *config)
+static bool
+make_buffer(struct tcp *tcp, size_t size)
 {
-	/* Connections may still keep what an older, larger one let them. */
-	size_t size = (size_t)config->max_message + FRAME_EXTRA + 2 * READ;
 	char *buffer;
 
 	if (size <= tcp->buffer_size)
@@ -104,6 +103,14 @@ tcp_prepare(struct tcp *tcp, const struct config *config)
 	tcp->buffer = buffer;
 	tcp->buffer_size = size;
 	return true;
+}
+
+bool
+tcp_prepare(struct tcp *tcp, const struct config *config)
+{
+	/* Connections may still keep what an older, larger one let them. */
+	return make_buffer(
+	    tcp, (size_t)config->max_message + FRAME_EXTRA + 2 * READ);
 }
 
 unsigned
@@ -668,6 +675,151 @@ tcp_tick(struct tcp *tcp)
 		end_overdue(c);
 	}
 	pipeline_end(tcp->pipeline);
+}
+
+/* --- from one process to the next --- */
+
+void
+tcp_read_all(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	if (!pipeline_begin(tcp->pipeline))
+		return;
+	EACH_CONN(c, next, tcp)
+	{
+		if (!c->resting)
+			conn_turn(c);
+	}
+	pipeline_end(tcp->pipeline);
+}
+
+static bool
+conn_store(struct conn *c, struct fdstore *store)
+{
+	struct handover_conn state = {
+	    .port = c->peer.port,
+	    .framing = c->framing,
+	    .kept = span_of(c->kept, c->kept_n),
+	};
+
+	memcpy(state.address, &c->peer.address, sizeof state.address);
+	return fdstore_add(store, c->fd, &state);
+}
+
+struct tcp_stored
+tcp_store(struct tcp *tcp, struct fdstore *store)
+{
+	struct tcp_stored sum = {0};
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &tcp->all, all)
+	{
+		c->stored = conn_store(c, store);
+		if (!c->stored)
+			continue;
+		sum.connections++;
+		sum.unfinished += c->kept_n > 0;
+		sum.bytes += c->kept_n;
+	}
+	return sum;
+}
+
+void
+tcp_release(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	EACH_CONN(c, next, tcp)
+	{
+		if (c->stored)
+			conn_free(c);
+	}
+}
+
+/* The peer of a socket, or of its state: a socket that is gone knows none,
+ * but may have bytes to read. */
+static bool
+find_peer(struct tcp *tcp, int fd, const struct handover_conn *state,
+    struct peer *peer)
+{
+	struct sockaddr_storage from = {0};
+	struct sockaddr_in6 *v6 = (void *)&from;
+	socklen_t n = sizeof from;
+
+	if (getpeername(fd, (struct sockaddr *)(void *)&from, &n) < 0) {
+		if (state == NULL)
+			return false;
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(state->port);
+		memcpy(&v6->sin6_addr, state->address, sizeof v6->sin6_addr);
+	}
+	if (from.ss_family != AF_INET && from.ss_family != AF_INET6)
+		return false;
+	peer_init(
+	    peer, (const struct sockaddr *)(const void *)&from, tcp->config);
+	return true;
+}
+
+/* What is kept is looked at first of all, whatever there is to read. */
+static bool
+conn_load(struct conn *c, const struct handover_conn *state)
+{
+	if (!make_buffer(c->tcp, state->kept.n + READ) ||
+	    !conn_keep(c, state->kept, 0))
+		return false;
+	c->framing = state->framing;
+	c->held = c->kept_n > 0;
+	if (c->held)
+		event_active(&c->event, EV_READ, 0);
+	return true;
+}
+
+/* NULL: told and counted. Takes over `fd`. */
+static struct conn *
+open_again(struct tcp *tcp, int fd, const struct peer *peer)
+{
+	struct tally_entry *source;
+
+	if (!peer->allowed) {
+		tcp->counters->tcp_refused++;
+		refuse(tcp, peer, &tcp->failed, "no longer in `allow`, closed");
+		return NULL;
+	}
+	if (tcp->connections >= tcp->descriptors) {
+		tcp->counters->over_limit++;
+		refuse(tcp, peer, &tcp->over,
+		    "no descriptor for it, closed; raise LimitNOFILE");
+		return NULL;
+	}
+	source = tally_add(tcp->tally, &peer->address);
+	if (source != NULL && conn_open(tcp, fd, peer, source))
+		return TAILQ_LAST(&tcp->all, conns);
+	if (source != NULL)
+		tally_drop(source);
+	tcp->counters->abandoned++;
+	refuse(tcp, peer, &tcp->failed, "no memory for it, closed");
+	return NULL;
+}
+
+bool
+tcp_take_over(struct tcp *tcp, int fd, const struct handover_conn *state)
+{
+	struct conn *c = NULL;
+	struct peer peer;
+
+	if (evutil_make_socket_nonblocking(fd) == 0 &&
+	    find_peer(tcp, fd, state, &peer))
+		c = open_again(tcp, fd, &peer);
+	if (c == NULL) {
+		close(fd);
+		return false;
+	}
+	if (state == NULL || conn_load(c, state))
+		return true;
+	tcp->counters->abandoned++;
+	conn_fail(c, "no memory for an unfinished message");
+	return false;
 }
 
 void
