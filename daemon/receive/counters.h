@@ -32,6 +32,8 @@
 	ROW(handshake_failures, "TLS handshakes failed",         true)         \
 	ROW(handshake_timeouts, "TLS handshakes not finished",   true)         \
 	ROW(accept_pauses,    "pauses for want of descriptors",  false)         \
+	ROW(taken_over,       "connections taken over",          false)        \
+	ROW(begun_anew,       "taken over without their place",  true)         \
 	ROW(abandoned,        "not stored at stop",              true)
 /* clang-format on */
 

@@ -173,16 +173,19 @@ endpoint_of_passed(int fd)
 }
 
 bool
-endpoints_passed(struct endpoints *passed, char *why, size_t size)
+endpoints_passed(
+    struct endpoints *passed, struct fdstore_kept *kept, char *why, size_t size)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 	bool good = list_new(passed, n > 0 ? (size_t)n : 0, why, size);
 
 	for (int i = 0; i < n && good; i++) {
-		struct endpoint *e =
-		    endpoint_of_passed(SD_LISTEN_FDS_START + i);
+		struct endpoint *e;
 
+		if (fdstore_collect(kept, SD_LISTEN_FDS_START + i, names[i]))
+			continue;
+		e = endpoint_of_passed(SD_LISTEN_FDS_START + i);
 		if (e == NULL) {
 			snprintf(why, size,
 			    "socket %d (%s) from the service manager is no "

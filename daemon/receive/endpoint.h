@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "config.h"
+#include "fdstore.h"
 #include "tls.h"
 
 struct endpoint {
@@ -38,9 +39,11 @@ struct endpoints {
 
 /*
  * The sockets that the service manager handed over (LISTEN_FDS); none is fine.
- * False: one is of no use to us; `why` (of `size` bytes) says which.
+ * What it kept of an earlier process goes to `kept`. False: one is of no use
+ * to us; `why` (of `size` bytes) says which.
  */
-bool endpoints_passed(struct endpoints *passed, char *why, size_t size);
+bool endpoints_passed(struct endpoints *passed, struct fdstore_kept *kept,
+    char *why, size_t size);
 
 /*
  * One for each `listen` entry, in that order: the one of `have` that is bound

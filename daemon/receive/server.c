@@ -3,8 +3,10 @@
  *
  *   reload  build a candidate; if the spool changes, too, rest until its
  *           thread has done that; then swap, or drop the candidate.
- *   stop    close the doors, let peers finish what they are saying, store it,
- *           leave the loop; only then wait for the disk.
+ *   stop    close the doors, give plain connections to a service manager that
+ *           keeps them for the next process; from TLS, or without one, let
+ *           peers finish what they are saying. Store it, leave the loop; only
+ *           then wait for the disk.
  */
 #include "server.h"
 
@@ -19,6 +21,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "fdstore.h"
 #include "log.h"
 #include "notify.h"
 #include "report.h"
@@ -53,8 +56,10 @@ struct server {
 
 	struct candidate next; /* of a reload that waits for the spool */
 	bool waiting, reload_again, stop_wanted;
-	uint64_t stopping;       /* since when; 0: not */
-	uint64_t credentials_at; /* when to look at them */
+	uint64_t stopping;        /* since when; 0: not */
+	uint64_t credentials_at;  /* when to look at them */
+	bool handing_over;        /* connections, once we are stopping */
+	struct fdstore_kept kept; /* of the process before us */
 
 	struct report report;
 };
@@ -334,6 +339,13 @@ news_cb(evutil_socket_t fd, short what, void *arg)
 /* --- stop --- */
 
 static void
+say_goodbye(struct server *s)
+{
+	s->handing_over = false;
+	tcp_say_goodbye(s->tcp, false);
+}
+
+static void
 stop_begin(struct server *s)
 {
 	struct timeval every = interval(STOP_TICK_MS * 1000);
@@ -342,7 +354,12 @@ stop_begin(struct server *s)
 	notify_stopping();
 	log_info("stopping");
 	each_endpoint(s, detach);
-	tcp_say_goodbye(s->tcp);
+	s->handing_over =
+	    tcp_connections(s->tcp) > tcp_sessions(s->tcp) && fdstore_offered();
+	if (s->handing_over)
+		tcp_say_goodbye(s->tcp, true);
+	else
+		say_goodbye(s);
 	event_add(s->stop_tick, &every);
 }
 
@@ -350,13 +367,51 @@ stop_begin(struct server *s)
 static bool
 is_silent(struct server *s, uint64_t now)
 {
-	uint64_t last = tcp_last_read(s->tcp);
+	uint64_t last = tcp_last_read(s->tcp, s->handing_over);
 
+	if (udp_pending(s->udp) > 0)
+		return false;
+	if (s->handing_over && tcp_sessions(s->tcp) == 0)
+		return true;
 	if (last < s->stopping)
 		last = s->stopping;
 	return pipeline_full_since(s->running.pipeline) == 0 &&
-	       udp_pending(s->udp) == 0 &&
 	       (tcp_connections(s->tcp) == 0 || now >= last + STOP_QUIET_MS);
+}
+
+/*
+ * Gives the connections away. What they have sent since is read first, for
+ * there may be no next process. This is before we wait for the disk: if that
+ * hangs until we are killed, at least they live on.
+ */
+static bool
+hand_over(struct server *s)
+{
+	struct fdstore *store = fdstore_new();
+	struct tcp_stored sum;
+	bool given;
+
+	if (store == NULL) {
+		log_warn("connections cannot be kept over a restart");
+		return false;
+	}
+	tcp_read_all(s->tcp);
+	sum = tcp_store(s->tcp, store);
+	given = fdstore_give(store);
+	fdstore_free(store);
+	if (!given) {
+		log_warnx("the service manager does not keep %u connections, "
+			  "so they end; raise FileDescriptorStoreMax in the "
+			  "unit",
+		    sum.connections);
+		return false;
+	}
+	tcp_release(s->tcp);
+	log_info("%u connections are kept by the service manager for the next "
+		 "start, %u of them inside a message (%" PRIu64
+		 " bytes of it here, which are lost if there is none)",
+	    sum.connections, sum.unfinished, sum.bytes);
+	return true;
 }
 
 static void
@@ -367,8 +422,14 @@ stop_tick_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (is_silent(s, now) || now >= s->stopping + STOP_LIMIT_MS)
-		event_base_loopbreak(s->base);
+	if (!is_silent(s, now) && now < s->stopping + STOP_LIMIT_MS)
+		return;
+	if (s->handing_over && !hand_over(s)) {
+		say_goodbye(s);
+		s->stopping = now;
+		return;
+	}
+	event_base_loopbreak(s->base);
 }
 
 /* What was still waiting outside of the spool has no place to go. */
@@ -596,7 +657,7 @@ build_first(struct server *s)
 	char why[TEXT];
 	bool good;
 
-	if (!endpoints_passed(&passed, why, sizeof why)) {
+	if (!endpoints_passed(&passed, &s->kept, why, sizeof why)) {
 		log_warnx("%s", why);
 		endpoints_close(&passed, NULL);
 		return false;
@@ -645,6 +706,43 @@ open_listeners(struct server *s)
 	       tcp_prepare(s->tcp, s->running.config);
 }
 
+/* What is wrong with it is no reason to refuse anything. */
+static void
+take_over(struct server *s)
+{
+	const char *wrong = fdstore_read(&s->kept);
+	size_t open = 0, anew = 0;
+
+	if (wrong != NULL)
+		log_warnx("connections kept over the restart: %s", wrong);
+	for (size_t i = 0; i < s->kept.conn_count; i++) {
+		int fd = s->kept.conns[i];
+		const struct handover_conn *state = fdstore_state(&s->kept, fd);
+
+		if (!tcp_take_over(s->tcp, fd, state))
+			continue;
+		open++;
+		anew += state == NULL;
+	}
+	s->counters.taken_over = open;
+	s->counters.begun_anew = anew;
+	if (s->kept.conn_count > 0 || s->kept.file_count > 0)
+		fdstore_forget();
+	if (s->kept.conn_count > 0)
+		log_info("%zu of %zu connections taken over from before the "
+			 "restart",
+		    open, s->kept.conn_count);
+	if (anew > 0)
+		log_warnx("of %zu of them it is not known where they stood: "
+			  "a message that was cut there comes in two pieces",
+		    anew);
+	if (s->kept.unknown > 0)
+		log_warnx("the service manager kept %zu descriptors of another "
+			  "version of this program: closed",
+		    s->kept.unknown);
+	fdstore_clear(&s->kept);
+}
+
 struct server *
 server_new(const struct origin *origin)
 {
@@ -683,6 +781,7 @@ server_run(struct server *s)
 	log_listening(&s->running.endpoints, NULL);
 	warn_if_open_to_all(&s->running);
 	each_endpoint(s, attach);
+	take_over(s);
 	notify_ready();
 	report_running(&s->report, &seen, clock_ms());
 	event_base_dispatch(s->base);
@@ -708,6 +807,7 @@ server_free(struct server *s)
 		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
 	audit_free(s->audit);
+	fdstore_clear(&s->kept);
 	free_event(s->tick);
 	free_event(s->stop_tick);
 	free_event(s->watchdog);

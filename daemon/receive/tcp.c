@@ -49,6 +49,7 @@ struct conn {
 	struct channel channel;
 	bool resting; /* its event is not added */
 	bool held;    /* what is kept has not been looked at to its end */
+	bool stored;  /* to go over to the next process */
 	struct tally_entry *source;
 	struct framing framing;
 	char *kept; /* NULL: nothing */
@@ -78,8 +79,9 @@ struct tcp {
 	size_t buffer_size;
 	struct conns all, stopped;
 	unsigned connections, descriptors;
-	unsigned handshakes; /* not finished */
-	uint64_t last_read;
+	unsigned sessions;   /* of TLS */
+	unsigned handshakes; /* of them, not finished */
+	uint64_t last_read, last_session_read;
 	bool starved; /* for descriptors, and that was told */
 
 	struct log_gate refused, over, overdue, failed, starving;
@@ -106,11 +108,9 @@ tcp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 	return tcp;
 }
 
-bool
-tcp_prepare(struct tcp *tcp, const struct config *config)
+static bool
+make_buffer(struct tcp *tcp, size_t size)
 {
-	/* Connections may still keep what an older, larger one let them. */
-	size_t size = (size_t)config->max_message + FRAME_EXTRA + 2 * READ;
 	char *buffer;
 
 	if (size <= tcp->buffer_size)
@@ -123,16 +123,30 @@ tcp_prepare(struct tcp *tcp, const struct config *config)
 	return true;
 }
 
+bool
+tcp_prepare(struct tcp *tcp, const struct config *config)
+{
+	/* Connections may still keep what an older, larger one let them. */
+	return make_buffer(
+	    tcp, (size_t)config->max_message + FRAME_EXTRA + 2 * READ);
+}
+
 unsigned
 tcp_connections(const struct tcp *tcp)
 {
 	return tcp->connections;
 }
 
-uint64_t
-tcp_last_read(const struct tcp *tcp)
+unsigned
+tcp_sessions(const struct tcp *tcp)
 {
-	return tcp->last_read;
+	return tcp->sessions;
+}
+
+uint64_t
+tcp_last_read(const struct tcp *tcp, bool sessions_only)
+{
+	return sessions_only ? tcp->last_session_read : tcp->last_read;
 }
 
 /* --- what a connection keeps --- */
@@ -195,6 +209,7 @@ conn_free(struct conn *c)
 	TAILQ_REMOVE(&tcp->all, c, all);
 	tcp->connections--;
 	tcp->handshakes -= !c->channel.shaken;
+	tcp->sessions -= c->channel.session != NULL;
 	tally_drop(c->source);
 	audit_release(c->peer.row);
 	channel_close(&c->channel);
@@ -387,6 +402,8 @@ conn_read(struct conn *c, bool *open)
 	if (n == 0)
 		return TAKEN;
 	c->tcp->last_read = pipeline_now(c->tcp->pipeline);
+	if (c->channel.session != NULL)
+		c->tcp->last_session_read = c->tcp->last_read;
 	return conn_take(c, span_of(buffer, c->kept_n + n));
 }
 
@@ -591,6 +608,7 @@ conn_open(struct tcp *tcp, int fd, struct tls *tls, const struct peer *peer,
 	}
 	c->tcp = tcp;
 	tcp->handshakes += !c->channel.shaken;
+	tcp->sessions += tls != NULL;
 	if (!c->channel.shaken)
 		c->since = pipeline_now(tcp->pipeline);
 	c->peer = *peer;
@@ -844,13 +862,167 @@ tcp_tick(struct tcp *tcp)
 	pipeline_end(tcp->pipeline);
 }
 
+/* --- from one process to the next --- */
+
 void
-tcp_say_goodbye(struct tcp *tcp)
+tcp_read_all(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	if (!pipeline_begin(tcp->pipeline))
+		return;
+	EACH_CONN(c, next, tcp)
+	{
+		if (!c->resting)
+			conn_turn(c);
+	}
+	pipeline_end(tcp->pipeline);
+}
+
+static bool
+conn_store(struct conn *c, struct fdstore *store)
+{
+	struct handover_conn state = {
+	    .port = c->peer.port,
+	    .framing = c->framing,
+	    .kept = span_of(c->kept, c->kept_n),
+	};
+
+	memcpy(state.address, &c->peer.address, sizeof state.address);
+	return fdstore_add(store, c->channel.fd, &state);
+}
+
+struct tcp_stored
+tcp_store(struct tcp *tcp, struct fdstore *store)
+{
+	struct tcp_stored sum = {0};
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &tcp->all, all)
+	{
+		/* a session's keys cannot be given away */
+		c->stored = c->channel.session == NULL && conn_store(c, store);
+		if (!c->stored)
+			continue;
+		sum.connections++;
+		sum.unfinished += c->kept_n > 0;
+		sum.bytes += c->kept_n;
+	}
+	return sum;
+}
+
+void
+tcp_release(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	EACH_CONN(c, next, tcp)
+	{
+		if (c->stored)
+			conn_free(c);
+	}
+}
+
+/* The peer of a socket, or of its state: a socket that is gone knows none,
+ * but may have bytes to read. */
+static bool
+find_peer(struct tcp *tcp, int fd, const struct handover_conn *state,
+    struct peer *peer)
+{
+	struct sockaddr_storage from = {0};
+	struct sockaddr_in6 *v6 = (void *)&from;
+	socklen_t n = sizeof from;
+
+	if (getpeername(fd, (struct sockaddr *)(void *)&from, &n) < 0) {
+		if (state == NULL)
+			return false;
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(state->port);
+		memcpy(&v6->sin6_addr, state->address, sizeof v6->sin6_addr);
+	}
+	if (from.ss_family != AF_INET && from.ss_family != AF_INET6)
+		return false;
+	peer_init(
+	    peer, (const struct sockaddr *)(const void *)&from, tcp->config);
+	peer->row = audit_row(tcp->audit, &peer->address);
+	return true;
+}
+
+/* What is kept is looked at first of all, whatever there is to read. */
+static bool
+conn_load(struct conn *c, const struct handover_conn *state)
+{
+	if (!make_buffer(c->tcp, state->kept.n + READ) ||
+	    !conn_keep(c, state->kept, 0))
+		return false;
+	c->framing = state->framing;
+	c->held = c->kept_n > 0;
+	if (c->held)
+		event_active(&c->event, EV_READ, 0);
+	return true;
+}
+
+/* NULL: told and counted. Takes over `fd`. */
+static struct conn *
+open_again(struct tcp *tcp, int fd, const struct peer *peer)
+{
+	struct tally_entry *source;
+
+	if (!peer->allowed) {
+		tcp->counters->tcp_refused++;
+		peer->row->connections++;
+		refuse(tcp, peer, &tcp->failed, "no longer in `allow`, closed");
+		return NULL;
+	}
+	if (tcp->connections >= tcp->descriptors) {
+		tcp->counters->over_limit++;
+		peer->row->over_limit++;
+		refuse(tcp, peer, &tcp->over,
+		    "no descriptor for it, closed; raise LimitNOFILE");
+		return NULL;
+	}
+	source = tally_add(tcp->tally, &peer->address);
+	if (source != NULL && conn_open(tcp, fd, NULL, peer, source))
+		return TAILQ_LAST(&tcp->all, conns);
+	if (source != NULL)
+		tally_drop(source);
+	tcp->counters->abandoned++;
+	peer->row->abandoned++;
+	refuse(tcp, peer, &tcp->failed, "no memory for it, closed");
+	return NULL;
+}
+
+bool
+tcp_take_over(struct tcp *tcp, int fd, const struct handover_conn *state)
+{
+	struct conn *c = NULL;
+	struct peer peer;
+
+	if (evutil_make_socket_nonblocking(fd) == 0 &&
+	    find_peer(tcp, fd, state, &peer))
+		c = open_again(tcp, fd, &peer);
+	if (c == NULL) {
+		close(fd);
+		return false;
+	}
+	if (state == NULL || conn_load(c, state))
+		return true;
+	tcp->counters->abandoned++;
+	peer.row->abandoned++;
+	conn_fail(c, "no memory for an unfinished message");
+	return false;
+}
+
+void
+tcp_say_goodbye(struct tcp *tcp, bool sessions_only)
 {
 	struct conn *c;
 
 	TAILQ_FOREACH(c, &tcp->all, all)
-	channel_shut(&c->channel);
+	{
+		if (!sessions_only || c->channel.session != NULL)
+			channel_shut(&c->channel);
+	}
 }
 
 /* Bytes that there was no room for. */
