@@ -309,7 +309,7 @@ take_start(struct account *a)
 	if (a->lives >= LIVES)
 		settle(a, &a->life[a->lives % LIVES]);
 	a->lives++;
-	life = life_now(a);
+	life = &a->life[(a->lives - 1) % LIVES];
 	memset(life, 0, sizeof(*life));
 	copy_text(life->from, TIME, time);
 	copy_text(life->to, TIME, SPAN("now"));
