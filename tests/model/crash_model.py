@@ -55,6 +55,8 @@ MISTAKES = {
 }
 ONLY_PACKED = {"pack_unsynced", "plain_removed"}
 ONLY_PLAIN = {"unsealed_trusted"}
+# any sync of a journal writes all names: it cannot show these
+ONLY_STRICT = {"plain_removed", "dir_sync_retried", "ledger_dir_unsynced"}
 
 
 class Violation(Exception):
@@ -713,6 +715,8 @@ def explore(mistakes, seeds, limit, stop_when_caught):
     """States seen, and violations by kind, for each file system."""
     results = {}
     for strict in (False, True):
+        if not strict and mistakes & ONLY_STRICT:
+            continue
         states, found = 0, {}
         for seed, packed in itertools.product(range(seeds), (False, True)):
             if packed and mistakes & ONLY_PLAIN or \
@@ -741,7 +745,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seeds", type=int, help="lives per variant")
     arguments = parser.parse_args()
-    seeds = arguments.seeds or (4 if arguments.quick else 40)
+    seeds = arguments.seeds or (3 if arguments.quick else 40)
     limit = 6 if arguments.quick else 12
     lives = 10 if arguments.quick else 60
     failed = False
