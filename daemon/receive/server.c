@@ -411,6 +411,9 @@ hand_over(struct server *s)
 		 "start, %u of them inside a message (%" PRIu64
 		 " bytes of it here, which are lost if there is none)",
 	    sum.connections, sum.unfinished, sum.bytes);
+	if (tcp_connections(s->tcp) > tcp_sessions(s->tcp))
+		log_warnx("%u connections are too many to be kept: they end",
+		    tcp_connections(s->tcp) - tcp_sessions(s->tcp));
 	return true;
 }
 
