@@ -7,6 +7,12 @@
  * Connections are many, and their names come back to us in one variable,
  * LISTEN_FDNAMES, which the kernel limits to 128 KiB: all share a short name,
  * and the socket's cookie tells which is which.
+ *
+ * They are given when we stop, not when they are accepted, which would let them
+ * outlive a kill, too: where they stand would not be known then, what was read
+ * and not yet written would be missing without anyone noticing it, and every
+ * end of a connection would have to wait for the manager. A sender that is cut
+ * off knows.
  */
 #include "fdstore.h"
 

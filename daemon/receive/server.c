@@ -461,9 +461,12 @@ close_spool(struct server *s, const struct spooler_end *end)
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
-	log_warnx("spool: %" PRIu64 " lines had no room on the disk: lost; "
-		  "what is not published yet is recovered at the next start",
-	    lost);
+	if (lost > 0)
+		log_warnx("spool: %" PRIu64 " lines had no room on the disk: "
+			  "lost",
+		    lost);
+	log_warnx("spool: not all files could be published: the next start "
+		  "does it");
 	return false;
 }
 
