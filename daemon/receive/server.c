@@ -732,7 +732,7 @@ take_over(struct server *s)
 	}
 	s->counters.taken_over = open;
 	s->counters.begun_anew = anew;
-	if (s->kept.conn_count > 0 || s->kept.file_count > 0)
+	if (s->kept.socket_count > 0)
 		fdstore_forget();
 	if (s->kept.conn_count > 0)
 		log_info("%zu of %zu connections taken over from before the "

@@ -303,6 +303,9 @@ class Container(harness.Case):
     def test_unfinished_messages_live_over_restarts(self):
         self.assert_found("parts", "15 of 15 right")
 
+    def test_thousands_of_connections_live_over_a_restart(self):
+        self.assert_found("many-lost", "0")
+
     def test_tls_sessions_end_and_begin_again(self):
         self.assert_found("tls-again", "10")
 

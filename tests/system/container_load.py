@@ -4,6 +4,7 @@ hangs of the installed service under load. Prints lines `name value`."""
 import contextlib
 import os
 import re
+import resource
 import signal
 import ssl
 import subprocess
@@ -20,6 +21,7 @@ PORT, TLS_PORT = 514, 6514
 RATE = 2000  # per sender
 RESTARTS = 10
 HANG = 200  # datagrams
+MANY = 5000  # connections
 UNIT = "sepmlogd.service"
 PROGRAM = "/usr/sbin/sepmlogd"
 SPOOL = harness.Spool("/var/spool/sepmlogd")
@@ -31,6 +33,8 @@ listen:
     certificate: {certificate}
     key: {key}
 max_message: {max}
+max_connections: 8192
+max_connections_per_source: 8192
 spool:
   directory: /var/spool/sepmlogd
   min_free: 64KiB
@@ -118,11 +122,11 @@ def upgrade():
 
 def sockets():
     """How many the service has open."""
+    directory = f"/proc/{main_pid()}/fd"
     count = 0
-    for fd in os.listdir(f"/proc/{main_pid()}/fd"):
+    for fd in os.listdir(directory):
         with contextlib.suppress(OSError):
-            count += os.readlink(f"/proc/{main_pid()}/fd/{fd}").startswith(
-                "socket:")
+            count += os.readlink(f"{directory}/{fd}").startswith("socket:")
     return count
 
 
@@ -199,6 +203,26 @@ def restarts(authority):
     say("begun-anew", journal().count("not known where they stood"))
 
 
+def many():
+    """As many descriptors as go over at once, each inside a message."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    before = sockets()
+    peers = [connect(PORT) for _ in range(MANY)]
+    for n, peer in enumerate(peers):
+        peer.sendall(message("m", n)[:300])
+    wait_until(lambda: sockets() >= before + MANY, "accepted", 30)
+    start = time.monotonic()
+    systemctl("restart", UNIT)
+    say("many-ms", round((time.monotonic() - start) * 1000))
+    for n, peer in enumerate(peers):
+        peer.sendall(message("m", n)[300:] + b"\n")
+        peer.close()
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: len(SPOOL.numbers()["m"]) == MANY, "stored", 20)
+    say("many-lost", MANY - len(SPOOL.numbers()["m"]))
+
+
 def hang():
     """F02: what comes while it hangs waits in the sockets."""
     peer = connect(PORT)
@@ -235,6 +259,7 @@ def main():
     systemctl("start", "sepmlogd-udp.socket", "sepmlogd-tcp.socket",
               "sepmlogd-tls.socket", UNIT)
     restarts(authority)
+    many()
     hang()
     stop()
     systemctl("stop", "sepmlogd-udp.socket", "sepmlogd-tcp.socket",

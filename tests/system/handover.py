@@ -76,8 +76,7 @@ class Handover(harness.Case):
         for _ in range(RESTARTS):
             time.sleep(0.2)
             sepmlogd.stop_cleanly()
-            self.assertIn("stored-state", self.names())
-            self.assertEqual(self.names().count("stored-conn"), 2)
+            self.assertEqual(self.names(), ["stored-connections"])
             sepmlogd.start()
         udp.join(60)
         for sender in senders:
@@ -128,7 +127,7 @@ class Handover(harness.Case):
         peers = self.send_parts(sepmlogd)
         for _ in range(2):
             sepmlogd.stop_cleanly()
-            self.assertEqual(self.names().count("stored-conn"), len(peers))
+            self.assertEqual(self.names(), ["stored-connections"])
             sepmlogd.start()
         harness.wait_until(lambda: not self.store.entries, "all taken over")
         for name, (_, rest) in self.PARTS.items():
@@ -166,7 +165,7 @@ class Handover(harness.Case):
         sepmlogd.configure("no_such_key: 1\n")
         sepmlogd.start(wait=False)
         self.assertNotEqual(sepmlogd.process.wait(20), 0)
-        self.assertEqual(self.names().count("stored-conn"), 1)
+        self.assertEqual(self.names(), ["stored-connections"])
         sepmlogd.configure()
         sepmlogd.start()
         peer.sendall(message("f", 0)[300:] + b"\n")
@@ -220,19 +219,37 @@ class Handover(harness.Case):
             sepmlogd.counters()["taken over without their place"], 1)
         return sepmlogd.log()
 
-    def replace_state(self, data):
+    def change_kept(self, change):
+        """`change` gets the connections and the state, of which it answers
+        another file, or none."""
+        (_, kept), = self.store.entries
+        with socket.socket(fileno=kept) as old:
+            _, states, _, _ = socket.recv_fds(old, 1, 8)
+            _, conns, _, _ = socket.recv_fds(old, 1, 8)
+        self.store.entries = []
+        ours, new = socket.socketpair()
+        state = change(states[0])
+        if state is not None:
+            socket.send_fds(ours, [b"S"], [state])
+        socket.send_fds(ours, [b"C"], conns)
+        for fd in {*states, *conns, state} - {None}:
+            os.close(fd)
+        ours.close()
+        self.store.entries.append(("stored-connections", new.detach()))
+
+    def replace_state(self, data, seals=0xf):
         """Another file of states: `data` of the one that is there."""
-        fd = dict(self.store.entries)["stored-state"]
-        data = data(os.pread(fd, 1 << 20, 0))
-        self.store.remove("stored-state")
-        new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
-        os.write(new, data)
-        # F_ADD_SEALS: SEAL, SHRINK, GROW, WRITE
-        fcntl.fcntl(new, 1033, 0xf)
-        self.store.entries.append(("stored-state", new))
+        def replaced(fd):
+            new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
+            os.write(new, data(os.pread(fd, 1 << 20, 0)))
+            # F_ADD_SEALS: SEAL, SHRINK, GROW, WRITE
+            fcntl.fcntl(new, 1033, seals)
+            return new
+        self.change_kept(replaced)
 
     def test_no_states(self):
-        log = self.restart_with(lambda: self.store.remove("stored-state"))
+        log = self.restart_with(
+            lambda: self.change_kept(lambda state: None))
         self.assertIn("no file of states", log)
 
     def test_states_of_another_version(self):
@@ -249,13 +266,8 @@ class Handover(harness.Case):
         self.assertIn("a state is damaged", log)
 
     def test_states_that_could_still_change(self):
-        def unsealed():
-            new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
-            os.write(new, os.pread(
-                dict(self.store.entries)["stored-state"], 1 << 20, 0))
-            self.store.remove("stored-state")
-            self.store.entries.append(("stored-state", new))
-        self.restart_with(unsealed)
+        self.restart_with(
+            lambda: self.replace_state(lambda data: data, seals=0))
 
     def test_what_another_version_left(self):
         sepmlogd = self.start()
@@ -268,7 +280,7 @@ class Handover(harness.Case):
 
     def test_a_store_that_is_too_small(self):
         """Then they end as without one: in order, with all they said."""
-        sepmlogd = self.start(limit=3)
+        sepmlogd = self.start(limit=1)
         peers = [self.peer(sepmlogd) for _ in range(5)]
         for n, peer in enumerate(peers):
             peer.sendall(message("t", n) + b"\n")
