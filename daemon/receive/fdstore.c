@@ -322,6 +322,7 @@ take(struct fdstore_kept *kept, int from)
 
 	if (recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
 		return false;
+	kept->cut = kept->cut || (message.msg_flags & MSG_CTRUNC) != 0;
 	c = CMSG_FIRSTHDR(&message);
 	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
 	    c->cmsg_type != SCM_RIGHTS)
@@ -383,6 +384,8 @@ fdstore_read(struct fdstore_kept *kept)
 			break;
 	kept->state_count = i;
 	qsort(kept->states, i, sizeof *kept->states, by_cookie);
+	if (kept->cut)
+		return "descriptors ran out, so some end; raise LimitNOFILE";
 	return i == records ? NULL : "a state is damaged";
 }
 

@@ -53,6 +53,7 @@ struct fdstore_kept {
 	int *files; /* with states; more than one cannot be told apart */
 	size_t file_count;
 	size_t unknown; /* what another version left; closed */
+	bool cut;       /* some could not be received */
 
 	void *map;
 	size_t map_size;

@@ -141,6 +141,56 @@ class Handover(harness.Case):
             if n in self.LONG:
                 self.assertEqual(record["original_length"], self.LONG[n])
 
+    def test_more_than_one_message_takes(self):
+        """SCM_MAX_FD is 253."""
+        many = 600
+        sepmlogd = self.start(f"max_connections_per_source: {many}\n")
+        peers = [self.peer(sepmlogd) for _ in range(many)]
+        for n, peer in enumerate(peers):
+            peer.sendall(message("k", n)[:300])
+        self.wait_connections(sepmlogd, 2 + many)
+        sepmlogd.stop_cleanly()
+        sepmlogd.start()
+        for n, peer in enumerate(peers):
+            peer.sendall(message("k", n)[300:] + b"\n")
+        sepmlogd.spool.wait_records(many)
+        self.assert_complete(sepmlogd.spool.numbers(), {"k": many})
+
+    def test_fewer_descriptors_than_before(self):
+        """It starts, serves those it can hold, and says what to do."""
+        sepmlogd = self.start("max_connections_per_source: 300\n")
+        peers = [self.peer(sepmlogd) for _ in range(300)]
+        self.wait_connections(sepmlogd, 302)
+        sepmlogd.stop_cleanly()
+        sepmlogd.descriptors = 100
+        sepmlogd.start()
+        self.assertIn("some end; raise LimitNOFILE", sepmlogd.log())
+        harness.wait_until(lambda: not self.store.entries, "all taken over")
+        alive = [peer for peer in peers if not harness.is_closed(peer, 0.01)]
+        self.assertGreater(len(alive), 20)
+        self.assertLess(len(alive), 100)
+        for n, peer in enumerate(alive):
+            peer.settimeout(20)
+            peer.sendall(message("v", n) + b"\n")
+        sepmlogd.spool.wait_records(len(alive))
+
+    def test_what_a_later_version_left_beside_them(self):
+        sepmlogd = self.start()
+        peer = self.peer(sepmlogd)
+        peer.sendall(message("l", 0)[:300])
+        self.wait_connections(sepmlogd, 3)
+        sepmlogd.stop_cleanly()
+        ours, new = socket.socketpair()
+        socket.send_fds(ours, [b"?"], [ours.fileno()])
+        ours.sendall(b"no descriptor")
+        ours.close()
+        self.store.entries.append(("stored-connections", new.detach()))
+        sepmlogd.start()
+        peer.sendall(message("l", 0)[300:] + b"\n")
+        sepmlogd.spool.wait_records(1)
+        self.assert_complete(sepmlogd.spool.numbers(), {"l": 1})
+        self.assertIn("1 descriptors of another version", sepmlogd.log())
+
     def test_a_peer_that_ends_meanwhile(self):
         """What it said last is there, half a message too."""
         sepmlogd = self.start()

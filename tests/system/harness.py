@@ -420,9 +420,6 @@ class Daemon:
         return passed
 
     def _prepare(self):
-        if self.descriptors:
-            resource.setrlimit(resource.RLIMIT_NOFILE,
-                               (self.descriptors, self.descriptors))
         # First away from the numbers they are to get.
         fds = [fd for _, fd in self._passed()]
         beyond = max(fds, default=0) + 3 + len(fds)
@@ -430,6 +427,9 @@ class Daemon:
         for i, fd in enumerate(moved):
             os.dup2(fd, 3 + i)
             os.close(fd)
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE,
+                               (self.descriptors, self.descriptors))
 
     def __enter__(self):
         return self.start()
