@@ -10,7 +10,7 @@ import time
 import harness
 from harness import LOOPBACK, connect, counted, message
 
-RESTARTS = 10
+RESTARTS = 5
 MAX = 1000  # max_message where one is to be exceeded
 
 
@@ -69,7 +69,7 @@ class Handover(harness.Case):
         senders = [harness.Sender(sepmlogd.port, "a", 2000),
                    harness.Sender(sepmlogd.port, "b", 2000, counts=True)]
         udp = threading.Thread(
-            target=harness.send_udp, args=(sepmlogd.port, "u", 8000),
+            target=harness.send_udp, args=(sepmlogd.port, "u", 5000),
             kwargs={"block": 20, "rate": 2000})
         for sender in senders + [udp]:
             sender.start()
@@ -86,7 +86,7 @@ class Handover(harness.Case):
         self.assertNotIn("dropped by the kernel", sepmlogd.log())
         self.assert_complete(
             sepmlogd.spool.numbers(),
-            {"u": 8000, **{s.sender: s.sent for s in senders}})
+            {"u": 5000, **{s.sender: s.sent for s in senders}})
         self.assertEqual(sepmlogd.log().count("2 of 2 connections taken over"),
                          RESTARTS)
         self.assertEqual(sepmlogd.counters()["unparsed"], 0)
