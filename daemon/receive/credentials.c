@@ -80,6 +80,15 @@ credentials_refresh(struct credentials *c, struct endpoints *endpoints)
 	credentials_apply(c, endpoints);
 }
 
+bool
+credentials_are_stale(const struct credentials *c)
+{
+	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++)
+		if (c->tls[i] != NULL && tls_is_stale(c->tls[i]))
+			return true;
+	return false;
+}
+
 /* --- their end --- */
 
 static const struct config_listen *

@@ -43,6 +43,9 @@ void credentials_refresh(
 /* When the first certificate ends (UTC seconds); INT64_MAX: there is none. */
 int64_t credentials_expire(const struct credentials *credentials);
 
+/* Have files changed that could not be loaded? */
+bool credentials_are_stale(const struct credentials *credentials);
+
 /* Warns 30, 7 and 1 days before that, and when it has come. `now` is UTC
  * seconds. */
 void credentials_warn(struct credentials *credentials, int64_t now);

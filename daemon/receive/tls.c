@@ -34,6 +34,7 @@ struct tls {
 	struct config_peer *permitted;
 	size_t permitted_count;
 	int64_t expires;
+	bool stale; /* its files have changed since */
 };
 
 /* --- errors --- */
@@ -99,7 +100,14 @@ tls_has_changed(struct tls *tls)
 		changed = changed || !same_file(&now, &tls->files[i]);
 		tls->files[i] = now;
 	}
+	tls->stale = tls->stale || changed;
 	return changed;
+}
+
+bool
+tls_is_stale(const struct tls *tls)
+{
+	return tls->stale;
 }
 
 /* All of them, before they are read: what changes meanwhile is seen later. */

@@ -474,8 +474,11 @@ class Tls(harness.Case):
         sepmlogd = self.tls_daemon(pair=pair)
         before = self.served(sepmlogd.port)
         shutil.copy(GOOD[1], pair[1])  # another certificate's key
-        sepmlogd.wait_log("changed files are not used, those before them are: "
-                          ".*own.key: key values mismatch; needs the private key of")
+        sepmlogd.wait_log(
+            "changed files are not used, those before them are: "
+            ".*own.key: key values mismatch; needs the private key of")
+        wait_until(lambda: "TLS files are not used" in
+                   sepmlogd.statuses()[-1], "STATUS=")
         self.assertEqual(self.served(sepmlogd.port), before)
         sepmlogd.reload()
         sepmlogd.wait_log("not applied")
