@@ -93,7 +93,8 @@ class Activation(harness.Case):
                 sepmlogd.start()
             sender.join()
             sepmlogd.stop_cleanly()
-        self.assertGreater(new, 3)
+        # How many there is time for is up to the machine.
+        self.assertGreater(new, 1)
         self.assertNotIn("dropped by the kernel", sepmlogd.log())
         self.assert_complete(sepmlogd.spool.numbers(),
                              {"u": total, "t": new})
