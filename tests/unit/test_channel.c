@@ -19,7 +19,11 @@
 #include "channel.h"
 #include "run.h"
 
-enum { ROOM = 65536, FLOOD = 3000 };
+enum {
+	ROOM = 65536,
+	FLOOD = 3000,
+	STRIDE = 5, /* of allocations; each one takes a handshake */
+};
 
 static char root[64], certificate_path[96], key_path[96], why[512];
 static struct tls *tls;
@@ -27,6 +31,41 @@ static SSL_CTX *client_context;
 static SSL *client;
 static struct channel server;
 static char buffer[ROOM];
+
+/* --- memory --- */
+
+/* The next allocation of the library to fail; below 0: none. */
+static long until_failure = -1;
+
+static bool
+is_to_fail(void)
+{
+	return until_failure >= 0 && until_failure-- == 0;
+}
+
+static void *
+take(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return is_to_fail() ? NULL : malloc(n);
+}
+
+static void *
+take_more(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return is_to_fail() ? NULL : realloc(p, n);
+}
+
+static void
+give_back(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
 
 /* --- a certificate --- */
 
@@ -103,21 +142,31 @@ connect_pair(int ends[2])
 	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(
 	    connect(ends[0], (struct sockaddr *)(void *)&address, n), 0);
-	/* What is written is there to be read. */
-	setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	ends[1] = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
 	ck_assert_int_ge(ends[1], 0);
 	close(listener);
+	/* What is written is there to be read. */
+	setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(ends[1], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	ck_assert_int_eq(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+}
+
+static void
+meet(void)
+{
+	int ends[2];
+
+	connect_pair(ends);
+	ck_assert(channel_open(&server, ends[1], tls));
+	client = SSL_new(client_context);
+	ck_assert_int_eq(SSL_set_fd(client, ends[0]), 1);
+	SSL_set_connect_state(client);
 }
 
 static void
 begin(bool permits_nobody)
 {
-	int ends[2];
-
 	load(permits_nobody);
-	connect_pair(ends);
-	ck_assert(channel_open(&server, ends[1], tls));
 	client_context = SSL_CTX_new(TLS_client_method());
 	ck_assert_int_eq(SSL_CTX_use_certificate_file(client_context,
 			     certificate_path, SSL_FILETYPE_PEM),
@@ -125,9 +174,7 @@ begin(bool permits_nobody)
 	ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(
 			     client_context, key_path, SSL_FILETYPE_PEM),
 	    1);
-	client = SSL_new(client_context);
-	ck_assert_int_eq(SSL_set_fd(client, ends[0]), 1);
-	SSL_set_connect_state(client);
+	meet();
 }
 
 static int
@@ -140,12 +187,14 @@ client_fd(void)
 static void
 client_shakes(void)
 {
-	int flags = MSG_DONTWAIT | MSG_PEEK, result;
 	char byte;
+	int result;
 
 	do {
+		ERR_clear_error();
 		result = SSL_do_handshake(client);
-	} while (result != 1 && recv(client_fd(), &byte, 1, flags) == 1);
+	} while (SSL_get_error(client, result) == SSL_ERROR_WANT_READ &&
+		 recv(client_fd(), &byte, 1, MSG_PEEK) == 1);
 }
 
 /* Up to the client's last words, which the server has not read. */
@@ -153,7 +202,6 @@ static void
 shake_halfway(void)
 {
 	SSL_set_mode(client, SSL_MODE_AUTO_RETRY);
-	ck_assert_int_eq(fcntl(client_fd(), F_SETFL, O_NONBLOCK), 0);
 	client_shakes();
 	ck_assert_int_eq(channel_shake(&server, why), CHANNEL_READ);
 	client_shakes();
@@ -179,14 +227,20 @@ setup(void)
 }
 
 static void
-teardown(void)
+part(void)
 {
 	int fd = client_fd();
 
 	SSL_free(client);
-	SSL_CTX_free(client_context);
 	close(fd);
 	channel_close(&server);
+}
+
+static void
+teardown(void)
+{
+	part();
+	SSL_CTX_free(client_context);
 	tls_release(tls);
 	unlink(certificate_path);
 	unlink(key_path);
@@ -330,6 +384,47 @@ START_TEST(reads_on_after_its_own_goodbye)
 }
 END_TEST
 
+/* A handshake in which one allocation of the server's fails. */
+static enum channel_status
+shake_without(long allocation)
+{
+	enum channel_status status = CHANNEL_READ;
+
+	for (int turn = 0; turn < 2 && status == CHANNEL_READ; turn++) {
+		client_shakes();
+		until_failure = allocation;
+		status = channel_shake(&server, why);
+		allocation = until_failure;
+		until_failure = -1;
+	}
+	until_failure = allocation;
+	return status;
+}
+
+START_TEST(want_of_memory_lets_nobody_in)
+{
+	enum channel_status status = CHANNEL_READ;
+	bool failed = true;
+
+	begin(true);
+	ck_assert_int_eq(shake_without(-1), CHANNEL_FAILED);
+	for (long n = 0; failed; n += STRIDE) {
+		part();
+		meet();
+		why[0] = '\0';
+		status = shake_without(n);
+		failed = until_failure < 0;
+		until_failure = -1;
+		ck_assert_msg(status != CHANNEL_DONE, "allocation %ld", n);
+		ck_assert_msg(status != CHANNEL_FAILED || why[0] != '\0',
+		    "allocation %ld", n);
+	}
+	/* Without a failure it was as at first. */
+	ck_assert_int_eq(status, CHANNEL_FAILED);
+	ck_assert_ptr_nonnull(strstr(why, "permitted_peers"));
+}
+END_TEST
+
 START_TEST(mode_of_a_file_is_a_change)
 {
 	begin(false);
@@ -354,6 +449,7 @@ suite(void)
 	tcase_add_test(tc, failure_behind_good_bytes_is_told);
 	tcase_add_loop_test(tc, ends_need_no_reason, 0, 2);
 	tcase_add_test(tc, reads_on_after_its_own_goodbye);
+	tcase_add_test(tc, want_of_memory_lets_nobody_in);
 	tcase_add_test(tc, mode_of_a_file_is_a_change);
 	suite_add_tcase(s, tc);
 	return s;
@@ -362,5 +458,8 @@ suite(void)
 int
 main(void)
 {
+	/* Before the library's first allocation. */
+	if (CRYPTO_set_mem_functions(take, take_more, give_back) != 1)
+		return EXIT_FAILURE;
 	return run_suite(suite());
 }
