@@ -125,7 +125,7 @@ channel_shake(struct channel *c, char why[CHANNEL_WHY])
 	if (status != CHANNEL_DONE)
 		return status;
 	if (!tls_permits(c->tls, c->session, why, CHANNEL_WHY))
-		return CHANNEL_FAILED;
+		return CHANNEL_REFUSED;
 	c->shaken = true;
 	return CHANNEL_DONE;
 }

@@ -24,10 +24,11 @@ struct channel {
 
 enum channel_status {
 	CHANNEL_DONE,
-	CHANNEL_READ,   /* wait until it can be read */
-	CHANNEL_WRITE,  /* wait until it can be written */
-	CHANNEL_END,    /* there is no more to come */
-	CHANNEL_FAILED, /* `why` says why */
+	CHANNEL_READ,    /* wait until it can be read */
+	CHANNEL_WRITE,   /* wait until it can be written */
+	CHANNEL_REFUSED, /* a peer that is not permitted; `why` says why */
+	CHANNEL_END,     /* there is no more to come */
+	CHANNEL_FAILED,  /* `why` says why */
 };
 
 enum { CHANNEL_WHY = 256 };

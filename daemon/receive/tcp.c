@@ -435,10 +435,15 @@ conn_turn(struct conn *c)
 
 /* The handshake is over without a session. */
 static void
-conn_turn_away(struct conn *c, const char *why)
+conn_turn_away(struct conn *c, bool permitted, const char *why)
 {
-	c->tcp->counters->handshake_failures++;
-	c->peer.row->handshakes++;
+	if (permitted) {
+		c->tcp->counters->handshake_failures++;
+		c->peer.row->handshakes++;
+	} else {
+		c->tcp->counters->not_permitted++;
+		c->peer.row->not_permitted++;
+	}
 	conn_complain(c, why);
 	conn_free(c);
 }
@@ -462,9 +467,12 @@ conn_shake(struct conn *c)
 	case CHANNEL_WRITE:
 		conn_wait(c, EV_WRITE);
 		break;
+	case CHANNEL_REFUSED:
+		conn_turn_away(c, false, why);
+		break;
 	case CHANNEL_END:
 	case CHANNEL_FAILED:
-		conn_turn_away(c, why);
+		conn_turn_away(c, true, why);
 		break;
 	}
 }

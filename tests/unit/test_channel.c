@@ -314,7 +314,7 @@ START_TEST(nothing_is_read_before_the_handshake_is_done)
 	ck_assert_int_eq(
 	    channel_read(&server, buffer, ROOM, &n, why), CHANNEL_READ);
 	ck_assert_uint_eq(n, 0);
-	ck_assert_int_eq(channel_shake(&server, why), CHANNEL_FAILED);
+	ck_assert_int_eq(channel_shake(&server, why), CHANNEL_REFUSED);
 	ck_assert_ptr_nonnull(strstr(why, "permitted_peers"));
 	ck_assert_int_eq(
 	    channel_read(&server, buffer, ROOM, &n, why), CHANNEL_READ);
@@ -407,7 +407,7 @@ START_TEST(want_of_memory_lets_nobody_in)
 	bool failed = true;
 
 	begin(true);
-	ck_assert_int_eq(shake_without(-1), CHANNEL_FAILED);
+	ck_assert_int_eq(shake_without(-1), CHANNEL_REFUSED);
 	for (long n = 0; failed; n += STRIDE) {
 		part();
 		meet();
@@ -420,7 +420,7 @@ START_TEST(want_of_memory_lets_nobody_in)
 		    "allocation %ld", n);
 	}
 	/* Without a failure it was as at first. */
-	ck_assert_int_eq(status, CHANNEL_FAILED);
+	ck_assert_int_eq(status, CHANNEL_REFUSED);
 	ck_assert_ptr_nonnull(strstr(why, "permitted_peers"));
 }
 END_TEST
