@@ -92,6 +92,10 @@ class Activation(harness.Case):
                 new += 1
                 sepmlogd.start()
             sender.join()
+            # The last life may have just begun, and leaves what it has not
+            # read to the next.
+            harness.wait_until(lambda: sepmlogd.waiting_datagrams() == 0,
+                               "all datagrams are read")
             sepmlogd.stop_cleanly()
         # How many there is time for is up to the machine.
         self.assertGreater(new, 1)
