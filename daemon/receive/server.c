@@ -153,6 +153,7 @@ view(const struct server *s)
 	    .tcp = s->tcp,
 	    .spool = spooler_spool(s->spooler),
 	    .expires = credentials_expire(&s->running.credentials),
+	    .stale = credentials_are_stale(&s->running.credentials),
 	};
 }
 
