@@ -108,10 +108,11 @@ add(struct ledgers *l, const char *path, const char *root)
 {
 	struct ledgers_one *one = &l->one[l->count];
 
-	if (l->count == LEDGERS || !holds_ledger(path))
+	if (l->count == LEDGERS || strlen(path) >= sizeof one->path ||
+	    strlen(root) >= sizeof one->root || !holds_ledger(path))
 		return;
-	snprintf(one->path, sizeof one->path, "%s", path);
-	snprintf(one->root, sizeof one->root, "%s", root);
+	memcpy(one->path, path, strlen(path) + 1);
+	memcpy(one->root, root, strlen(root) + 1);
 	l->count++;
 }
 

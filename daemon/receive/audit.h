@@ -42,6 +42,7 @@ enum { AUDIT_STREAMS = 64 }; /* names that are ever told apart */
 	ROW(over_limit,    "refused",  "over_limit")   /* max_connections */   \
 	ROW(over_source,   "refused",  "over_source")                          \
 	ROW(over_handshakes, "refused", "over_handshakes") /* max_handshakes */\
+	ROW(not_permitted, "refused",  "not_permitted") /* permitted_peers */ \
 	ROW(handshakes,    "refused",  "handshakes")   /* failed or too late */
 /* clang-format on */
 

@@ -7,6 +7,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/*
+ * As long as its peer sends what gives no bytes, such as requests for new keys
+ * or to negotiate again, a session reads on. The others want their turn, too:
+ * after so many reads, two for each record, it has to wait like a session that
+ * has read everything; the loop comes back to it, as the socket has more.
+ */
+enum { READS = 256 };
+
+static long
+limit_reads_cb(BIO *bio, int what, const char *data, size_t size, int number,
+    long argument, int result, size_t *done)
+{
+	struct channel *c = (void *)BIO_get_callback_arg(bio);
+
+	(void)data;
+	(void)size;
+	(void)number;
+	(void)argument;
+	(void)done;
+	if (what != BIO_CB_READ || c->reads-- > 0)
+		return result;
+	c->reads = 0;
+	BIO_clear_retry_flags(bio);
+	BIO_set_retry_read(bio);
+	return -1;
+}
+
+static void
+limit_reads(struct channel *c)
+{
+	BIO *bio = SSL_get_rbio(c->session);
+
+	BIO_set_callback_arg(bio, (void *)c);
+	BIO_set_callback_ex(bio, limit_reads_cb);
+}
+
 bool
 channel_open(struct channel *c, int fd, struct tls *tls)
 {
@@ -17,6 +53,7 @@ channel_open(struct channel *c, int fd, struct tls *tls)
 	if (c->session == NULL)
 		return false;
 	c->tls = tls_hold(tls);
+	limit_reads(c);
 	return true;
 }
 
@@ -24,7 +61,7 @@ void
 channel_close(struct channel *c)
 {
 	if (c->session != NULL) {
-		if (c->shaken && !c->broken)
+		if (c->shaken)
 			channel_shut(c);
 		SSL_free(c->session);
 		tls_release(c->tls);
@@ -83,11 +120,12 @@ channel_shake(struct channel *c, char why[CHANNEL_WHY])
 		return CHANNEL_DONE;
 	ERR_clear_error();
 	errno = 0;
+	c->reads = READS;
 	status = status_of(c, SSL_do_handshake(c->session), why);
 	if (status != CHANNEL_DONE)
 		return status;
 	if (!tls_permits(c->tls, c->session, why, CHANNEL_WHY))
-		return CHANNEL_FAILED;
+		return CHANNEL_REFUSED;
 	c->shaken = true;
 	return CHANNEL_DONE;
 }
@@ -114,6 +152,7 @@ read_session(struct channel *c, char *buffer, size_t size, size_t *n,
 	enum channel_status status = CHANNEL_DONE;
 	size_t got;
 
+	c->reads = READS;
 	while (status == CHANNEL_DONE && *n < size) {
 		ERR_clear_error();
 		errno = 0;
@@ -122,6 +161,9 @@ read_session(struct channel *c, char *buffer, size_t size, size_t *n,
 		    SSL_read_ex(c->session, buffer + *n, size - *n, &got), why);
 		*n += got;
 	}
+	/* An end needs no reason. */
+	if (status != CHANNEL_FAILED)
+		why[0] = '\0';
 	c->more = status == CHANNEL_DONE;
 	if (*n == 0)
 		return status;
@@ -134,8 +176,13 @@ channel_read(struct channel *c, char *buffer, size_t size, size_t *n,
     char why[CHANNEL_WHY])
 {
 	*n = 0;
+	why[0] = '\0';
 	if (c->ended)
 		return CHANNEL_END;
+	/* SSL_read would finish the handshake and ask nobody whether the peer
+	 * may send. */
+	if (!c->shaken)
+		return CHANNEL_READ;
 	if (c->session == NULL)
 		return read_plain(c, buffer, size, n);
 	return read_session(c, buffer, size, n, why);
@@ -152,7 +199,7 @@ channel_is_pending(const struct channel *c)
 void
 channel_shut(struct channel *c)
 {
-	if (c->session != NULL && c->shaken) {
+	if (c->session != NULL && c->shaken && !c->broken) {
 		ERR_clear_error();
 		(void)SSL_shutdown(c->session);
 	}

@@ -30,6 +30,7 @@
 	ROW(over_source,      "connections over the source's",    true)         \
 	ROW(over_handshakes,  "connections over max_handshakes", true)         \
 	ROW(handshake_failures, "TLS handshakes failed",         true)         \
+	ROW(not_permitted,    "TLS peers not permitted",         true)         \
 	ROW(handshake_timeouts, "TLS handshakes not finished",   true)         \
 	ROW(accept_pauses,    "pauses for want of descriptors",  false)         \
 	ROW(taken_over,       "connections taken over",          false)        \

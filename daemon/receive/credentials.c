@@ -17,7 +17,8 @@ credentials_load(struct credentials *c, const struct config *config,
 
 	*c = (struct credentials){.config = config};
 	c->tls = calloc(config->listens + 1, sizeof(struct tls *));
-	if (c->tls == NULL) {
+	c->warned = calloc(config->listens + 1, sizeof(int));
+	if (c->tls == NULL || c->warned == NULL) {
 		wrong(arg, &config->listen[0], "no memory");
 		return false;
 	}
@@ -40,6 +41,7 @@ credentials_clear(struct credentials *c)
 	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++)
 		tls_release(c->tls[i]);
 	free(c->tls);
+	free(c->warned);
 	*c = (struct credentials){0};
 }
 
@@ -67,7 +69,7 @@ refresh(struct credentials *c, size_t i, const struct endpoint *endpoint)
 	}
 	tls_release(c->tls[i]);
 	c->tls[i] = tls;
-	c->warned = 0;
+	c->warned[i] = 0;
 	log_info("%s: certificate and key loaded again", endpoint->name);
 }
 
@@ -80,30 +82,26 @@ credentials_refresh(struct credentials *c, struct endpoints *endpoints)
 	credentials_apply(c, endpoints);
 }
 
-/* --- their end --- */
-
-static const struct config_listen *
-first_to_end(const struct credentials *c, int64_t *when)
+bool
+credentials_are_stale(const struct credentials *c)
 {
-	const struct config_listen *first = NULL;
-
-	*when = INT64_MAX;
-	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++) {
-		if (c->tls[i] == NULL || tls_expires(c->tls[i]) >= *when)
-			continue;
-		*when = tls_expires(c->tls[i]);
-		first = &c->config->listen[i];
-	}
-	return first;
+	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++)
+		if (c->tls[i] != NULL && tls_is_stale(c->tls[i]))
+			return true;
+	return false;
 }
+
+/* --- their end --- */
 
 int64_t
 credentials_expire(const struct credentials *c)
 {
-	int64_t when;
+	int64_t first = INT64_MAX;
 
-	(void)first_to_end(c, &when);
-	return when;
+	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++)
+		if (c->tls[i] != NULL && tls_expires(c->tls[i]) < first)
+			first = tls_expires(c->tls[i]);
+	return first;
 }
 
 /* 0: not at all. */
@@ -118,23 +116,30 @@ urgency(int64_t left)
 	return urgent;
 }
 
-void
-credentials_warn(struct credentials *c, int64_t now)
+static void
+warn(const char *path, int64_t left)
 {
-	int64_t when;
-	const struct config_listen *first = first_to_end(c, &when);
-	int urgent = first != NULL ? urgency(when - now) : 0;
-
-	if (urgent <= c->warned)
-		return;
-	c->warned = urgent;
-	if (when <= now)
+	if (left <= 0)
 		log_warnx("%s: the certificate has expired: senders that check "
 			  "it do not connect; replace it, it is loaded by "
 			  "itself",
-		    first->files.certificate);
+		    path);
 	else
 		log_warnx("%s: the certificate expires in %lld days; replace "
 			  "it, it is loaded by itself",
-		    first->files.certificate, (long long)((when - now) / DAY));
+		    path, (long long)(left / DAY));
+}
+
+void
+credentials_warn(struct credentials *c, int64_t now)
+{
+	for (size_t i = 0; c->tls != NULL && i < c->config->listens; i++) {
+		int64_t left =
+		    c->tls[i] != NULL ? tls_expires(c->tls[i]) - now : 0;
+		int urgent = c->tls[i] != NULL ? urgency(left) : 0;
+
+		if (urgent > c->warned[i])
+			warn(c->config->listen[i].files.certificate, left);
+		c->warned[i] = urgent;
+	}
 }

@@ -17,7 +17,7 @@
 struct credentials {
 	const struct config *config; /* borrowed */
 	struct tls **tls; /* of each `listen` entry; NULL for those without */
-	int warned;       /* how urgent the last warning was */
+	int *warned;      /* of each, how urgent the last warning was */
 };
 
 /* What to do with one listener's files that cannot be used. */
@@ -43,8 +43,11 @@ void credentials_refresh(
 /* When the first certificate ends (UTC seconds); INT64_MAX: there is none. */
 int64_t credentials_expire(const struct credentials *credentials);
 
-/* Warns 30, 7 and 1 days before that, and when it has come. `now` is UTC
- * seconds. */
+/* Have files changed that could not be loaded? */
+bool credentials_are_stale(const struct credentials *credentials);
+
+/* Warns of each certificate 30, 7 and 1 days before its end, and when that has
+ * come. `now` is UTC seconds. */
 void credentials_warn(struct credentials *credentials, int64_t now);
 
 #endif

@@ -32,7 +32,9 @@ static const struct {
 	{ EADDRINUSE,    "another socket has this port (see `ss -lnup` and "
 	                 "`ss -lntp`); [::] takes IPv4, too" },
 	{ EADDRNOTAVAIL, "no interface of this machine has this address" },
-	{ EAFNOSUPPORT,  "no IPv6 here: listen on 0.0.0.0 instead of [::]" },
+	{ EAFNOSUPPORT,  "the unit lets the daemon open no sockets: a socket "
+	                 "unit has to, such as sepmlogd-tls.socket; elsewhere: "
+	                 "no IPv6 here, listen on 0.0.0.0 instead of [::]" },
 };
 /* clang-format on */
 

@@ -4,9 +4,16 @@
  * before it has been dealt with, and a pipe whose other end we gave away hangs
  * up when that end was dropped.
  *
- * Connections are many, and their names come back to us in one variable,
- * LISTEN_FDNAMES, which the kernel limits to 128 KiB: all share a short name,
- * and the socket's cookie tells which is which.
+ * Connections are many, and systemd compares each descriptor that it is given
+ * with all that it has: thousands keep it busy for half a minute. So they wait
+ * in the queue of one local socket (SCM_RIGHTS), which is all that it gets. A
+ * connection's cookie tells which is which.
+ *
+ * They are given when we stop, not when they are accepted, which would let them
+ * outlive a kill, too: where they stand would not be known then, what was read
+ * and not yet written would be missing without anyone noticing it, and every
+ * end of a connection would have to wait for the manager. A sender that is cut
+ * off knows.
  */
 #include "fdstore.h"
 
@@ -25,20 +32,26 @@
 
 /* `stored` is what systemd itself calls what has no name. */
 #define OURS "stored"
-#define CONN OURS "-conn"
-#define STATE OURS "-state"
+#define CONNS OURS "-connections"
 #define PROBE OURS "-probe"
+
+/* What a message in that socket carries. */
+#define STATE 'S'
+#define CONN 'C'
 
 enum {
 	BATCH = 250, /* SCM_MAX_FD is 253 */
-	/* 128 KiB of LISTEN_FDNAMES hold some more with CONN: */
-	CONNS_MAX = 10000,
 	/* States are memory, of which we have what MemoryMax says. */
 	STATES_MAX = 128 * 1024 * 1024,
 	ANSWER_US = 2 * 1000 * 1000,
 	GIVE_US = 10 * 1000 * 1000,
 	NOEXEC_SEAL = 8, /* MFD_NOEXEC_SEAL, which older headers lack */
 	SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
+};
+
+union ancillary {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(BATCH * sizeof(int))];
 };
 
 struct fdstore {
@@ -51,14 +64,14 @@ struct fdstore {
 /* --- the manager --- */
 
 static bool
-give(const char *name, const int *fds, size_t count)
+give(const char *name, int fd)
 {
 	char text[64];
 
 	/* Without FDPOLL=0 a connection that its peer closes would be dropped,
 	 * and with it what the peer said last. */
 	snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s\nFDPOLL=0", name);
-	return sd_pid_notify_with_fds(0, 0, text, fds, (unsigned)count) > 0;
+	return sd_pid_notify_with_fds(0, 0, text, &fd, 1) > 0;
 }
 
 static void
@@ -85,7 +98,7 @@ keeps(uint64_t wait)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return false;
-	kept = give(PROBE, &ends[1], 1);
+	kept = give(PROBE, ends[1]);
 	close(ends[1]);
 	kept = kept && sd_notify_barrier(0, wait) > 0 && !hangs_up(ends[0]);
 	close(ends[0]);
@@ -162,7 +175,7 @@ fdstore_add(struct fdstore *store, int fd, struct handover_conn *state)
 	struct iovec parts[] = {
 	    {head, sizeof head}, {(void *)state->kept.p, state->kept.n}};
 
-	if (store->count == CONNS_MAX || state->kept.n > HANDOVER_MAX_KEPT ||
+	if (state->kept.n > HANDOVER_MAX_KEPT ||
 	    store->bytes + n > STATES_MAX || !make_room(store) ||
 	    !cookie_of(fd, &state->cookie))
 		return false;
@@ -186,25 +199,57 @@ seal(struct fdstore *store)
 	       fcntl(store->file, F_ADD_SEALS, SEALS) == 0;
 }
 
+/* Up to BATCH descriptors as one message of the socket. */
 static bool
-give_all(struct fdstore *store)
+put(int to, char kind, const int *fds, size_t count)
+{
+	struct iovec data = {&kind, 1};
+	union ancillary ancillary;
+	struct msghdr message = {
+	    .msg_iov = &data,
+	    .msg_iovlen = 1,
+	    .msg_control = ancillary.room,
+	    .msg_controllen = CMSG_SPACE(count * sizeof *fds),
+	};
+	struct cmsghdr *c = &ancillary.header;
+
+	memset(&ancillary, 0, sizeof ancillary);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(count * sizeof *fds);
+	memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
+	return sendmsg(to, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+static bool
+put_all(const struct fdstore *store, int to)
 {
 	for (size_t i = 0; i < store->count; i += BATCH) {
 		size_t n = store->count - i;
 
-		if (!give(CONN, store->fds + i, n < BATCH ? n : BATCH))
+		if (!put(to, CONN, store->fds + i, n < BATCH ? n : BATCH))
 			return false;
 	}
-	return give(STATE, &store->file, 1);
+	return true;
 }
 
 bool
 fdstore_give(struct fdstore *store)
 {
-	if (seal(store) && give_all(store) && keeps(GIVE_US))
-		return true;
-	fdstore_forget();
-	return false;
+	int ends[2];
+	bool given;
+
+	if (!seal(store) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return false;
+	given = put(ends[0], STATE, &store->file, 1) &&
+		put_all(store, ends[0]) && give(CONNS, ends[1]) &&
+		keeps(GIVE_US);
+	close(ends[0]);
+	close(ends[1]);
+	if (!given)
+		fdstore_forget();
+	return given;
 }
 
 void
@@ -235,17 +280,57 @@ fdstore_collect(struct fdstore_kept *kept, int fd, const char *name)
 {
 	if (strncmp(name, OURS, strlen(OURS)) != 0)
 		return false;
-	if (strcmp(name, CONN) == 0) {
-		collect(&kept->conns, &kept->conn_count, fd);
-		return true;
-	}
-	if (strcmp(name, STATE) == 0) {
-		collect(&kept->files, &kept->file_count, fd);
+	if (strcmp(name, CONNS) == 0) {
+		collect(&kept->sockets, &kept->socket_count, fd);
 		return true;
 	}
 	close(fd);
 	take_back(name);
 	kept->unknown += strcmp(name, PROBE) != 0;
+	return true;
+}
+
+static void
+take_one(struct fdstore_kept *kept, char kind, int fd)
+{
+	if (kind == CONN) {
+		collect(&kept->conns, &kept->conn_count, fd);
+	} else if (kind == STATE) {
+		collect(&kept->files, &kept->file_count, fd);
+	} else {
+		close(fd);
+		kept->unknown++;
+	}
+}
+
+/* Takes a message out of the socket. False: there is none. */
+static bool
+take(struct fdstore_kept *kept, int from)
+{
+	char kind;
+	struct iovec data = {&kind, 1};
+	union ancillary ancillary;
+	struct msghdr message = {
+	    .msg_iov = &data,
+	    .msg_iovlen = 1,
+	    .msg_control = ancillary.room,
+	    .msg_controllen = sizeof ancillary.room,
+	};
+	struct cmsghdr *c;
+	size_t n;
+	int fds[BATCH];
+
+	if (recvmsg(from, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1)
+		return false;
+	kept->cut = kept->cut || (message.msg_flags & MSG_CTRUNC) != 0;
+	c = CMSG_FIRSTHDR(&message);
+	if (c == NULL || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_RIGHTS)
+		return true;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+	memcpy(fds, CMSG_DATA(c), n * sizeof *fds);
+	for (size_t i = 0; i < n; i++)
+		take_one(kept, kind, fds[i]);
 	return true;
 }
 
@@ -281,6 +366,9 @@ fdstore_read(struct fdstore_kept *kept)
 	struct span in;
 	uint32_t records, i;
 
+	for (size_t n = 0; n < kept->socket_count; n++)
+		while (take(kept, kept->sockets[n]))
+			continue;
 	if (kept->file_count != 1)
 		return kept->file_count > 1   ? "more than one file of states"
 		       : kept->conn_count > 0 ? "no file of states"
@@ -296,6 +384,8 @@ fdstore_read(struct fdstore_kept *kept)
 			break;
 	kept->state_count = i;
 	qsort(kept->states, i, sizeof *kept->states, by_cookie);
+	if (kept->cut)
+		return "descriptors ran out, so some end; raise LimitNOFILE";
 	return i == records ? NULL : "a state is damaged";
 }
 
@@ -313,8 +403,7 @@ fdstore_state(const struct fdstore_kept *kept, int fd)
 void
 fdstore_forget(void)
 {
-	take_back(CONN);
-	take_back(STATE);
+	take_back(CONNS);
 	take_back(PROBE);
 }
 
@@ -325,6 +414,9 @@ fdstore_clear(struct fdstore_kept *kept)
 		munmap(kept->map, kept->map_size);
 	for (size_t i = 0; i < kept->file_count; i++)
 		close(kept->files[i]);
+	for (size_t i = 0; i < kept->socket_count; i++)
+		close(kept->sockets[i]);
+	free(kept->sockets);
 	free(kept->states);
 	free(kept->files);
 	free(kept->conns);

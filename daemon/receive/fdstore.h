@@ -46,11 +46,14 @@ void fdstore_free(struct fdstore *store);
 
 /* What the process before us left with the manager. Zero it first. */
 struct fdstore_kept {
+	int *sockets; /* with connections and states waiting in them */
+	size_t socket_count;
 	int *conns;
 	size_t conn_count;
 	int *files; /* with states; more than one cannot be told apart */
 	size_t file_count;
 	size_t unknown; /* what another version left; closed */
+	bool cut;       /* some could not be received */
 
 	void *map;
 	size_t map_size;
@@ -63,7 +66,8 @@ struct fdstore_kept {
 bool fdstore_collect(struct fdstore_kept *kept, int fd, const char *name);
 
 /*
- * Reads where they stand, and points `state` of fdstore_state into it. NULL,
+ * Takes the connections: if this process ends now, they do. Reads where they
+ * stand, and points `state` of fdstore_state into it. NULL,
  * or what is wrong with it, to be logged; what could be read is there even so.
  */
 const char *fdstore_read(struct fdstore_kept *kept);
@@ -72,8 +76,7 @@ const char *fdstore_read(struct fdstore_kept *kept);
 const struct handover_conn *fdstore_state(
     const struct fdstore_kept *kept, int fd);
 
-/* All are ours now: the manager closes its copies. Before the first byte is
- * read, or another process might begin where these bytes are missing. */
+/* All are ours now: the manager closes what it kept. */
 void fdstore_forget(void);
 
 /* Frees it and closes the files; connections must have been taken. */

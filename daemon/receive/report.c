@@ -99,11 +99,13 @@ tell_status(struct report *r, const struct report_view *view, uint64_t now)
 	counters_text(view->counters, counts, sizeof counts);
 	expiry_words(view->expires, expiry, sizeof expiry);
 	snprintf(text, sizeof text,
-	    "%u connections; %s; committed %" PRIu64 "%s%s%s%s%s",
+	    "%u connections; %s; committed %" PRIu64 "%s%s%s%s%s%s",
 	    tcp_connections(view->tcp), counts, spool.committed,
 	    state_words(spool.state), spool.error != 0 ? ": " : "",
 	    spool.error != 0 ? strerrordesc_np(spool.error) : "",
-	    r->pressure ? "; reading has stopped" : "", expiry);
+	    r->pressure ? "; reading has stopped" : "", expiry,
+	    view->stale ? "; changed TLS files are not used, the log says why"
+			: "");
 	r->status_at = now + STATUS_MS;
 	if (strcmp(text, r->status) == 0)
 		return;

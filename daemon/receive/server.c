@@ -154,6 +154,7 @@ view(const struct server *s)
 	    .tcp = s->tcp,
 	    .spool = spooler_spool(s->spooler),
 	    .expires = credentials_expire(&s->running.credentials),
+	    .stale = credentials_are_stale(&s->running.credentials),
 	};
 }
 
@@ -412,6 +413,9 @@ hand_over(struct server *s)
 		 "start, %u of them inside a message (%" PRIu64
 		 " bytes of it here, which are lost if there is none)",
 	    sum.connections, sum.unfinished, sum.bytes);
+	if (tcp_connections(s->tcp) > tcp_sessions(s->tcp))
+		log_warnx("%u connections are too many to be kept: they end",
+		    tcp_connections(s->tcp) - tcp_sessions(s->tcp));
 	return true;
 }
 
@@ -459,9 +463,12 @@ close_spool(struct server *s, const struct spooler_end *end)
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
-	log_warnx("spool: %" PRIu64 " lines had no room on the disk: lost; "
-		  "what is not published yet is recovered at the next start",
-	    lost);
+	if (lost > 0)
+		log_warnx("spool: %" PRIu64 " lines had no room on the disk: "
+			  "lost",
+		    lost);
+	log_warnx("spool: not all files could be published: the next start "
+		  "does it");
 	return false;
 }
 
@@ -727,7 +734,7 @@ take_over(struct server *s)
 	}
 	s->counters.taken_over = open;
 	s->counters.begun_anew = anew;
-	if (s->kept.conn_count > 0 || s->kept.file_count > 0)
+	if (s->kept.socket_count > 0)
 		fdstore_forget();
 	if (s->kept.conn_count > 0)
 		log_info("%zu of %zu connections taken over from before the "

@@ -60,13 +60,6 @@ struct conn {
 
 TAILQ_HEAD(conns, conn);
 
-/* For what a single sender could fill the log with. Two senders may share one,
- * and take turns then. */
-struct source_gate {
-	struct in6_addr address;
-	struct log_gate gate;
-};
-
 struct tcp {
 	struct event_base *base;
 	const struct config *config;
@@ -85,7 +78,7 @@ struct tcp {
 	bool starved; /* for descriptors, and that was told */
 
 	struct log_gate refused, over, overdue, failed, starving;
-	struct source_gate gates[SOURCE_GATES];
+	struct log_gate gates[SOURCE_GATES]; /* by source address */
 };
 
 struct tcp *
@@ -327,17 +320,15 @@ conn_take(struct conn *c, struct span in)
 
 /* --- reading --- */
 
+/* For what a single sender could fill the log with. Those that share one share
+ * its line a minute, too: who has a network of addresses gets no more. */
 static struct log_gate *
 gate_of(struct tcp *tcp, const struct in6_addr *address)
 {
 	const uint8_t *a = address->s6_addr;
-	struct source_gate *gate =
-	    &tcp->gates[(a[15] ^ a[14] << 3 ^ a[13] << 5 ^ a[7]) %
-			SOURCE_GATES];
 
-	if (memcmp(&gate->address, address, sizeof *address) != 0)
-		*gate = (struct source_gate){.address = *address};
-	return &gate->gate;
+	return &tcp->gates[(a[15] ^ a[14] << 3 ^ a[13] << 5 ^ a[7]) %
+			   SOURCE_GATES];
 }
 
 /* What its peer has done wrong: once a minute for each. */
@@ -397,7 +388,7 @@ conn_read(struct conn *c, bool *open)
 
 	*open = status != CHANNEL_END && status != CHANNEL_FAILED;
 	conn_wait(c, status == CHANNEL_WRITE ? EV_WRITE : EV_READ);
-	if (status == CHANNEL_FAILED)
+	if (why[0] != '\0')
 		conn_complain(c, why);
 	if (n == 0)
 		return TAKEN;
@@ -444,10 +435,15 @@ conn_turn(struct conn *c)
 
 /* The handshake is over without a session. */
 static void
-conn_turn_away(struct conn *c, const char *why)
+conn_turn_away(struct conn *c, bool permitted, const char *why)
 {
-	c->tcp->counters->handshake_failures++;
-	c->peer.row->handshakes++;
+	if (permitted) {
+		c->tcp->counters->handshake_failures++;
+		c->peer.row->handshakes++;
+	} else {
+		c->tcp->counters->not_permitted++;
+		c->peer.row->not_permitted++;
+	}
 	conn_complain(c, why);
 	conn_free(c);
 }
@@ -471,9 +467,12 @@ conn_shake(struct conn *c)
 	case CHANNEL_WRITE:
 		conn_wait(c, EV_WRITE);
 		break;
+	case CHANNEL_REFUSED:
+		conn_turn_away(c, false, why);
+		break;
 	case CHANNEL_END:
 	case CHANNEL_FAILED:
-		conn_turn_away(c, why);
+		conn_turn_away(c, true, why);
 		break;
 	}
 }
@@ -873,7 +872,7 @@ tcp_read_all(struct tcp *tcp)
 		return;
 	EACH_CONN(c, next, tcp)
 	{
-		if (!c->resting)
+		if (!c->resting && c->channel.shaken)
 			conn_turn(c);
 	}
 	pipeline_end(tcp->pipeline);

@@ -34,6 +34,7 @@ struct tls {
 	struct config_peer *permitted;
 	size_t permitted_count;
 	int64_t expires;
+	bool stale; /* its files have changed since */
 };
 
 /* --- errors --- */
@@ -73,7 +74,8 @@ look(struct seen *seen)
 	seen->device = st.st_dev;
 	seen->inode = st.st_ino;
 	seen->size = st.st_size;
-	seen->changed = st.st_mtim;
+	/* not st_mtim: what was unreadable changes by its mode or owner */
+	seen->changed = st.st_ctim;
 }
 
 static bool
@@ -98,7 +100,14 @@ tls_has_changed(struct tls *tls)
 		changed = changed || !same_file(&now, &tls->files[i]);
 		tls->files[i] = now;
 	}
+	tls->stale = tls->stale || changed;
 	return changed;
+}
+
+bool
+tls_is_stale(const struct tls *tls)
+{
+	return tls->stale;
 }
 
 /* All of them, before they are read: what changes meanwhile is seen later. */
@@ -182,8 +191,8 @@ use_key(struct tls *tls, const char *path, char *why, size_t size)
 		return false;
 	}
 	SSL_CTX_set_default_passwd_cb(tls->context, no_password_cb);
-	if (SSL_CTX_use_PrivateKey_file(
-		tls->context, path, SSL_FILETYPE_PEM) != 1 ||
+	if (SSL_CTX_use_PrivateKey_file(tls->context, path, SSL_FILETYPE_PEM) !=
+		1 ||
 	    SSL_CTX_check_private_key(tls->context) != 1)
 		return wrong(why, size, path,
 		    "needs the private key of the certificate, in PEM, without "
@@ -437,6 +446,22 @@ tls_session(struct tls *tls, int fd)
 	return session;
 }
 
+/* Where it is not the peer's certificate that is to be replaced. */
+static const char *
+advice_on(long verdict)
+{
+	switch (verdict) {
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+		return "; add its authority's list to `crl`";
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+		return "; put a current list into the file of `crl`, it is "
+		       "loaded by itself";
+	default:
+		return "";
+	}
+}
+
 void
 tls_reason(SSL *session, char *why, size_t size)
 {
@@ -450,7 +475,7 @@ tls_reason(SSL *session, char *why, size_t size)
 	}
 	if (certificate != NULL)
 		subject_of(certificate, name);
-	snprintf(why, size, "certificate of %s: %s", name,
-	    X509_verify_cert_error_string(verdict));
+	snprintf(why, size, "certificate of %s: %s%s", name,
+	    X509_verify_cert_error_string(verdict), advice_on(verdict));
 	ERR_clear_error();
 }

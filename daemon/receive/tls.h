@@ -32,6 +32,9 @@ void tls_release(struct tls *tls); /* may be NULL */
  * change, whether or not it can be loaded. */
 bool tls_has_changed(struct tls *tls);
 
+/* Has it said so, and is still in use? */
+bool tls_is_stale(const struct tls *tls);
+
 /* When its certificate ends (UTC seconds). */
 int64_t tls_expires(const struct tls *tls);
 

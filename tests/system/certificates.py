@@ -86,9 +86,10 @@ class Authority:
     def revoke(self, certificate):
         _openssl("ca", "-config", self.config, "-revoke", certificate)
 
-    def revocations(self):
+    def revocations(self, *options):
+        """The list, with the options of `openssl ca`."""
         _openssl("ca", "-config", self.config, "-gencrl",
-                 "-out", self.path("crl"))
+                 "-out", self.path("crl"), *options)
         return self.path("crl")
 
 

@@ -10,7 +10,7 @@ import time
 import harness
 from harness import LOOPBACK, connect, counted, message
 
-RESTARTS = 10
+RESTARTS = 5
 MAX = 1000  # max_message where one is to be exceeded
 
 
@@ -69,15 +69,14 @@ class Handover(harness.Case):
         senders = [harness.Sender(sepmlogd.port, "a", 2000),
                    harness.Sender(sepmlogd.port, "b", 2000, counts=True)]
         udp = threading.Thread(
-            target=harness.send_udp, args=(sepmlogd.port, "u", 8000),
+            target=harness.send_udp, args=(sepmlogd.port, "u", 5000),
             kwargs={"block": 20, "rate": 2000})
         for sender in senders + [udp]:
             sender.start()
         for _ in range(RESTARTS):
             time.sleep(0.2)
             sepmlogd.stop_cleanly()
-            self.assertIn("stored-state", self.names())
-            self.assertEqual(self.names().count("stored-conn"), 2)
+            self.assertEqual(self.names(), ["stored-connections"])
             sepmlogd.start()
         udp.join(60)
         for sender in senders:
@@ -87,7 +86,7 @@ class Handover(harness.Case):
         self.assertNotIn("dropped by the kernel", sepmlogd.log())
         self.assert_complete(
             sepmlogd.spool.numbers(),
-            {"u": 8000, **{s.sender: s.sent for s in senders}})
+            {"u": 5000, **{s.sender: s.sent for s in senders}})
         self.assertEqual(sepmlogd.log().count("2 of 2 connections taken over"),
                          RESTARTS)
         self.assertEqual(sepmlogd.counters()["unparsed"], 0)
@@ -128,7 +127,7 @@ class Handover(harness.Case):
         peers = self.send_parts(sepmlogd)
         for _ in range(2):
             sepmlogd.stop_cleanly()
-            self.assertEqual(self.names().count("stored-conn"), len(peers))
+            self.assertEqual(self.names(), ["stored-connections"])
             sepmlogd.start()
         harness.wait_until(lambda: not self.store.entries, "all taken over")
         for name, (_, rest) in self.PARTS.items():
@@ -141,6 +140,56 @@ class Handover(harness.Case):
             self.assertEqual("truncated" in record.get("flags", []), n in self.LONG, n)
             if n in self.LONG:
                 self.assertEqual(record["original_length"], self.LONG[n])
+
+    def test_more_than_one_message_takes(self):
+        """SCM_MAX_FD is 253."""
+        many = 600
+        sepmlogd = self.start(f"max_connections_per_source: {many}\n")
+        peers = [self.peer(sepmlogd) for _ in range(many)]
+        for n, peer in enumerate(peers):
+            peer.sendall(message("k", n)[:300])
+        self.wait_connections(sepmlogd, 2 + many)
+        sepmlogd.stop_cleanly()
+        sepmlogd.start()
+        for n, peer in enumerate(peers):
+            peer.sendall(message("k", n)[300:] + b"\n")
+        sepmlogd.spool.wait_records(many)
+        self.assert_complete(sepmlogd.spool.numbers(), {"k": many})
+
+    def test_fewer_descriptors_than_before(self):
+        """It starts, serves those it can hold, and says what to do."""
+        sepmlogd = self.start("max_connections_per_source: 300\n")
+        peers = [self.peer(sepmlogd) for _ in range(300)]
+        self.wait_connections(sepmlogd, 302)
+        sepmlogd.stop_cleanly()
+        sepmlogd.descriptors = 100
+        sepmlogd.start()
+        self.assertIn("some end; raise LimitNOFILE", sepmlogd.log())
+        harness.wait_until(lambda: not self.store.entries, "all taken over")
+        alive = [peer for peer in peers if not harness.is_closed(peer, 0.01)]
+        self.assertGreater(len(alive), 20)
+        self.assertLess(len(alive), 100)
+        for n, peer in enumerate(alive):
+            peer.settimeout(20)
+            peer.sendall(message("v", n) + b"\n")
+        sepmlogd.spool.wait_records(len(alive))
+
+    def test_what_a_later_version_left_beside_them(self):
+        sepmlogd = self.start()
+        peer = self.peer(sepmlogd)
+        peer.sendall(message("l", 0)[:300])
+        self.wait_connections(sepmlogd, 3)
+        sepmlogd.stop_cleanly()
+        ours, new = socket.socketpair()
+        socket.send_fds(ours, [b"?"], [ours.fileno()])
+        ours.sendall(b"no descriptor")
+        ours.close()
+        self.store.entries.append(("stored-connections", new.detach()))
+        sepmlogd.start()
+        peer.sendall(message("l", 0)[300:] + b"\n")
+        sepmlogd.spool.wait_records(1)
+        self.assert_complete(sepmlogd.spool.numbers(), {"l": 1})
+        self.assertIn("1 descriptors of another version", sepmlogd.log())
 
     def test_a_peer_that_ends_meanwhile(self):
         """What it said last is there, half a message too."""
@@ -166,7 +215,7 @@ class Handover(harness.Case):
         sepmlogd.configure("no_such_key: 1\n")
         sepmlogd.start(wait=False)
         self.assertNotEqual(sepmlogd.process.wait(20), 0)
-        self.assertEqual(self.names().count("stored-conn"), 1)
+        self.assertEqual(self.names(), ["stored-connections"])
         sepmlogd.configure()
         sepmlogd.start()
         peer.sendall(message("f", 0)[300:] + b"\n")
@@ -220,19 +269,37 @@ class Handover(harness.Case):
             sepmlogd.counters()["taken over without their place"], 1)
         return sepmlogd.log()
 
-    def replace_state(self, data):
+    def change_kept(self, change):
+        """`change` gets the connections and the state, of which it answers
+        another file, or none."""
+        (_, kept), = self.store.entries
+        with socket.socket(fileno=kept) as old:
+            _, states, _, _ = socket.recv_fds(old, 1, 8)
+            _, conns, _, _ = socket.recv_fds(old, 1, 8)
+        self.store.entries = []
+        ours, new = socket.socketpair()
+        state = change(states[0])
+        if state is not None:
+            socket.send_fds(ours, [b"S"], [state])
+        socket.send_fds(ours, [b"C"], conns)
+        for fd in {*states, *conns, state} - {None}:
+            os.close(fd)
+        ours.close()
+        self.store.entries.append(("stored-connections", new.detach()))
+
+    def replace_state(self, data, seals=0xf):
         """Another file of states: `data` of the one that is there."""
-        fd = dict(self.store.entries)["stored-state"]
-        data = data(os.pread(fd, 1 << 20, 0))
-        self.store.remove("stored-state")
-        new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
-        os.write(new, data)
-        # F_ADD_SEALS: SEAL, SHRINK, GROW, WRITE
-        fcntl.fcntl(new, 1033, 0xf)
-        self.store.entries.append(("stored-state", new))
+        def replaced(fd):
+            new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
+            os.write(new, data(os.pread(fd, 1 << 20, 0)))
+            # F_ADD_SEALS: SEAL, SHRINK, GROW, WRITE
+            fcntl.fcntl(new, 1033, seals)
+            return new
+        self.change_kept(replaced)
 
     def test_no_states(self):
-        log = self.restart_with(lambda: self.store.remove("stored-state"))
+        log = self.restart_with(
+            lambda: self.change_kept(lambda state: None))
         self.assertIn("no file of states", log)
 
     def test_states_of_another_version(self):
@@ -249,13 +316,8 @@ class Handover(harness.Case):
         self.assertIn("a state is damaged", log)
 
     def test_states_that_could_still_change(self):
-        def unsealed():
-            new = os.memfd_create("state", os.MFD_ALLOW_SEALING)
-            os.write(new, os.pread(
-                dict(self.store.entries)["stored-state"], 1 << 20, 0))
-            self.store.remove("stored-state")
-            self.store.entries.append(("stored-state", new))
-        self.restart_with(unsealed)
+        self.restart_with(
+            lambda: self.replace_state(lambda data: data, seals=0))
 
     def test_what_another_version_left(self):
         sepmlogd = self.start()
@@ -268,7 +330,7 @@ class Handover(harness.Case):
 
     def test_a_store_that_is_too_small(self):
         """Then they end as without one: in order, with all they said."""
-        sepmlogd = self.start(limit=3)
+        sepmlogd = self.start(limit=1)
         peers = [self.peer(sepmlogd) for _ in range(5)]
         for n, peer in enumerate(peers):
             peer.sendall(message("t", n) + b"\n")

@@ -9,6 +9,7 @@ build/release, unless SEPMLOGD, SEPMLOGCTL or SEPMLOGD_RELEASE name others.
 
 import collections
 import contextlib
+import fcntl
 import glob
 import gzip
 import json
@@ -419,15 +420,16 @@ class Daemon:
         return passed
 
     def _prepare(self):
-        if self.descriptors:
-            resource.setrlimit(resource.RLIMIT_NOFILE,
-                               (self.descriptors, self.descriptors))
         # First away from the numbers they are to get.
-        moved = [os.dup2(fd, 200 + i)
-                 for i, (_, fd) in enumerate(self._passed())]
+        fds = [fd for _, fd in self._passed()]
+        beyond = max(fds, default=0) + 3 + len(fds)
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, beyond) for fd in fds]
         for i, fd in enumerate(moved):
             os.dup2(fd, 3 + i)
             os.close(fd)
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE,
+                               (self.descriptors, self.descriptors))
 
     def __enter__(self):
         return self.start()

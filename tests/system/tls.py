@@ -241,8 +241,36 @@ class Tls(harness.Case):
         sepmlogd.wait_log(r"tls 127\.0\.0\.30:\d+: unsupported protocol")
         self.assert_stored(sepmlogd, {"good": len(sent)})
         sepmlogd.stop_cleanly()
+        counters = sepmlogd.counters()
+        self.assertEqual(counters["handshakes failed"], 9, counters)
+        self.assertEqual(counters["peers not permitted"], 3, counters)
+
+    def test_a_list_that_is_out_of_date(self):
+        # Whoever may have been revoked since does not get in.
+        sepmlogd = self.tls_daemon({"crl": CA.revocations(
+            "-crl_lastupdate", "20200101000000Z",
+            "-crl_nextupdate", "20200201000000Z")})
+        self.assertTrue(self.is_refused(
+            sepmlogd.port, "127.0.0.2", client_context(GOOD)))
+        sepmlogd.wait_log("CRL has expired; put a current list into the file")
+        CA.revocations()
+        sepmlogd.reload()
+        with self.session(sepmlogd.port) as peer:
+            peer.sendall(message("again", 0) + b"\n")
+        self.assert_stored(sepmlogd, {"again": 1})
+
+    def test_who_has_many_addresses_does_not_fill_the_log(self):
+        sepmlogd = self.tls_daemon()
+        for n in range(20):
+            for net in range(8):  # these share a line
+                with connect(sepmlogd.port,
+                             f"127.0.{net}.{2 ^ net << 3}") as peer:
+                    peer.sendall(message("plain", 0) + b"\n")
+                    self.assertTrue(self.is_closed_after_all(peer))
+        sepmlogd.stop_cleanly()
         self.assertEqual(
-            sepmlogd.counters()["handshakes failed"], 12, sepmlogd.log())
+            sepmlogd.counters()["handshakes failed"], 160, sepmlogd.log())
+        self.assertEqual(sepmlogd.log().count(", closed ("), 1)
 
     def test_renegotiation(self):
         sepmlogd = self.tls_daemon()
@@ -474,8 +502,11 @@ class Tls(harness.Case):
         sepmlogd = self.tls_daemon(pair=pair)
         before = self.served(sepmlogd.port)
         shutil.copy(GOOD[1], pair[1])  # another certificate's key
-        sepmlogd.wait_log("changed files are not used, those before them are: "
-                          ".*own.key: key values mismatch; needs the private key of")
+        sepmlogd.wait_log(
+            "changed files are not used, those before them are: "
+            ".*own.key: key values mismatch; needs the private key of")
+        wait_until(lambda: "TLS files are not used" in
+                   sepmlogd.statuses()[-1], "STATUS=")
         self.assertEqual(self.served(sepmlogd.port), before)
         sepmlogd.reload()
         sepmlogd.wait_log("not applied")
