@@ -27,6 +27,8 @@ static const struct {
 } advice[] = {
 	{ EACCES,        "ports below 1024 need systemd's socket units, "
 	                 "CAP_NET_BIND_SERVICE, or another port" },
+	{ EPERM,         "a daemon whose sockets all came from systemd opens no "
+	                 "others: add a socket unit, or restart it without" },
 	{ EADDRINUSE,    "another socket has this port (see `ss -lnup` and "
 	                 "`ss -lntp`); [::] takes IPv4, too" },
 	{ EADDRNOTAVAIL, "no interface of this machine has this address" },

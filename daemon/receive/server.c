@@ -25,6 +25,7 @@
 #include "log.h"
 #include "notify.h"
 #include "report.h"
+#include "sandbox.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -750,6 +751,29 @@ take_over(struct server *s)
 	fdstore_clear(&s->kept);
 }
 
+/* Has it bound sockets itself, and may have to bind others? */
+static bool
+may_listen(const struct server *s)
+{
+	for (size_t i = 0; i < s->running.endpoints.count; i++)
+		if (!s->running.endpoints.list[i]->passed)
+			return true;
+	return false;
+}
+
+/* Files before there is another thread, calls when there is. */
+static bool
+start_confined(struct server *s)
+{
+	if (!sandbox_files(s->origin->name, s->running.config))
+		log_warn("files cannot be guarded by Landlock");
+	if (!spooler_start(s->spooler))
+		return false;
+	if (!sandbox_calls(may_listen(s)))
+		log_warn("system calls cannot be restricted by seccomp");
+	return true;
+}
+
 struct server *
 server_new(const struct origin *origin)
 {
@@ -767,8 +791,7 @@ server_new(const struct origin *origin)
 	}
 	if (!open_audit(s) || !build_first(s) || !open_spool(s))
 		goto fail;
-	if (!open_listeners(s) || !add_timers(s) ||
-	    !spooler_start(s->spooler)) {
+	if (!open_listeners(s) || !add_timers(s) || !start_confined(s)) {
 		log_warn("start");
 		goto fail;
 	}

@@ -384,16 +384,23 @@ class Faults(Case):
             # what has come this far, and then room for the rest
             taken = os.path.join(self.directory, "taken")
             os.mkdir(taken)
-            for path in sepmlogd.spool.ready():
-                shutil.move(path, taken)
+
+            def take():
+                # again and again: the disk may be full once more
+                for path in sepmlogd.spool.ready():
+                    shutil.move(path, taken)
+            take()
             sepmlogd.wait_log("writing again")
             sender.stop()
             self.assertIsNone(sender.error)
-            wait_until(lambda: sum(
-                1 for _ in sepmlogd.spool.lines("traffic")) + sum(
-                    1 for path in glob.glob(os.path.join(taken, "*"))
-                    for _ in open(path, "rb")) >= sender.sent,
-                "all is stored", timeout=30)
+
+            def all_is_stored():
+                take()
+                return sum(
+                    1 for _ in sepmlogd.spool.lines("traffic")) + sum(
+                        1 for path in glob.glob(os.path.join(taken, "*"))
+                        for _ in open(path, "rb")) >= sender.sent
+            wait_until(all_is_stored, "all is stored", timeout=30)
             sepmlogd.stop_cleanly()
         told = self.assert_whole(sepmlogd.spool_path)
         self.assertEqual(
