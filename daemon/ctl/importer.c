@@ -566,6 +566,21 @@ follow_items(struct follow *f)
 	return answer;
 }
 
+/* Someone writes to it still, although its name says that it is complete. */
+static bool
+has_grown(int fd, uint64_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size != size;
+}
+
+static enum importer_answer
+grows_still(struct importer *im)
+{
+	return because(im, IMPORTER_LATER, "it grew while it was read");
+}
+
 static enum importer_answer
 follow_bytes(struct follow *f, uint64_t size, bool last)
 {
@@ -589,7 +604,9 @@ follow_bytes(struct follow *f, uint64_t size, bool last)
 		if (answer == IMPORTER_TAKEN && stopped(f->im))
 			answer = IMPORTER_STOPPED;
 	}
-	if (answer == IMPORTER_TAKEN && last) {
+	if (answer == IMPORTER_TAKEN && last && has_grown(f->fd, size)) {
+		answer = grows_still(f->im);
+	} else if (answer == IMPORTER_TAKEN && last) {
 		input_end(f->input);
 		answer = follow_items(f);
 	}
@@ -625,6 +642,8 @@ end_growing(
 
 	if (status == SURVEY_STOPPED)
 		return IMPORTER_STOPPED;
+	if (has_grown(fd, (uint64_t)st->st_size))
+		return grows_still(im);
 	if (status != SURVEY_FAILED)
 		imported_add(im->imported, survey.digest);
 	imported_grown(im->imported, g);
