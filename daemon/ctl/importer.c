@@ -42,7 +42,7 @@ struct importer {
 	bool inside;
 	unsigned char digest[SURVEY_DIGEST];
 	uint64_t messages, skip;
-	struct digest *plain;   /* of a pipe */
+	struct sha256 *plain;   /* of a pipe */
 	struct message message; /* its times and transport */
 };
 
@@ -247,7 +247,7 @@ take_texts(struct importer *im, struct reader *reader, const struct stat *st)
 		}
 		if (status == READER_BYTES) {
 			if (im->plain != NULL)
-				digest_feed(im->plain, bytes);
+				sha256_add(im->plain, bytes);
 			input_feed(input, bytes);
 			answer = put_all(im, input);
 		}
@@ -358,12 +358,13 @@ take_pipe(struct importer *im, struct reader *reader, const struct stat *st,
 {
 	enum importer_answer answer;
 
-	im->plain = digest_new();
+	im->plain = sha256_new();
 	if (im->plain == NULL)
 		return because(im, IMPORTER_LATER, "no memory");
 	im->messages = im->skip = 0;
 	answer = take_texts(im, reader, st);
-	digest_end(im->plain, im->digest);
+	sha256_end(im->plain, im->digest);
+	sha256_free(im->plain);
 	im->plain = NULL;
 	if (answer != IMPORTER_TAKEN)
 		return answer == IMPORTER_BROKEN ? IMPORTER_HOPELESS : answer;
@@ -420,17 +421,18 @@ importer_file(
 static bool
 head(int fd, size_t n, unsigned char out[SURVEY_DIGEST])
 {
-	struct digest *digest;
+	struct sha256 *digest;
 	char bytes[IMPORTED_HEAD];
 	size_t got;
 
 	if (!disk_read(fd, 0, bytes, n, &got) || got < n)
 		return false;
-	digest = digest_new();
+	digest = sha256_new();
 	if (digest == NULL)
 		return false;
-	digest_feed(digest, span_of(bytes, n));
-	digest_end(digest, out);
+	sha256_add(digest, span_of(bytes, n));
+	sha256_end(digest, out);
+	sha256_free(digest);
 	return true;
 }
 
