@@ -399,6 +399,7 @@ verdict_of(long status)
 	case 423:
 	case 429:
 		return VERDICT_DOWN;
+	case 400: /* some say so of a certificate that they miss */
 	case 408:
 	case 425:
 		return VERDICT_AGAIN;
@@ -414,6 +415,8 @@ static const char *
 hint_of_status(long status)
 {
 	switch (status) {
+	case 400:
+		return ": check `url`, and whether it wants `certificate`";
 	case 401:
 		return ": check the credentials";
 	case 403:

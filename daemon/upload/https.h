@@ -7,7 +7,7 @@
  * to a hidden name first, which MOVE (RFC 4918 9.9) makes the real one, for
  * servers that show files before they are whole.
  *
- * Answers: 2xx delivered; 408, 425, 429 and 5xx again, Retry-After obeyed;
+ * Answers: 2xx delivered; 400, 408, 425, 429 and 5xx again, Retry-After obeyed;
  * 401, 403, 404, 405, 407, 409, 423 and redirects again, as the target itself
  * is not as it should be; any other 4xx refuses the file.
  */

@@ -387,10 +387,14 @@ free_finished(struct upload *u)
 	u->next_free = 0;
 	while (free_batch(u))
 		;
-	if (u->plan->after == PLAN_KEEP && clock_ms() >= u->next_prune) {
+}
+
+static void
+prune(struct upload *u)
+{
+	if (u->plan->after == PLAN_KEEP)
 		depot_prune(&u->depot, u->plan->sent_age, u->plan->sent_size);
-		u->next_prune = clock_ms() + PRUNE;
-	}
+	u->next_prune = clock_ms() + PRUNE;
 }
 
 /* --- life --- */
@@ -539,6 +543,8 @@ run(struct upload *u)
 			drain(u->watch);
 		if (rescan && !u->ending)
 			scan(u);
+		if (clock_ms() >= u->next_prune)
+			prune(u);
 	}
 }
 
@@ -589,6 +595,7 @@ end(struct upload *u)
 		crew_stop(u->crew);
 		u->next_free = 0;
 		free_finished(u);
+		prune(u);
 		progress_hide(u->draws ? &u->progress : NULL);
 		crew_free(u->crew);
 	}

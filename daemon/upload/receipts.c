@@ -37,29 +37,6 @@ struct receipts {
 	char piece[PIECE];
 };
 
-struct receipts *
-receipts_open(int dir, const char *instance, const struct delivered_end *end,
-    const struct receipts_limits *limits)
-{
-	struct receipts *r = calloc(1, sizeof *r);
-
-	if (r == NULL)
-		return NULL;
-	r->sha = sha256_new();
-	if (r->sha == NULL) {
-		free(r);
-		return NULL;
-	}
-	pthread_mutex_init(&r->lock, NULL);
-	r->dir = dir;
-	r->fd = -1;
-	snprintf(r->instance, sizeof r->instance, "%s", instance);
-	r->number = end->number;
-	memcpy(r->anchor, end->chain, sizeof r->anchor);
-	r->limits = *limits;
-	return r;
-}
-
 /* The lines that are there are all that will be: gives back what was
  * reserved. What is read-only was closed. */
 static void
@@ -72,18 +49,6 @@ seal(struct receipts *r)
 	disk_close(&r->fd);
 	memcpy(r->anchor, r->tip, sizeof r->anchor);
 	r->n = r->durable = 0;
-}
-
-void
-receipts_close(struct receipts *r)
-{
-	if (r == NULL)
-		return;
-	if (r->fd >= 0)
-		seal(r);
-	pthread_mutex_destroy(&r->lock);
-	sha256_free(r->sha);
-	free(r);
 }
 
 void
@@ -275,4 +240,47 @@ receipts_sync(struct receipts *r)
 	pthread_mutex_unlock(&r->lock);
 	errno = error;
 	return ok;
+}
+
+/* --- all of it --- */
+
+struct receipts *
+receipts_open(int dir, const char *instance, const struct delivered_end *end,
+    const struct receipts_limits *limits)
+{
+	struct receipts *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	r->sha = sha256_new();
+	if (r->sha == NULL) {
+		free(r);
+		return NULL;
+	}
+	pthread_mutex_init(&r->lock, NULL);
+	r->dir = dir;
+	r->fd = -1;
+	snprintf(r->instance, sizeof r->instance, "%s", instance);
+	r->number = end->number;
+	memcpy(r->anchor, end->chain, sizeof r->anchor);
+	r->limits = *limits;
+	/* Now, while there is room; if there is none now, there may be later.
+	 */
+	if (!write_lines(r))
+		abandon(r);
+	return r;
+}
+
+void
+receipts_close(struct receipts *r)
+{
+	if (r == NULL)
+		return;
+	if (r->fd >= 0 && r->durable == 0)
+		abandon(r); /* it was of no use */
+	if (r->fd >= 0)
+		seal(r);
+	pthread_mutex_destroy(&r->lock);
+	sha256_free(r->sha);
+	free(r);
 }
