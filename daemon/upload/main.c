@@ -73,8 +73,8 @@ struct upload {
 	bool more;                   /* files than the outbox holds */
 	bool marked;                 /* its files' receipts were looked up */
 	bool unwanted_told;
-	bool left_some; /* refused, or given up */
-	bool ending;
+	bool left_some; /* with --once: refused, or given up */
+	bool ending, failed;
 	uint64_t next_scan, next_prune, next_free; /* monotonic ms */
 	struct log_gate scan_gate, free_gate;
 };
@@ -298,7 +298,7 @@ quarantine(struct upload *u, const struct parcel *p)
 {
 	static char text[REASONS];
 
-	u->left_some = true;
+	u->left_some |= u->options->once;
 	collect_reasons(u, p, text, sizeof text);
 	if (!depot_quarantine(&u->depot, p->name, text))
 		return false;
@@ -465,7 +465,7 @@ reload(struct upload *u)
 	if (begin(u))
 		crew_tell(crew, false, "%s: taken", u->options->config);
 	else
-		u->ending = u->left_some = true;
+		u->ending = u->failed = true;
 }
 
 static void
@@ -633,7 +633,7 @@ deliver(const struct options *options)
 		run(&u);
 	}
 	end(&u);
-	return ok && !u.left_some ? DONE : FINDINGS;
+	return ok && !u.left_some && !u.failed ? DONE : FINDINGS;
 }
 
 int

@@ -1,9 +1,10 @@
 """sepmlog-upload: every file arrives, whole, whatever breaks meanwhile, and
 leaves ready/ only when all targets have it."""
 
-import hashlib
 import base64
+import hashlib
 import http.server
+import json
 import os
 import random
 import re
@@ -677,6 +678,94 @@ class Killed(Web):
 
 for _name in [name for name in dir(Web) if name.startswith("test_")]:
     setattr(Killed, _name, None)  # they run once
+
+
+class Whole(uploads.Case):
+    """From a message to its receipt, and `sepmlogctl verify` over all."""
+
+    def verify(self, spool, *options):
+        done = subprocess.run(
+            [harness.SEPMLOGCTL, "verify", "--json", *options, spool],
+            stdout=subprocess.PIPE, check=False, timeout=60)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_verify(self):
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        ready = os.path.join(sepmlogd.spool_path, "ready")
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        self.made("out")
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out")),
+            directory_target("later", self.path("later"))]).start()
+        harness.send_tcp(sepmlogd.port, "v", 2000)
+        wait_until(lambda: len(os.listdir(self.path("out"))) >= 5,
+                   "some files are delivered")
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        self.assertGreaterEqual(said["receipts"]["waiting"], 5)
+        os.mkdir(self.path("later"))
+        # ones that a target refuses
+        with open(self.path("later", sorted(os.listdir(ready))[-1]), "w",
+                  encoding="ascii") as file:
+            file.write("other")
+        wait_until(lambda: self.stored() >= 2000, "all are there")
+        sepmlogd.stop_cleanly()
+        wait_until(lambda: not os.listdir(ready), "all are delivered")
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        counts = said["receipts"]
+        self.assertEqual(counts["quarantined"], 1)
+        self.assertEqual((counts["waiting"], counts["unaccounted"]), (0, 0))
+        self.assertEqual(counts["delivered"] + 1,
+                         len(os.listdir(self.path("out"))))
+        self.assertEqual(uploader.stop(), 0)
+        numbers = sorted(
+            int(number) for name in os.listdir(self.path("out"))
+            for number in re.findall(
+                rb'"user":"v-([0-9]+)"',
+                harness.read_file(self.path("out", name))))
+        self.assertEqual(numbers, list(range(2000)))
+
+    def stored(self):
+        return sum(
+            harness.read_file(self.path("out", name)).count(b'"user":"v-')
+            for name in os.listdir(self.path("out"))
+            if not name.startswith("."))
+
+    def test_verify_names_what_someone_else_took(self):
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        ready = os.path.join(sepmlogd.spool_path, "ready")
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.made("out")),
+            directory_target("later", self.path("later"))]).start()
+        harness.send_tcp(sepmlogd.port, "a", 1000)
+        wait_until(lambda: os.listdir(self.path("out")), "one is delivered")
+        harness.send_tcp(sepmlogd.port, "b", 1000)
+        wait_until(lambda: self.delivered_all(ready), "out has all")
+        partly = sorted(os.listdir(ready))[-1]
+        os.unlink(os.path.join(ready, partly))
+        self.assertEqual(uploader.stop(), 0)
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(said["findings"]), 1)
+        self.assertRegex(said["findings"][0], f"{partly}: .* someone else")
+        known = set(os.listdir(ready))
+        harness.send_tcp(sepmlogd.port, "c", 10)
+        fresh = wait_until(lambda: set(os.listdir(ready)) - known,
+                           "a file without receipt")
+        os.unlink(os.path.join(ready, min(fresh)))
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual(len(said["findings"]), 2, said["findings"])
+        self.assertRegex(str(said["findings"]),
+                         f"{min(fresh)}: is neither in ready/ nor")
+
+    def delivered_all(self, ready):
+        names = os.listdir(ready)
+        return len(names) > 5 and set(names) <= set(
+            os.listdir(self.path("out")))
 
 
 class Words(uploads.Case):

@@ -23,9 +23,11 @@ def sha256(path):
 class Outgoing:
     """A spool as sepmlogd leaves it, with files of random bytes."""
 
-    def __init__(self, path):
+    def __init__(self, path, make=True):
         self.path = path
         self.sums = {}
+        if not make:
+            return  # it is sepmlogd's
         os.makedirs(os.path.join(path, "ready"))
         with open(os.path.join(path, "instance"), "w",
                   encoding="ascii") as file:
