@@ -169,8 +169,13 @@ read_targets(struct schema_loader *l, const struct node *node,
     const struct schema_key *key, void *out)
 {
 	struct plan *plan = out;
-	struct plan_target *target = schema_list(l, node, key, sizeof *target);
+	struct plan_target *target;
 
+	if (node->kind == NODE_NONE) {
+		schema_fail(l, node, "needs an entry, a `- name:` with a type");
+		return;
+	}
+	target = schema_list(l, node, key, sizeof *target);
 	if (target == NULL)
 		return;
 	plan->targets = target;

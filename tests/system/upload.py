@@ -784,6 +784,28 @@ class Words(uploads.Case):
                         r"targets\[2\]\.type: 'ftp' is not "):
             self.assertRegex(said, pattern)
 
+    def test_example(self):
+        """What comes with the program, with all of its `#` taken out."""
+        path = os.path.join(harness.ROOT, "conf/sepmlog-upload.yaml")
+        with open(path, encoding="ascii") as file:
+            head, _, targets = file.read().partition("targets:\n")
+        lines = [line for line in targets.splitlines()
+                 if re.match(r"#( -|  ) \w+:", line)]
+        uploader = self.uploader(self.spool(), [])
+        with open(uploader.config_path, "w", encoding="ascii") as file:
+            file.write(head + "targets:\n" + "\n".join(
+                " " + line[1:] for line in lines) + "\n")
+        status, said = uploader.run("-n")
+        # Its files are not here, which is the only thing that is wrong.
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"^\S+: target audit: /etc/sepmlogd/upload/")
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+        self.uploader(self.spool("other"), [])
+        with open(uploader.config_path, "w", encoding="ascii") as file:
+            file.write(text)
+        self.assertIn("targets: needs an entry", uploader.run("-n")[1])
+
     def test_no_spool(self):
         uploader = self.uploader(
             self.spool(), [directory_target("out", self.made("out"))])
