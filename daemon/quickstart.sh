@@ -33,7 +33,8 @@ program=build/release/daemon/receive/sepmlogd
 
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
-    libsystemd-dev unixodbc-dev || exit 3
+    libsystemd-dev unixodbc-dev libcurl4-openssl-dev libssh-dev \
+    librdkafka-dev || exit 3
 echo "Building sepmlogd (build/release)"
 mkdir -p build
 if ! cmake --preset release -DBUILD_TESTING=OFF >build/release.log 2>&1; then
