@@ -75,6 +75,13 @@ lasted(uint64_t s, char out[NUMBER])
 	return out;
 }
 
+/* As `lasted`; the clock may have been put back since. */
+static const char *
+lasted_since(int64_t then, int64_t now, char out[NUMBER])
+{
+	return lasted(now > then ? (uint64_t)(now - then) / 1000000 : 0, out);
+}
+
 static void
 put_number(struct evbuffer *out, uint64_t n)
 {
@@ -235,7 +242,7 @@ put_source(
 	evbuffer_add_printf(out, "<tr><td>%s</td>", show_source(s, text));
 	if (s->seen != 0)
 		evbuffer_add_printf(out, "<td>%s ago</td>",
-		    lasted((uint64_t)((show->now - s->seen) / 1000000), ago));
+		    lasted_since(s->seen, show->now, ago));
 	else
 		put(out, "<td>–</td>");
 	evbuffer_add_printf(out, "<td class=n>%.1f</td>", s->rate);
@@ -346,8 +353,7 @@ put_recent(const struct show *show, struct evbuffer *out)
 	for (size_t i = 0; (m = recent_get(show->view->recent, i)) != NULL;
 	     i++) {
 		evbuffer_add_printf(out, "<tr><td>%s ago</td><td>",
-		    lasted((uint64_t)((show->now - m->received_us) / 1000000),
-			ago));
+		    lasted_since(m->received_us, show->now, ago));
 		put_text(out, m->peer);
 		put(out, "</td><td>");
 		put_text(out, m->reason);
