@@ -10,7 +10,7 @@ import time
 
 import harness
 from harness import LOOPBACK, connect, free_port, message, send_tcp, \
-    send_udp, wait_until
+    send_udp, send_until_blocked, wait_until
 
 
 class Doctor(harness.Case):
@@ -120,13 +120,7 @@ class Doctor(harness.Case):
     def test_a_full_disk(self):
         with self.begin(spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
                         "compress: none\n") as daemon:
-            with connect(daemon.port) as peer:
-                peer.settimeout(1)
-                try:
-                    for n in range(60000):
-                        peer.sendall(message(1, n) + b"\n")
-                except TimeoutError:
-                    pass
+            with send_until_blocked(daemon.port):
                 self.assert_found(daemon, "spool is full: spool.quota",
                                   "uploader")
 
