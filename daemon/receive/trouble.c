@@ -51,13 +51,14 @@ of_late(const struct history *history)
 	return sum;
 }
 
-/* The limit that was reached; the disk itself has none that we know. */
+/* The limit that was reached. Of the quota up to a sixteenth is left over for
+ * what is in work (usage.c). */
 static const char *
 full_words(const struct show *show)
 {
 	uint64_t quota = show->view->config->spool.quota;
 
-	if (quota > 0 && show->spool.bytes_used >= quota - quota / 64)
+	if (quota > 0 && show->spool.bytes_used >= quota - quota / 8)
 		return "spool.quota is used up";
 	return "no space, or no more than spool.min_free, on its disk";
 }
