@@ -6,6 +6,8 @@
  * same reader. A reader adds an error or stores a good value; a number
  * that is still zero at the end was faulty.
  */
+#include <sys/un.h>
+
 #include "config_schema.h"
 
 /* Bytes that the texts of the tables may have. */
@@ -712,6 +714,75 @@ read_ledger(struct schema_loader *l, const struct node *node,
 		SCHEMA_MAP(l, node, ledger_keys, out);
 }
 
+/* --- status --- */
+
+/* Everyone who reaches it sees it: so this machine alone. */
+static bool
+is_loopback(const struct sockaddr_storage *addr)
+{
+	struct in6_addr a = config_address((const struct sockaddr *)addr);
+
+	return IN6_IS_ADDR_LOOPBACK(&a) ||
+	       (IN6_IS_ADDR_V4MAPPED(&a) && a.s6_addr[12] == 127);
+}
+
+static void
+read_status_path(struct schema_loader *l, const struct node *node,
+    struct config_status *status)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct span path = node->text;
+
+	if (path.n >= sizeof(un.sun_path)) {
+		schema_fail(l, node,
+		    "is longer than a socket's path may be, "
+		    "%zu bytes",
+		    sizeof(un.sun_path) - 1);
+		return;
+	}
+	memcpy(un.sun_path, path.p, path.n);
+	memcpy(&status->addr, &un, sizeof(un));
+	status->addr_len = sizeof(un);
+}
+
+static void
+read_status_listen(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	struct config_status *status = out;
+	struct span text = node->text;
+	const char *wrong;
+
+	if (!schema_want_text(l, node, key->max))
+		return;
+	status->listen = schema_keep(l, text);
+	if (span_at(text, 0) == '/') {
+		read_status_path(l, node, status);
+		return;
+	}
+	wrong = value_endpoint(text, &status->addr, &status->addr_len);
+	if (wrong)
+		schema_fail(l, node, "'%.*s' %s", SCHEMA_QUOTED(text), wrong);
+	else if (!is_loopback(&status->addr))
+		schema_fail(l, node,
+		    "'%.*s' is not on this machine alone: give a path, or an "
+		    "address such as 127.0.0.1:9514",
+		    SCHEMA_QUOTED(text));
+}
+
+static const struct schema_key status_keys[] = {
+    {"listen", read_status_listen, 0, 1, PATH, NULL},
+};
+
+static void
+read_status(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, status_keys, out);
+}
+
 /* --- pull --- */
 
 static void
@@ -852,6 +923,7 @@ static const struct schema_key top_keys[] = {
 	{ "sources",         read_sources, 0, 0, 4096, "[]" },
 	{ "spool",           read_spool, TOP(spool), 0, 0, "{}" },
 	{ "ledger",          read_ledger, TOP(ledger), 0, 0, "{}" },
+	{ "status",          read_status, TOP(status), 0, 0, "{}" },
 	{ "streams",         read_streams, 0, 1, 32,
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"

@@ -104,6 +104,14 @@ def free_port():
                 return port
 
 
+def modified(path):
+    """When a file was changed last, in ns; 0: there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 # --- messages ----------------------------------------------------------------
 
 _TEMPLATE = (
