@@ -18,7 +18,7 @@
  */
 enum {
 	TAIL = 8 * 1024 * 1024,
-	TIMEOUT = 60,
+	TIMEOUT = 60 * 1000,
 	PORT = 22,
 	PATH = TARGET_REMOTE,
 };
@@ -375,7 +375,7 @@ connect_to_server(struct passage *p)
 	    .known_hosts = s->options.known_hosts,
 	    .password = s->password.text != NULL ? &s->password : NULL,
 	    .key = s->key,
-	    .timeout = s->options.timeout,
+	    .timeout = (unsigned)(s->options.timeout / 1000),
 	};
 	enum sftp_status status;
 	char why[SSH_LINK_WHY];
@@ -402,13 +402,24 @@ is_broken(const struct passage *p)
 		   sftp_client_is_lost(p->sftp->client));
 }
 
+/* Cut short if need be: it is for people. */
+static void
+name_remote(struct passage *p)
+{
+	const struct sftp_options *o = &p->sftp->options;
+	char *remote = p->result->remote;
+	int n;
+
+	n = snprintf(remote, sizeof p->result->remote,
+	    "sftp://%.255s@%.255s:%u/", o->user, o->host, o->port);
+	strncat(remote, p->path, sizeof p->result->remote - (size_t)n - 1);
+}
+
 static void
 try_once(struct passage *p)
 {
 	*p->result = (struct target_result){.outcome = TARGET_RETRY};
-	snprintf(p->result->remote, sizeof p->result->remote,
-	    "sftp://%s@%s:%u/%s", p->sftp->options.user, p->sftp->options.host,
-	    p->sftp->options.port, p->path);
+	name_remote(p);
 	if (p->sftp->client == NULL && !connect_to_server(p))
 		return;
 	sftp_client_stop(p->sftp->client, p->watch->stop);

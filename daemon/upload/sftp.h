@@ -13,6 +13,7 @@
 #define SEPMLOG_UPLOAD_SFTP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "target.h"
 
@@ -26,7 +27,7 @@ struct sftp_options {
 	char *key_file;
 	char *passphrase_file; /* of key_file; NULL: it has none */
 	char *directory;       /* must be there; NULL: that of the login */
-	unsigned timeout;      /* seconds without an answer; 0: 60 */
+	uint64_t timeout;      /* ms without an answer; 0: 60 s */
 	/* Read each file back and compare, not just its size. */
 	bool verify;
 };

@@ -164,6 +164,8 @@ set_options(ssh_session s, const struct ssh_login *login, int fd)
 	/* a user's own configuration has no say in what a daemon does */
 	return ssh_options_set(s, SSH_OPTIONS_PROCESS_CONFIG, &off) == 0 &&
 	       ssh_options_set(s, SSH_OPTIONS_LOG_VERBOSITY, &level) == 0 &&
+	       /* there may be no home */
+	       ssh_options_set(s, SSH_OPTIONS_SSH_DIR, "/nonexistent") == 0 &&
 	       ssh_options_set(s, SSH_OPTIONS_HOST, login->host) == 0 &&
 	       ssh_options_set(s, SSH_OPTIONS_PORT, &login->port) == 0 &&
 	       ssh_options_set(s, SSH_OPTIONS_USER, login->user) == 0 &&
