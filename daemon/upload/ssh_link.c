@@ -359,19 +359,27 @@ start(struct ssh_link *link, const char *subsystem)
 {
 	struct patience patience = patience_of(link);
 	enum ssh_link_status status = SSH_LINK_OK;
+	bool is_open = false;
 	int rc;
 
 	link->channel = ssh_channel_new(link->session);
 	if (link->channel == NULL)
 		return lost(link, "no memory");
-	while ((rc = ssh_channel_open_session(link->channel)) == SSH_AGAIN &&
-	       status == SSH_LINK_OK)
-		status = wait_a_tick(link, patience, "the channel request");
-	while (rc == SSH_OK && status == SSH_LINK_OK &&
-	       (rc = ssh_channel_request_subsystem(link->channel, subsystem)) ==
-		   SSH_AGAIN)
-		status = wait_a_tick(link, patience, "the subsystem request");
-	if (status != SSH_LINK_OK || rc == SSH_OK)
+	while (status == SSH_LINK_OK) {
+		rc = is_open ? ssh_channel_request_subsystem(
+				   link->channel, subsystem)
+			     : ssh_channel_open_session(link->channel);
+		if (rc == SSH_AGAIN)
+			status =
+			    wait_a_tick(link, patience, "the request for SFTP");
+		else if (rc != SSH_OK)
+			break;
+		else if (is_open)
+			return SSH_LINK_OK;
+		else
+			is_open = true;
+	}
+	if (status != SSH_LINK_OK)
 		return status;
 	return lost(link,
 	    "the server does not start %s: %s; its configuration must allow "
