@@ -461,6 +461,23 @@ is_over(const struct ssh_link *link)
 	       ssh_channel_is_closed(link->channel);
 }
 
+/* What libssh holds back in a session that does not block is sent at once: else
+ * it waits for an event of the socket that may be long in coming. */
+static enum ssh_link_status
+flush(struct ssh_link *link)
+{
+	struct patience patience = patience_of(link);
+	enum ssh_link_status status;
+	int rc;
+
+	while ((rc = ssh_blocking_flush(link->session, TICK)) == SSH_AGAIN) {
+		status = may_wait(link, patience, "what was sent");
+		if (status != SSH_LINK_OK)
+			return status;
+	}
+	return rc == SSH_OK ? SSH_LINK_OK : broken(link);
+}
+
 enum ssh_link_status
 ssh_link_write(struct ssh_link *link, const void *bytes, size_t n)
 {
@@ -479,9 +496,10 @@ ssh_link_write(struct ssh_link *link, const void *bytes, size_t n)
 			p += put;
 			n -= (size_t)put;
 			patience = patience_of(link);
-			continue;
+			status = flush(link);
+		} else {
+			status = wait_a_tick(link, patience, "what was sent");
 		}
-		status = wait_a_tick(link, patience, "what was sent");
 		if (status != SSH_LINK_OK)
 			return status;
 	}
