@@ -256,6 +256,7 @@ begin(struct work *w, const char *url)
 	SET(w, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout / 1000));
 	/* Not from the environment. */
 	SET(w, CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "");
+	SET(w, CURLOPT_NOPROXY, "");
 	set_tls(w);
 	set_login(w);
 }

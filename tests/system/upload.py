@@ -861,6 +861,8 @@ class Whole(uploads.Case):
         harness.send_tcp(sepmlogd.port, "b", 1000)
         wait_until(lambda: self.delivered_all(ready), "out has all")
         partly = sorted(os.listdir(ready))[-1]
+        wait_until(lambda: (partly, "out") in spool.delivered(),
+                   "its receipt")
         os.unlink(os.path.join(ready, partly))
         self.assertEqual(uploader.stop(), 0)
         status, said = self.verify(sepmlogd.spool_path)
