@@ -674,6 +674,10 @@ class Killed(Web):
         self.assertEqual({line["file"] for line in spool.receipts("freed")},
                          set(spool.sums))
         self.assertEqual(os.listdir(spool.at("upload/state")), [])
+        tries = sum(line["tries"] for line in spool.receipts())
+        print(f"{len(spool.sums)} files to {len(directories)} targets, "
+              f"killed {KILLS} times: {len(spool.receipts())} receipts, "
+              f"{tries} tries in the lives that wrote them")
 
 
 for _name in [name for name in dir(Web) if name.startswith("test_")]:
