@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -349,6 +350,47 @@ class Directories(uploads.Case):
         self.assertEqual(os.listdir(self.path("out")), [])
         self.assertEqual(len(spool.ready()), 3)
 
+    def test_as_a_user_of_its_own(self):
+        """In the group of the spool, which belongs to another user, as the
+        unit has it."""
+        harness.need("setpriv")
+        if os.geteuid() != 0:
+            self.skipTest("only root can change to other users")
+        daemon, upload, group = 64001, 64002, 64003
+        os.chmod(self.directory, 0o755)
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n)
+        name = spool.put(4)
+        for path, mode in ((spool.path, 0o750), (spool.at("ready"), 0o770)):
+            os.chmod(path, mode)
+            os.chown(path, daemon, group)
+        for path in spool.ready():
+            os.chown(spool.at("ready", path), daemon, group)
+        for path in (spool.at("upload"), spool.at("sent"), self.made("out")):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o750)
+            os.chown(path, upload, group)
+        with open(self.path("out", name), "wb") as file:
+            file.write(b"other")
+        os.chmod(self.path("out", name), 0o644)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out"))], "after: keep")
+        os.chmod(uploader.config_path, 0o644)
+        done = subprocess.run(
+            ["setpriv", f"--reuid={upload}", f"--regid={group}",
+             "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+             *uploader.command("--once")], check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(spool.ready(), [])
+        self.assertEqual(spool.quarantined(), [name, name + ".reason"])
+        spool.sums.pop(name)
+        self.assertEqual(sorted(os.listdir(spool.at("sent"))),
+                         sorted(spool.sums))
+        os.unlink(self.path("out", name))
+        self.assert_arrived(self.path("out"), spool.sums)
+
     def test_damaged_receipts_are_not_believed(self):
         spool = self.spool()
         names = [spool.put(n) for n in (1, 2)]
@@ -564,6 +606,28 @@ class Web(uploads.Case):
         self.assertEqual(len(order), 5)
         self.assert_arrived(self.path("in"), spool.sums)
         self.assertEqual(uploader.stop(), 0)
+
+    def test_a_server_that_hangs(self):
+        """It costs no processor, and the end comes in seconds all the same."""
+        silent = socket.create_server((LOOPBACK, 0))
+        self.addCleanup(silent.close)
+        spool = self.spool()
+        spool.put(1)
+        uploader = self.uploader(spool, [
+            self.target(f"https://{LOOPBACK}:{silent.getsockname()[1]}/",
+                        timeout="2s"),
+            directory_target("out", self.made("out"))]).start()
+        uploader.wait_log("web: traffic")
+        self.assert_arrived(self.path("out"), spool.sums)
+        uploader.configure([
+            self.target(f"https://{LOOPBACK}:{silent.getsockname()[1]}/")])
+        uploader.reload()
+        uploader.wait_log("taken")
+        time.sleep(1)
+        start = time.monotonic()
+        self.assertEqual(uploader.stop(), 0)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(len(spool.ready()), 1)
 
     def test_certificates(self):
         spool = self.spool()
