@@ -47,7 +47,7 @@ good(const char *what, const char *format, ...)
 {
 	va_list args;
 
-	printf("ok  %s: ", what);
+	printf("ok %s: ", what);
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
@@ -60,11 +60,11 @@ finding(struct doctor *d, const char *cure, const char *format, ...)
 	va_list args;
 
 	d->findings++;
-	printf("!!  ");
+	printf("!! ");
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
-	printf("\n    %s\n", cure);
+	printf("\n   %s\n", cure);
 }
 
 /* --- what the kernel says --- */
@@ -277,13 +277,8 @@ look_at_daemon(struct doctor *d)
 	}
 	if (*text == '\0')
 		good("sepmlogd", "messages are taken, parsed and stored");
-	for (char *line = text; *line != '\0'; line++) {
-		d->findings += *line == '!';
-		putchar(*line == '!' ? '!' : ' ');
-		for (; *line != '\0' && *line != '\n'; line++)
-			putchar(*line);
-		putchar('\n');
-	}
+	d->findings += *text != '\0';
+	fputs(text, stdout);
 	free(text);
 }
 
@@ -296,8 +291,8 @@ examine(const char *path)
 	struct doctor d = {0};
 
 	if (settings == NULL) {
-		printf("!!  The configuration has errors: a start or reload "
-		       "is refused.\n    Mend the lines above; sepmlogd -n "
+		printf("!! The configuration has errors: a start or reload "
+		       "is refused.\n   Mend the lines above; sepmlogd -n "
 		       "checks it.\n");
 		return CTL_FINDINGS;
 	}

@@ -13,6 +13,7 @@ enum {
 	UNPARSED_PERCENT = 5,
 	SOURCES = 64,      /* whose clocks are looked at */
 	CLOCK_SLACK = 120, /* s that a stamp may be ahead */
+	CLOCK_MOST = 7 * DAY,
 	ZONE_STEP = 15 * 60,
 	ZONE_SLACK = 100,
 	ZONE_LEAST = 30 * 60 - ZONE_SLACK,
@@ -51,13 +52,14 @@ of_late(const struct history *history)
 	return sum;
 }
 
-/* The limit that was reached; the disk itself has none that we know. */
+/* The limit that was reached. Of the quota up to a sixteenth is left over for
+ * what is in work (usage.c). */
 static const char *
 full_words(const struct show *show)
 {
 	uint64_t quota = show->view->config->spool.quota;
 
-	if (quota > 0 && show->spool.bytes_used >= quota - quota / 64)
+	if (quota > 0 && show->spool.bytes_used >= quota - quota / 8)
 		return "spool.quota is used up";
 	return "no space, or no more than spool.min_free, on its disk";
 }
@@ -238,6 +240,13 @@ is_zone(int64_t lag)
 	       (rest < ZONE_SLACK || rest > ZONE_STEP - ZONE_SLACK);
 }
 
+/* What is further away was sent long ago and is sent again, or as a test. */
+static bool
+is_clock(int64_t lag)
+{
+	return lag <= -CLOCK_SLACK && lag > -CLOCK_MOST;
+}
+
 static void
 find_clocks(const struct show *show, struct troubles *found)
 {
@@ -248,7 +257,7 @@ find_clocks(const struct show *show, struct troubles *found)
 	for (size_t i = 0; i < count; i++) {
 		const struct audit_source *s = &list[i];
 
-		if (!s->timed || (s->lag > -CLOCK_SLACK && !is_zone(s->lag)))
+		if (!s->timed || (!is_clock(s->lag) && !is_zone(s->lag)))
 			continue;
 		add(found, false,
 		    is_zone(s->lag)

@@ -49,7 +49,7 @@ class Doctor(harness.Case):
             self.assertEqual(result.stderr, "")
             for word in ("configuration", "listening: udp", "listening: tcp",
                          "disk"):
-                self.assertIn(f"ok  {word}", result.stdout)
+                self.assertIn(f"ok {word}", result.stdout)
             # The kernel's counters are the whole machine's.
             self.assertEqual([line for line in result.stdout.splitlines()
                               if line.startswith("!")
