@@ -14,6 +14,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"check-file", ctl_check_file, "does a file look as its target wants it?"},
     {"doctor", ctl_doctor, "why does nothing arrive?"},
     {"import", ctl_import, "SEPM text in files into the spool"},
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
@@ -32,7 +33,7 @@ usage(FILE *to)
 	    to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(
-		    to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+		    to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 }
 
 int
