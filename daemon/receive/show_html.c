@@ -149,6 +149,12 @@ put_source(
 	put_size(out, s->bytes);
 	evbuffer_add_printf(out, "<td class=n>%.2f %%</td>", parsed);
 	put_number(out, s->refused);
+	if (s->timed)
+		evbuffer_add_printf(out, "<td class=n>%s %s</td>",
+		    show_lasted((uint64_t)(s->lag < 0 ? -s->lag : s->lag), ago),
+		    s->lag < 0 ? "ahead" : "behind");
+	else
+		put(out, "<td class=n>–</td>");
 	put(out, "</tr>");
 }
 
@@ -161,11 +167,11 @@ put_sources(const struct show *show, struct evbuffer *out)
 	begin_table(out, "Senders",
 	    "<th>Address<th>Last message<th class=n>Messages a second"
 	    "<th class=n>Messages<th class=n>Bytes<th class=n>Parsed"
-	    "<th class=n>Refused");
+	    "<th class=n>Refused<th class=n>Clock");
 	for (size_t i = 0; i < count; i++)
 		put_source(show, out, &list[i]);
 	if (count == 0)
-		put(out, "<tr><td colspan=7>none yet</td></tr>");
+		put(out, "<tr><td colspan=8>none yet</td></tr>");
 	end_table(out);
 	if (show->sum.sources > SOURCES)
 		evbuffer_add_printf(out, "<p>The busiest %d of %zu.</p>\n",

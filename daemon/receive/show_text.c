@@ -53,15 +53,15 @@ put_losses(const struct show *show, struct evbuffer *out)
 			    show_grouped(row.value, text), row.words);
 }
 
-static void
-put_troubles(const struct show *show, struct evbuffer *out)
+void
+show_troubles(const struct show *show, struct evbuffer *out)
 {
 	struct troubles found;
 
 	trouble_find(show, &found);
 	for (size_t i = 0; i < found.count; i++)
-		evbuffer_add_printf(out, "\n%s %s\n  %s\n",
-		    found.list[i].stops ? "!!" : "!", found.list[i].what,
+		evbuffer_add_printf(out, "%s %s\n   %s\n",
+		    found.list[i].stops ? "!!" : "! ", found.list[i].what,
 		    found.list[i].cure);
 }
 
@@ -128,7 +128,8 @@ show_text(const struct show *show, struct evbuffer *out)
 {
 	put_head(show, out);
 	put_losses(show, out);
-	put_troubles(show, out);
+	evbuffer_add_printf(out, "\n");
+	show_troubles(show, out);
 	put_streams(show, out);
 	put_sources(show, out);
 	put_recent(show, out);

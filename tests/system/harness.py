@@ -172,6 +172,17 @@ def send_tcp(port, sender, count, first=0, block=512, rate=None):
             _pace(start, at - first + block, rate)
 
 
+def send_until_blocked(port):
+    """Messages over a connection, which is answered and stays open, until
+    the daemon reads no more; about 30 MB at most."""
+    peer = connect(port)
+    peer.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        for n in range(60000):
+            peer.sendall(message(1, n) + b"\n")
+    return peer
+
+
 def send_udp(port, sender, count, first=0, block=64, rate=None):
     """Sends `count` numbered datagrams."""
     data = template(sender)

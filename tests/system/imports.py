@@ -5,6 +5,7 @@ each call that writes.
 """
 
 import collections
+import contextlib
 import gzip
 import os
 import random
@@ -38,6 +39,16 @@ def lines(sender, start, end):
 
 def dump(sender, start, end):
     return b"".join([DUMP % (sender.encode(), n) for n in range(start, end)])
+
+
+def open_files(pid):
+    """What a process has open, by name."""
+    names = set()
+    with contextlib.suppress(FileNotFoundError):
+        for fd in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                names.add(os.readlink(fd.path))
+    return names
 
 
 class Imports(harness.Case):
@@ -106,6 +117,12 @@ class Files(Imports):
             file.write(lines("a", 0, 100))
         with open(self.path("a.gz"), "ab") as file:
             file.write(gzip.compress(lines("a", 100, 200)))
+        harness.need("zstd")
+        with open(self.path("c.zst"), "wb") as file:
+            for start in (0, 100):
+                file.write(subprocess.run(
+                    ["zstd", "-cq"], input=lines("c", start, start + 100),
+                    stdout=subprocess.PIPE, check=True).stdout)
         with zipfile.ZipFile(self.path("b.zip"), "w") as file:
             for i in range(4):
                 info = zipfile.ZipInfo(f"../../b{i}.log")
@@ -114,8 +131,8 @@ class Files(Imports):
                     member.write(lines("b", 50 * i, 50 * i + 50))
         before = sorted(os.listdir(self.directory))
         out, _ = self.run_import(self.inbox)
-        self.assertIn("2 files imported", out)
-        self.assert_stored(a=200, b=200)
+        self.assertIn("3 files imported", out)
+        self.assert_stored(a=200, b=200, c=200)
         self.assertEqual(
             [n for n in sorted(os.listdir(self.directory)) if n != "spool"],
             before)
@@ -125,6 +142,10 @@ class Files(Imports):
         whole = gzip.compress(lines("a", 0, 5000))
         self.write("cut.gz", whole[:-100])
         self.write("damaged.gz", whole[:3000] + b"x" + whole[3001:])
+        harness.need("zstd")
+        whole = subprocess.run(["zstd", "-cq"], input=lines("a", 0, 5000),
+                               stdout=subprocess.PIPE, check=True).stdout
+        self.write("cut.zst", whole[:-100])
         with zipfile.ZipFile(self.path("b.zip"), "w",
                              zipfile.ZIP_DEFLATED) as file:
             file.writestr("b", lines("b", 0, 5000))
@@ -134,8 +155,8 @@ class Files(Imports):
         self.write("c.log", lines("c", 0, 10))
         out, err = self.run_import(self.inbox, status=3)
         self.assertIn("1 files imported", out)
-        self.assertIn("3 failed", out)
-        self.assertEqual(err.count("nothing of it was imported"), 3, err)
+        self.assertIn("4 failed", out)
+        self.assertEqual(err.count("nothing of it was imported"), 4, err)
         self.assertEqual(set(self.spool.numbers()), {"c"})
 
     def test_known_content(self):
@@ -212,7 +233,9 @@ class Files(Imports):
         process = subprocess.Popen(
             self.command(path), stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE)
-        time.sleep(0.3)
+        harness.wait_until(lambda: path in open_files(process.pid),
+                           "it reads the file")
+        time.sleep(0.05)
         self.write("a.log", lines("b", 0, 100), "ab")
         err = process.communicate(timeout=100)[1].decode()
         self.assertIn("it grew meanwhile", err)

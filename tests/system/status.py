@@ -14,8 +14,8 @@ import subprocess
 import time
 
 import harness
-from harness import LOOPBACK, connect, free_port, message, send_tcp, \
-    send_udp, wait_until
+from harness import LOOPBACK, connect, free_port, send_tcp, send_udp, \
+    send_until_blocked, wait_until
 
 PAGES = ("/", "/live", "/page.css", "/page.js", "/history.json",
          "/status.json", "/status.txt", "/metrics", "/healthz", "/readyz")
@@ -241,13 +241,7 @@ class Status(harness.Case):
         with self.begin(spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
                         "compress: none\n") as daemon:
             self.assertEqual(self.ask("/readyz")[0], 200)
-            with connect(daemon.port) as peer:
-                peer.settimeout(1)
-                try:
-                    for n in range(60000):
-                        peer.sendall(message(1, n) + b"\n")
-                except TimeoutError:
-                    pass
+            with send_until_blocked(daemon.port):
                 wait_until(lambda: self.ask("/readyz")[0] == 503,
                            "not to be ready")
                 self.assertEqual(self.ask("/readyz")[2], "the spool is full\n")
@@ -321,13 +315,7 @@ class Status(harness.Case):
                          spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
                          "compress: none\n") as daemon:
             self.assertEqual(self.command(daemon).returncode, 0)
-            with connect(daemon.port) as peer:
-                peer.settimeout(1)
-                try:
-                    for n in range(60000):
-                        peer.sendall(message(1, n) + b"\n")
-                except TimeoutError:
-                    pass
+            with send_until_blocked(daemon.port):
                 wait_until(lambda: self.command(daemon).returncode == 1,
                            "not to be ready")
                 self.assertIn("!! The spool is full: spool.quota is used up",

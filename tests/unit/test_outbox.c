@@ -152,7 +152,7 @@ START_TEST(test_finished)
 	p = outbox_finished(outbox);
 	ck_assert_ptr_nonnull(p);
 	ck_assert_ptr_null(outbox_finished(outbox));
-	outbox_unfinish(outbox, p);
+	outbox_unfinish(outbox);
 	ck_assert_ptr_eq(outbox_finished(outbox), p);
 	outbox_forget(outbox, p);
 	assert_next(0, "traffic", 1, LEG_DELIVERED);
