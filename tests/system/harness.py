@@ -535,18 +535,23 @@ class _Notify:
                 return
             if not data:
                 return
-            self._messages.append(data.decode(errors="replace"))
+            self._messages.append(
+                (time.monotonic(), data.decode(errors="replace")))
 
     @property
     def count(self):
         return len(self._messages)
 
     def messages(self):
+        return [text for _, text in self._messages]
+
+    def timed(self):
+        """Each with the time at which it came."""
         return list(self._messages)
 
     def wait(self, text, seen, daemon, timeout=20.0):
         def told():
-            if any(text in m for m in self._messages[seen:]):
+            if any(text in m for m in self.messages()[seen:]):
                 return True
             if daemon.process.poll() is not None:
                 raise AssertionError(
