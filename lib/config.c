@@ -13,7 +13,7 @@
 #include "config_internal.h"
 
 enum {
-	KEYS_MAX = 16,  /* rows of the largest table */
+	KEYS_MAX = 24,  /* rows of the largest table */
 	QUOTE_MAX = 60, /* bytes of the text that an error repeats */
 	PATH_MAX_NODES = 16,
 	NOTE_SIZE = 640,
@@ -306,6 +306,18 @@ read_map(struct loader *l, const struct node *map, const struct key *keys,
 		read_key(l, map, seen[i], &keys[i], out);
 }
 
+static const struct node *
+child_of(const struct node *map, const char *name)
+{
+	if (!map || map->kind != NODE_MAP)
+		return NULL;
+	for (const struct node *n = map->first; n; n = n->next) {
+		if (span_eq(n->key, span_str(name)))
+			return n;
+	}
+	return NULL;
+}
+
 /* --- lists --- */
 
 /* Zeroed room for what the list holds; NULL when it is empty or faulty. */
@@ -397,10 +409,10 @@ read_label(
 }
 
 static void
-read_directory(
+read_path(
     struct loader *l, const struct node *node, const struct key *key, void *out)
 {
-	char **directory = out;
+	char **path = out;
 
 	if (!want_text(l, node, key->max))
 		return;
@@ -409,7 +421,7 @@ read_directory(
 		    QUOTED(node->text));
 		return;
 	}
-	*directory = keep(l, node->text);
+	*path = keep(l, node->text);
 }
 
 /* What stands before the ith word in `a, b or c`. */
@@ -633,6 +645,46 @@ read_tcp(
 	read_endpoint(l, node, out, CONFIG_TCP);
 }
 
+static void
+read_tls(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	(void)key;
+	read_endpoint(l, node, out, CONFIG_TLS);
+}
+
+static void
+read_peer(struct loader *l, const struct node *node, struct config_peer *peer)
+{
+	struct span text = node->text;
+	const char *wrong;
+
+	if (!want_text(l, node, LABEL))
+		return;
+	wrong = value_peer(text, peer);
+	if (wrong)
+		fail(l, node, "'%.*s' %s", QUOTED(text), wrong);
+	else if (peer->kind == CONFIG_PEER_SUBDOMAIN)
+		peer->text = keep(l, span_skip(text, 1));
+	else if (peer->kind != CONFIG_PEER_FINGERPRINT)
+		peer->text = keep(l, text);
+}
+
+static void
+read_permitted(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	struct config_listen *listen = out;
+	struct config_peer *peer = read_list(l, node, key, sizeof(*peer));
+
+	if (!peer)
+		return;
+	listen->permitted = peer;
+	listen->permitted_count = node->count;
+	for (const struct node *n = node->first; n; n = n->next)
+		read_peer(l, n, peer++);
+}
+
 static in_port_t
 port_of(const struct sockaddr_storage *addr)
 {
@@ -646,7 +698,7 @@ same_listen(const struct config_listen *a, const struct config_listen *b)
 	struct in6_addr x, y;
 
 	if (a->addr_len == 0 || b->addr_len == 0 ||
-	    a->transport != b->transport ||
+	    (a->transport == CONFIG_UDP) != (b->transport == CONFIG_UDP) ||
 	    port_of(&a->addr) != port_of(&b->addr))
 		return false;
 	x = config_address((const struct sockaddr *)&a->addr);
@@ -669,17 +721,82 @@ check_listens(struct loader *l, const struct node *node,
 	}
 }
 
+#define LISTEN(member) offsetof(struct config_listen, member)
+
 /* clang-format off */
 static const struct key listen_keys[] = {
-	/* name    reader    place  bounds  default */
-	{ "udp",   read_udp, 0,     0, 0,   NULL },
-	{ "tcp",   read_tcp, 0,     0, 0,   NULL },
+	/* name, reader, place, bounds, default */
+	{ "udp",         read_udp,  0,                         0, 0,    NULL },
+	{ "tcp",         read_tcp,  0,                         0, 0,    NULL },
+	{ "tls",         read_tls,  0,                         0, 0,    NULL },
+	{ "certificate", read_path, LISTEN(files.certificate), 1, PATH, NULL },
+	{ "key",         read_path, LISTEN(files.key),         1, PATH, NULL },
+	{ "client_ca",   read_path, LISTEN(files.client_ca),   1, PATH, NULL },
+	{ "crl",         read_path, LISTEN(files.crl),         1, PATH, NULL },
+	{ "permitted_peers", read_permitted, 0,                1, 1024, NULL },
 };
 /* clang-format on */
+
+enum { TRANSPORTS = 3 }; /* the first rows */
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
 #define READ_MAP(l, node, keys, out)                                           \
 	read_map(l, node, keys, COUNT_OF(keys), out)
+
+/* What cannot be said of a listener without TLS. */
+static void
+check_plain(struct loader *l, const struct node *node)
+{
+	for (const struct node *n = node->first; n; n = n->next)
+		for (size_t i = TRANSPORTS; i < COUNT_OF(listen_keys); i++)
+			if (span_eq(n->key, span_str(listen_keys[i].name)))
+				fail_key(l, n, "only with 'tls'");
+}
+
+/* Names and revocation mean something only where a CA vouches for them. */
+static void
+check_tls(struct loader *l, const struct node *node,
+    const struct config_listen *listen)
+{
+	const struct node *ca = child_of(node, "client_ca");
+	const struct node *crl = child_of(node, "crl");
+	const struct node *peers = child_of(node, "permitted_peers");
+
+	if (!child_of(node, "certificate"))
+		fail(l, node, "needs 'certificate' beside 'tls', a PEM file");
+	if (!child_of(node, "key"))
+		fail(l, node, "needs 'key' beside 'tls', a PEM file");
+	if (crl && !ca)
+		fail_key(l, crl, "needs 'client_ca' beside it");
+	for (size_t i = 0; i < listen->permitted_count && !ca; i++) {
+		if (!listen->permitted[i].text)
+			continue;
+		fail_key(l, peers,
+		    "names need 'client_ca' beside them; fingerprints do not");
+		break;
+	}
+}
+
+static void
+read_listener(
+    struct loader *l, const struct node *node, struct config_listen *listen)
+{
+	size_t transports = 0;
+
+	if (!want(l, node, NODE_MAP))
+		return;
+	for (size_t i = 0; i < TRANSPORTS; i++)
+		transports += child_of(node, listen_keys[i].name) != NULL;
+	if (transports != 1)
+		fail(l, node,
+		    "needs one transport and its address, "
+		    "such as udp: \"[::]:514\"");
+	READ_MAP(l, node, listen_keys, listen);
+	if (child_of(node, "tls"))
+		check_tls(l, node, listen);
+	else
+		check_plain(l, node);
+}
 
 static void
 read_listen(
@@ -692,15 +809,8 @@ read_listen(
 		return;
 	config->listen = listen;
 	config->listens = node->count;
-	for (const struct node *n = node->first; n; n = n->next) {
-		if (!want(l, n, NODE_MAP))
-			continue;
-		if (n->count != 1)
-			fail(l, n,
-			    "needs one transport and its address, "
-			    "such as udp: \"[::]:514\"");
-		READ_MAP(l, n, listen_keys, &listen[n->index]);
-	}
+	for (const struct node *n = node->first; n; n = n->next)
+		read_listener(l, n, &listen[n->index]);
 	check_listens(l, node, listen);
 }
 
@@ -1007,7 +1117,7 @@ read_commit(
 /* clang-format off */
 static const struct key spool_keys[] = {
 	/* name, reader, place, bounds, default */
-	{ "directory", read_directory, SPOOL(directory),     1, PATH,
+	{ "directory", read_path, SPOOL(directory),     1, PATH,
 	  "/var/spool/sepmlogd" },
 	{ "rotate",    read_rotate,    0,                    0, 0,   "{}" },
 	{ "commit",    read_commit,    0,                    0, 0,   "{}" },
@@ -1028,22 +1138,44 @@ read_spool(
 		READ_MAP(l, node, spool_keys, out);
 }
 
-/* --- pull --- */
+/* --- ledger --- */
 
-static const struct node *
-child_of(const struct node *map, const char *name)
-{
-	if (!map || map->kind != NODE_MAP)
-		return NULL;
-	for (const struct node *n = map->first; n; n = n->next) {
-		if (span_eq(n->key, span_str(name)))
-			return n;
-	}
-	return NULL;
-}
+#define LEDGER(member) offsetof(struct config_ledger, member)
 
 static void
-read_tls(
+read_checksum(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	static const struct span words[] = {{"none", 4}, {"sha256", 6}};
+	bool *checksum = out;
+
+	(void)key;
+	*checksum = read_word(l, node, words, 2) == 1;
+}
+
+/* clang-format off */
+static const struct key ledger_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "checksum", read_checksum, LEDGER(checksum), 0, 0, "sha256" },
+	{ "keep",     read_time,     LEDGER(keep), DAY, 3660 * DAY, "400d" },
+	{ "size",     read_size,     LEDGER(size), 4 * MIB, PIB, "1GiB" },
+	{ "sources",  read_count,    LEDGER(sources),  1, 65536, "4096" },
+};
+/* clang-format on */
+
+static void
+read_ledger(
+    struct loader *l, const struct node *node, const struct key *key, void *out)
+{
+	(void)key;
+	if (want(l, node, NODE_MAP))
+		READ_MAP(l, node, ledger_keys, out);
+}
+
+/* --- pull --- */
+
+static void
+read_pull_tls(
     struct loader *l, const struct node *node, const struct key *key, void *out)
 {
 	static const struct span words[] = {
@@ -1128,9 +1260,9 @@ static const struct key pull_keys[] = {
 	{ "host",          read_host,      PULL(host),       1, LABEL, NULL },
 	{ "port",          read_count,     PULL(port),   1, 65535, "1433" },
 	{ "database",      read_text,      PULL(database), 1, LABEL, "sem5" },
-	{ "tls",           read_tls,       PULL(tls),     0, 0, "require" },
+	{ "tls",           read_pull_tls,  PULL(tls),     0, 0, "require" },
 	{ "user",          read_text,      PULL(user),       1, LABEL, NULL },
-	{ "password_file", read_directory, PULL(password_file), 1, PATH, NULL },
+	{ "password_file", read_path, PULL(password_file), 1, PATH, NULL },
 	{ "view",          read_view,      PULL(view),       1, LABEL,
 	  "V_AGENT_TRAFFIC_LOG" },
 	{ "maximum_history_days", read_count, PULL(maximum_history_days),
@@ -1202,6 +1334,10 @@ static const struct key top_keys[] = {
 	  TOP(max_connections_per_source), 1, 65536, "64" },
 	{ "frame_timeout",   read_time, TOP(frame_timeout),
 	  SECOND, HOUR, "60s" },
+	{ "handshake_timeout", read_time, TOP(handshake_timeout),
+	  SECOND, HOUR, "10s" },
+	{ "max_handshakes",  read_count, TOP(max_handshakes),
+	  1, 65536, "256" },
 	{ "allow",           read_allow, 0, 0, 4096, "[]" },
 	{ "timezone",        read_zone, TOP(fallback.zone), 1, ZONE, "UTC" },
 	{ "code_page",       read_codepage, TOP(fallback.codepage), 1, ZONE,
@@ -1209,6 +1345,7 @@ static const struct key top_keys[] = {
 	{ "event_key",       read_yes, TOP(event_key), 0, 0, "no" },
 	{ "sources",         read_sources, 0, 0, 4096, "[]" },
 	{ "spool",           read_spool, TOP(spool), 0, 0, "{}" },
+	{ "ledger",          read_ledger, TOP(ledger), 0, 0, "{}" },
 	{ "streams",         read_streams, 0, 1, 32,
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"

@@ -18,7 +18,28 @@
 #include "record.h"
 #include "span.h"
 
-enum config_transport { CONFIG_UDP, CONFIG_TCP };
+enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS };
+
+/* One of `permitted_peers`: what a certificate must say (RFC 5425 5.1, 5.2). */
+enum config_peer_kind {
+	CONFIG_PEER_NAME,        /* a dNSName: `sepm1.example.com` */
+	CONFIG_PEER_SUBDOMAIN,   /* `*.example.com`: one label more than text */
+	CONFIG_PEER_ADDRESS,     /* an iPAddress: `192.0.2.7` */
+	CONFIG_PEER_FINGERPRINT, /* `sha256:` and 64 digits */
+};
+
+enum { CONFIG_FINGERPRINT = 32 }; /* bytes */
+
+struct config_peer {
+	enum config_peer_kind kind;
+	char *text; /* of a subdomain `.example.com`; NULL: a fingerprint */
+	unsigned char fingerprint[CONFIG_FINGERPRINT];
+};
+
+/* Paths; all but certificate and key may be NULL. */
+struct config_tls_files {
+	char *certificate, *key, *client_ca, *crl;
+};
 
 struct config_listen {
 	enum config_transport transport;
@@ -26,6 +47,10 @@ struct config_listen {
 	struct sockaddr_storage addr; /* AF_INET or AF_INET6 */
 	socklen_t addr_len;
 	unsigned line;
+	/* CONFIG_TLS only */
+	struct config_tls_files files;
+	struct config_peer *permitted;
+	size_t permitted_count; /* 0: whoever the CA, if any, vouches for */
 };
 
 /* An address range. IPv4 is kept as ::ffff:0:0/96, so one compare serves. */
@@ -54,6 +79,14 @@ struct config_spool {
 	unsigned min_free_percent; /* ... percent of the file system */
 	enum config_on_full on_full;
 	uint64_t buffer; /* bytes of memory per stream */
+};
+
+/* What accounts for all that came and went (ledger.h). */
+struct config_ledger {
+	bool checksum;    /* of each published file */
+	uint64_t keep;    /* ms */
+	uint64_t size;    /* bytes of all its files */
+	unsigned sources; /* sender addresses that are told apart */
 };
 
 /* One key of `where`: the field has one of these values. Text is compared
@@ -100,7 +133,9 @@ struct config {
 	uint64_t max_message;    /* bytes */
 	unsigned max_connections;
 	unsigned max_connections_per_source;
-	uint64_t frame_timeout; /* ms: age of an unfinished frame */
+	uint64_t frame_timeout;     /* ms: age of an unfinished frame */
+	uint64_t handshake_timeout; /* ms: age of an unfinished TLS handshake */
+	unsigned max_handshakes;    /* unfinished ones */
 	struct config_cidr *allow;
 	size_t allows;                  /* 0: everyone */
 	struct message_source fallback; /* `timezone`, `code_page` */
@@ -108,6 +143,7 @@ struct config {
 	struct config_source *sources;  /* first match wins */
 	size_t source_count;
 	struct config_spool spool;
+	struct config_ledger ledger;
 	struct config_stream *streams;
 	size_t stream_count;
 	struct config_pull pull;

@@ -78,6 +78,8 @@ void value_spell(uint64_t number, const struct value_unit *units, size_t count,
 const char *value_endpoint(
     struct span text, struct sockaddr_storage *addr, socklen_t *len);
 const char *value_cidr(struct span text, struct config_cidr *cidr);
+/* Sets kind, and the fingerprint of one; the text is left to the caller. */
+const char *value_peer(struct span text, struct config_peer *peer);
 
 /* The offered word that is nearest to the one written; n == 0: none is near. */
 struct value_guess {

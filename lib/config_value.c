@@ -190,6 +190,91 @@ value_cidr(struct span text, struct config_cidr *cidr)
 	return NULL;
 }
 
+static int
+hex_digit(int c)
+{
+	c = span_lower(c);
+	if (span_isdigit(c))
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 32 pairs of digits, with or without colons between them. */
+static bool
+fingerprint(struct span text, unsigned char out[CONFIG_FINGERPRINT])
+{
+	for (size_t i = 0; i < CONFIG_FINGERPRINT; i++) {
+		int high, low;
+
+		if (i > 0 && span_at(text, 0) == ':')
+			text = span_skip(text, 1);
+		high = hex_digit(span_at(text, 0));
+		low = hex_digit(span_at(text, 1));
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high * 16 + low);
+		text = span_skip(text, 2);
+	}
+	return text.n == 0;
+}
+
+/* Labels of letters, digits and hyphens with dots between them. */
+static bool
+is_dns_name(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		int c = (unsigned char)text.p[i];
+
+		if (c == '.' ? i == 0 || text.p[i - 1] == '.'
+			     : !span_isalpha(c) && !span_isdigit(c) &&
+				   c != '-' && c != '_')
+			return false;
+	}
+	return text.n > 0 && text.p[text.n - 1] != '.';
+}
+
+/* What stands behind `sha256:` or, as RFC 5425 4.2.2 writes it, `SHA-256:`. */
+static struct span
+behind_hash_name(struct span text)
+{
+	static const struct span names[] = {{"sha256:", 7}, {"sha-256:", 8}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (span_caseeq(span_take(text, names[i].n), names[i]))
+			return span_skip(text, names[i].n);
+	return span_of("", 0);
+}
+
+const char *
+value_peer(struct span text, struct config_peer *peer)
+{
+	struct span digits = behind_hash_name(text);
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (digits.n > 0) {
+		peer->kind = CONFIG_PEER_FINGERPRINT;
+		return fingerprint(digits, peer->fingerprint)
+			   ? NULL
+			   : "needs 64 hex digits behind 'sha256:', as "
+			     "`openssl "
+			     "x509 -noout -fingerprint -sha256` shows them";
+	}
+	peer->kind = CONFIG_PEER_ADDRESS;
+	if (address(AF_INET, text, &v4) || address(AF_INET6, text, &v6))
+		return NULL;
+	peer->kind = CONFIG_PEER_NAME;
+	if (span_at(text, 0) == '*' && span_at(text, 1) == '.') {
+		peer->kind = CONFIG_PEER_SUBDOMAIN;
+		text = span_skip(text, 2);
+	}
+	return is_dns_name(text)
+		   ? NULL
+		   : "is no name such as sepm1.example.com or *.example.com, "
+		     "no "
+		     "address, and no fingerprint such as sha256:5F...";
+}
+
 enum { GUESS_MAX = 32 };
 
 static size_t

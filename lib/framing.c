@@ -9,6 +9,7 @@
 enum {
 	COUNT_DIGITS =
 	    7, /* ten megabytes: more is no count but a phone number */
+	COUNT_MOST = 9999999,
 	PRI_DIGITS = 3,
 };
 
@@ -214,4 +215,26 @@ framing_finish(struct framing *f, struct span in, struct framing_frame *frame)
 	frame->unterminated = true;
 	framing_reset(f);
 	return frame->length > 0 ? FRAMING_FRAME : FRAMING_MORE;
+}
+
+static bool
+is_possible_count(const struct framing *f)
+{
+	return f->header <= COUNT_DIGITS + 1 && f->header <= f->scanned &&
+	       f->announced <= COUNT_MOST &&
+	       (f->skipped == 0 || (f->announced > f->max &&
+				       f->skipped <= f->announced - f->max));
+}
+
+bool
+framing_is_possible(const struct framing *f, size_t kept)
+{
+	if (f->max == 0 || f->scanned > kept)
+		return false;
+	if (f->header > 0 ? !is_possible_count(f) : f->announced > 0)
+		return false;
+	/* Nothing is forgotten before all is kept that can be. */
+	return f->skipped > 0 ? f->scanned == f->header + f->max &&
+				    f->skipped < UINT64_MAX / 2
+			      : !f->skipped_cr;
 }

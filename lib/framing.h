@@ -64,4 +64,10 @@ enum framing_status framing_next(struct framing *f, struct span in,
 enum framing_status framing_finish(
     struct framing *f, struct span in, struct framing_frame *frame);
 
+/*
+ * For a state that comes from elsewhere: can it stand beside `kept` bytes, so
+ * that framing_next may go on with both?
+ */
+bool framing_is_possible(const struct framing *f, size_t kept);
+
 #endif

@@ -9,7 +9,9 @@ unpack_peers() {
 	rm -rf $peers
 	mkdir -p $peers/packages
 	command -v apt-get >/dev/null || return 1
-	wanted=$(apt-cache depends --important rsyslog syslog-ng-core |
+	names='rsyslog rsyslog-gnutls rsyslog-openssl syslog-ng-core'
+	# shellcheck disable=SC2086
+	wanted=$(apt-cache depends --important $names |
 	    sed -n 's/^ *Depends: \([^<]*\)$/\1/p' | sort -u)
 	for package in $wanted; do
 		if dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
@@ -20,8 +22,9 @@ unpack_peers() {
 		    apt-get -q -o APT::Sandbox::User=root \
 			download "$package") >/dev/null 2>&1
 	done
+	# shellcheck disable=SC2086
 	(cd $peers/packages && apt-get -q -o APT::Sandbox::User=root \
-	    download rsyslog syslog-ng-core) >/dev/null || return 1
+	    download $names) >/dev/null || return 1
 	for package in "$peers"/packages/*.deb; do
 		dpkg -x "$package" $peers || return 1
 	done

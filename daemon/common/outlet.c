@@ -26,6 +26,7 @@ struct outlet {
 	size_t count;
 	size_t line;    /* bytes of the longest */
 	uint64_t bytes; /* of all so far */
+	uint32_t taken; /* by which streams, the last record */
 
 	/* of the record in work */
 	const struct record *record;
@@ -163,6 +164,7 @@ outlet_put(struct outlet *o, const struct record *record,
 
 	o->record = record;
 	o->source = source;
+	o->taken = 0;
 	memset(o->body, 0, sizeof o->body);
 	for (size_t i = 0; i < o->count; i++) {
 		struct stream *s = &o->streams[i];
@@ -175,9 +177,16 @@ outlet_put(struct outlet *o, const struct record *record,
 		o->bytes += (size_t)(end - s->room);
 		s->room = NULL;
 		s->stored++;
+		o->taken |= UINT32_C(1) << i;
 		taken++;
 	}
 	return taken;
+}
+
+uint32_t
+outlet_taken(const struct outlet *o)
+{
+	return o->taken;
 }
 
 uint64_t

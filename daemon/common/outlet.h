@@ -41,6 +41,9 @@ bool outlet_room(struct outlet *outlet);
 size_t outlet_put(struct outlet *outlet, const struct record *record,
     const struct message_source *source, uint64_t now);
 
+/* The streams that the last record went to: a bit for each, the lowest for the
+ * first (there are 32 at most). */
+uint32_t outlet_taken(const struct outlet *outlet);
 /* Bytes of all lines that it has written. */
 uint64_t outlet_bytes(const struct outlet *outlet);
 /* `traffic 12, events 3`: records appended to each stream. Cut to fit. */

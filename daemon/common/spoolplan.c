@@ -48,8 +48,9 @@ strings_size(const struct config *config)
 }
 
 struct spool_options
-spoolplan_options(const struct config_spool *c, size_t line)
+spoolplan_options(const struct config *config, size_t line)
 {
+	const struct config_spool *c = &config->spool;
 	size_t buffer = (size_t)c->buffer;
 
 	/* Less room than for two lines would never be enough for one. */
@@ -66,6 +67,12 @@ spoolplan_options(const struct config_spool *c, size_t line)
 	    .min_free_percent = c->min_free_percent,
 	    .drop_oldest = c->on_full == CONFIG_DROP_OLDEST,
 	    .buffer = buffer,
+	    .ledger =
+		{
+		    .size = config->ledger.size,
+		    .age = config->ledger.keep,
+		    .checksum = config->ledger.checksum,
+		},
 	};
 }
 
@@ -84,7 +91,7 @@ spoolplan_new(const struct config *config, size_t line)
 		spoolplan_free(plan);
 		return NULL;
 	}
-	plan->options = spoolplan_options(&config->spool, line);
+	plan->options = spoolplan_options(config, line);
 	plan->options.directory =
 	    put_string(&at, span_str(config->spool.directory));
 	for (size_t i = 0; i < plan->count; i++) {

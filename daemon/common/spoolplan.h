@@ -24,6 +24,6 @@ void spoolplan_free(struct spoolplan *plan);
 
 /* The options alone, without the directory. */
 struct spool_options spoolplan_options(
-    const struct config_spool *config, size_t line);
+    const struct config *config, size_t line);
 
 #endif

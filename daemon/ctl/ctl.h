@@ -19,6 +19,7 @@ enum ctl_exit {
 enum ctl_exit ctl_import(int argc, char **argv);
 enum ctl_exit ctl_parse(int argc, char **argv);
 enum ctl_exit ctl_pull(int argc, char **argv);
+enum ctl_exit ctl_verify(int argc, char **argv);
 
 /* Where the configuration is when no option says it. */
 #define CTL_CONFIG "/etc/sepmlogd/sepmlogd.yaml"

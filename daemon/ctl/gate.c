@@ -108,6 +108,13 @@ gate_mark(struct gate *g, const char *stream, uint64_t number)
 	return mark != NULL || number == 0;
 }
 
+void
+gate_put_marks(const struct gate *g, struct ledger_text *line)
+{
+	for (size_t i = 0; i < g->count; i++)
+		ledger_put_number(line, g->marks[i].stream, g->marks[i].number);
+}
+
 static bool
 is_committed(const struct gate *g, struct span stream, uint64_t number)
 {

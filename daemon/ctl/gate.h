@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ledger.h"
 #include "span.h"
 #include "spool/names.h"
 
@@ -43,6 +44,9 @@ struct span gate_state(const struct gate *gate);
 /* Up to this number the stream's segments are to be committed. False: no
  * memory. */
 bool gate_mark(struct gate *gate, const char *stream, uint64_t number);
+/* Puts what is committed into a line of the ledger: the last segment of each
+ * stream. */
+void gate_put_marks(const struct gate *gate, struct ledger_text *line);
 /* Commits what is marked, and the text. Everything marked is durable in
  * <name>/ready/. False: errno, and nothing has changed. */
 bool gate_commit(struct gate *gate, struct span state);

@@ -342,7 +342,7 @@ reopen(struct importer *im)
 
 	if (im->intake != NULL)
 		intake_close(im->intake);
-	im->intake = intake_open(im->config, "import", why, sizeof why);
+	im->intake = intake_open(im->config, "import", "file", why, sizeof why);
 	if (im->intake == NULL) {
 		say(im, "%s", why);
 		return false;

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "gate.h"
+#include "life.h"
 #include "outlet.h"
 #include "spoolplan.h"
 
@@ -76,6 +77,10 @@ take_time(struct intake *in)
 	in->now = clock_ms();
 	in->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
 	in->batch = 0;
+	if (in->spool == NULL)
+		return;
+	spool_set_time(in->spool, in->received_us);
+	spool_set_received(in->spool, in->received_us);
 }
 
 /* --- room --- */
@@ -332,18 +337,37 @@ open_spool(struct intake *in, size_t n, char *why, size_t size)
 		return false;
 	}
 	in->plan->options.directory = gate_directory(in->gate);
+	in->plan->options.ledger.time = in->received_us;
 	adapt(&in->plan->options);
 	in->spool = spool_open(&in->plan->options, in->plan->streams,
 	    in->plan->count, in->now, report_cb, NULL, why, size);
 	if (in->spool == NULL)
 		return false;
 	outlet_attach(in->outlet, in->spool, NULL);
+	take_time(in);
 	return true;
 }
 
+/* The ledger begins to speak of this life, and says what holds of the last. */
+static void
+begin_ledger(struct intake *in, const char *source)
+{
+	struct ledger_text *line = malloc(sizeof *line);
+
+	life_begin(in->spool, "sepmlogctl", span_str(source));
+	if (line == NULL)
+		return;
+	ledger_begin(line, "committed", in->received_us);
+	ledger_open(line, "segments");
+	gate_put_marks(in->gate, line);
+	ledger_close(line);
+	spool_ledger_add(in->spool, line);
+	free(line);
+}
+
 struct intake *
-intake_open(
-    const struct config *config, const char *name, char *why, size_t size)
+intake_open(const struct config *config, const char *name, const char *source,
+    char *why, size_t size)
 {
 	struct intake *in = calloc(1, sizeof *in);
 
@@ -359,6 +383,7 @@ intake_open(
 		intake_close(in);
 		return NULL;
 	}
+	begin_ledger(in, source);
 	/* left from an earlier run, and committed */
 	spool_drain(in->spool, in->now);
 	release(in);
@@ -370,6 +395,10 @@ intake_close(struct intake *in)
 {
 	if (in == NULL)
 		return;
+	if (in->spool != NULL) {
+		spool_set_time(in->spool, clock_utc());
+		life_end(in->spool, 0, 0, 0);
+	}
 	spool_close(in->spool);
 	outlet_free(in->outlet);
 	spoolplan_free(in->plan);

@@ -8,7 +8,7 @@
  * after a crash at any point both are as last committed, so the caller goes on
  * from there, and nothing is lost or there twice.
  *
- *   in = intake_open(config, "import", why, sizeof why);
+ *   in = intake_open(config, "import", "file", why, sizeof why);
  *   ... find the place to go on from in intake_state(in) ...
  *   while there are records:
  *           intake_put(in, &record, &source)
@@ -43,13 +43,14 @@ struct intake_counts {
 
 /*
  * Opens the writer's spool `<spool.directory>/<name>`; `name` is a word of a-z.
+ * `source` says in its ledger what the records come from (`file`).
  * Borrows the configuration. What an earlier run committed and did not bring
  * to ready/ goes there now; what it did not commit is thrown away. Messages
  * may have max_message + INPUT_MAX_HEADER bytes, names of columns included.
  * NULL: `why` (of `size` bytes) says why and what to do.
  */
-struct intake *intake_open(
-    const struct config *config, const char *name, char *why, size_t size);
+struct intake *intake_open(const struct config *config, const char *name,
+    const char *source, char *why, size_t size);
 /* What was not committed is thrown away at the next start. */
 void intake_close(struct intake *intake);
 

@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"import", ctl_import, "SEPM text in files into the spool"},
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
     {"pull", ctl_pull, "SEPM's database into the spool"},
+    {"verify", ctl_verify, "is anything missing? the ledger against files"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -281,7 +281,7 @@ pull(const struct options *o, const struct config *config)
 	char why[WHY];
 
 	pull_name(&config->pull, p.name, sizeof(p.name));
-	p.intake = intake_open(config, "pull", why, sizeof(why));
+	p.intake = intake_open(config, "pull", "database", why, sizeof(why));
 	if (p.intake != NULL) {
 		intake_patience(p.intake, PATIENCE, &stopped);
 		answer = run(&p);

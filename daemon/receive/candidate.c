@@ -43,9 +43,19 @@ load(const struct origin *origin)
 	return settings;
 }
 
+static void
+wrong_cb(void *arg, const struct config_listen *listen, const char *why)
+{
+	const struct origin *origin = arg;
+
+	log_warnx(
+	    "%s:%u: tls %s: %s", origin->name, listen->line, listen->text, why);
+}
+
 bool
 candidate_build(struct candidate *c, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters)
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit)
 {
 	char why[512];
 
@@ -53,11 +63,14 @@ candidate_build(struct candidate *c, const struct origin *origin,
 	if (c->settings == NULL)
 		return false;
 	c->config = settings_config(c->settings);
+	if (!credentials_load(&c->credentials, c->config, wrong_cb,
+		(void *)(uintptr_t)origin))
+		goto fail;
 	if (!endpoints_open(&c->endpoints, c->config, have, why, sizeof why)) {
 		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}
-	c->pipeline = pipeline_new(c->config, counters);
+	c->pipeline = pipeline_new(c->config, counters, audit);
 	if (c->pipeline == NULL) {
 		log_warnx("%s: no memory", origin->name);
 		goto fail;
@@ -69,9 +82,16 @@ fail:
 }
 
 void
+candidate_apply(struct candidate *c)
+{
+	credentials_apply(&c->credentials, &c->endpoints);
+}
+
+void
 candidate_clear(struct candidate *c, const struct endpoints *keep)
 {
 	pipeline_free(c->pipeline);
+	credentials_clear(&c->credentials);
 	endpoints_close(&c->endpoints, keep);
 	settings_free(c->settings);
 	*c = (struct candidate){0};

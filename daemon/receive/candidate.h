@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "counters.h"
+#include "credentials.h"
 #include "endpoint.h"
 #include "pipeline.h"
 #include "settings.h"
@@ -24,7 +25,8 @@ struct origin {
 struct candidate {
 	struct settings *settings;
 	const struct config *config; /* of them */
-	struct endpoints endpoints;
+	struct endpoints endpoints;  /* as they are, until candidate_apply */
+	struct credentials credentials;
 	struct pipeline *pipeline; /* without its spool */
 };
 
@@ -33,7 +35,11 @@ struct settings *origin_load(const struct origin *origin, FILE *errors);
 /* Takes what fits of `have`. False: every reason has been logged, and all is
  * as before. */
 bool candidate_build(struct candidate *candidate, const struct origin *origin,
-    const struct endpoints *have, struct counters *counters);
+    const struct endpoints *have, struct counters *counters,
+    struct audit *audit);
+
+/* Its endpoints are what the configuration says from now on. */
+void candidate_apply(struct candidate *candidate);
 
 /* Frees it, without those endpoints that `keep` (may be NULL) holds. */
 void candidate_clear(struct candidate *candidate, const struct endpoints *keep);

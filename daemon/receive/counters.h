@@ -17,6 +17,7 @@
 	ROW(udp,              "received by udp",                 false)        \
 	ROW(tcp,              "received by tcp",                 false)        \
 	ROW(stored,           "lines stored",                    false)        \
+	ROW(tls,              "received by tls",                 false)        \
 	ROW(unparsed,         "unparsed",                        false)        \
 	ROW(filtered,         "wanted by no stream",             false)        \
 	ROW(truncated,        "truncated",                       false)        \
@@ -27,7 +28,13 @@
 	ROW(tcp_refused,      "connections refused",             true)         \
 	ROW(over_limit,       "connections over the limit",      true)         \
 	ROW(over_source,      "connections over the source's",    true)         \
+	ROW(over_handshakes,  "connections over max_handshakes", true)         \
+	ROW(handshake_failures, "TLS handshakes failed",         true)         \
+	ROW(not_permitted,    "TLS peers not permitted",         true)         \
+	ROW(handshake_timeouts, "TLS handshakes not finished",   true)         \
 	ROW(accept_pauses,    "pauses for want of descriptors",  false)         \
+	ROW(taken_over,       "connections taken over",          false)        \
+	ROW(begun_anew,       "taken over without their place",  true)         \
 	ROW(abandoned,        "not stored at stop",              true)
 /* clang-format on */
 

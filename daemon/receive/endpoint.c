@@ -17,6 +17,7 @@ static const struct {
 } transports[] = {
     [CONFIG_UDP] = {"udp", SOCK_DGRAM},
     [CONFIG_TCP] = {"tcp", SOCK_STREAM},
+    [CONFIG_TLS] = {"tls", SOCK_STREAM},
 };
 
 /* clang-format off */
@@ -26,10 +27,14 @@ static const struct {
 } advice[] = {
 	{ EACCES,        "ports below 1024 need systemd's socket units, "
 	                 "CAP_NET_BIND_SERVICE, or another port" },
+	{ EPERM,         "a daemon whose sockets all came from systemd opens no "
+	                 "others: add a socket unit, or restart it without" },
 	{ EADDRINUSE,    "another socket has this port (see `ss -lnup` and "
 	                 "`ss -lntp`); [::] takes IPv4, too" },
 	{ EADDRNOTAVAIL, "no interface of this machine has this address" },
-	{ EAFNOSUPPORT,  "no IPv6 here: listen on 0.0.0.0 instead of [::]" },
+	{ EAFNOSUPPORT,  "the unit lets the daemon open no sockets: a socket "
+	                 "unit has to, such as sepmlogd-tls.socket; elsewhere: "
+	                 "no IPv6 here, listen on 0.0.0.0 instead of [::]" },
 };
 /* clang-format on */
 
@@ -39,34 +44,53 @@ as_sockaddr(const struct sockaddr_storage *address)
 	return (const struct sockaddr *)(const void *)address;
 }
 
-static struct endpoint *
-endpoint_new(enum config_transport transport, int fd,
-    const struct sockaddr_storage *address)
+static void
+set_transport(struct endpoint *e, enum config_transport transport)
 {
-	const struct sockaddr_in *v4 = (const void *)address;
-	const struct sockaddr_in6 *v6 = (const void *)address;
-	bool is_v6 = address->ss_family == AF_INET6;
-	struct endpoint *e = calloc(1, sizeof *e);
+	const struct sockaddr_in *v4 = (const void *)&e->address;
+	const struct sockaddr_in6 *v6 = (const void *)&e->address;
+	bool is_v6 = e->address.ss_family == AF_INET6;
 	char host[INET6_ADDRSTRLEN] = "?";
 
-	if (e == NULL)
-		return NULL;
 	e->transport = transport;
-	e->fd = fd;
-	e->address = *address;
-	inet_ntop(address->ss_family,
+	inet_ntop(e->address.ss_family,
 	    is_v6 ? (const void *)&v6->sin6_addr : &v4->sin_addr, host,
 	    sizeof host);
 	snprintf(e->name, sizeof e->name, is_v6 ? "%s [%s]:%u" : "%s %s:%u",
 	    transports[transport].word, host,
 	    ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
+}
+
+static struct endpoint *
+endpoint_new(enum config_transport transport, int fd,
+    const struct sockaddr_storage *address)
+{
+	struct endpoint *e = calloc(1, sizeof *e);
+
+	if (e == NULL)
+		return NULL;
+	e->fd = fd;
+	e->address = *address;
+	set_transport(e, transport);
 	return e;
+}
+
+void
+endpoint_apply(
+    struct endpoint *e, const struct config_listen *entry, struct tls *tls)
+{
+	struct tls *before = e->tls;
+
+	set_transport(e, entry->transport);
+	e->tls = tls != NULL ? tls_hold(tls) : NULL;
+	tls_release(before);
 }
 
 static void
 endpoint_close(struct endpoint *e)
 {
 	close(e->fd);
+	tls_release(e->tls);
 	free(e);
 }
 
@@ -153,16 +177,19 @@ endpoint_of_passed(int fd)
 }
 
 bool
-endpoints_passed(struct endpoints *passed, char *why, size_t size)
+endpoints_passed(
+    struct endpoints *passed, struct fdstore_kept *kept, char *why, size_t size)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 	bool good = list_new(passed, n > 0 ? (size_t)n : 0, why, size);
 
 	for (int i = 0; i < n && good; i++) {
-		struct endpoint *e =
-		    endpoint_of_passed(SD_LISTEN_FDS_START + i);
+		struct endpoint *e;
 
+		if (fdstore_collect(kept, SD_LISTEN_FDS_START + i, names[i]))
+			continue;
+		e = endpoint_of_passed(SD_LISTEN_FDS_START + i);
 		if (e == NULL) {
 			snprintf(why, size,
 			    "socket %d (%s) from the service manager is no "
@@ -201,7 +228,8 @@ static struct endpoint *
 find(const struct endpoints *have, const struct config_listen *entry)
 {
 	for (size_t i = 0; i < have->count; i++)
-		if (have->list[i]->transport == entry->transport &&
+		if (transports[have->list[i]->transport].type ==
+			transports[entry->transport].type &&
 		    same_address(&have->list[i]->address, &entry->addr))
 			return have->list[i];
 	return NULL;
@@ -226,7 +254,7 @@ prepare(int fd, const struct config_listen *entry)
 	int on = 1, only = only_v6(entry);
 
 	/* UDP without it: a second daemon must not share the port silently. */
-	if (entry->transport == CONFIG_TCP &&
+	if (entry->transport != CONFIG_UDP &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
 		return false;
 	return entry->addr.ss_family != AF_INET6 ||

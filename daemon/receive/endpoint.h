@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #include "config.h"
+#include "fdstore.h"
+#include "tls.h"
 
 struct endpoint {
 	enum config_transport transport;
@@ -20,6 +22,7 @@ struct endpoint {
 	bool passed; /* handed over: its queue lives on without us */
 	struct sockaddr_storage address; /* as it is bound */
 	char name[64];                   /* `udp [::]:514` */
+	struct tls *tls;                 /* of CONFIG_TLS; held */
 
 	/* Of the module that reads it: udp or tcp. */
 	struct event event;
@@ -36,17 +39,25 @@ struct endpoints {
 
 /*
  * The sockets that the service manager handed over (LISTEN_FDS); none is fine.
- * False: one is of no use to us; `why` (of `size` bytes) says which.
+ * What it kept of an earlier process goes to `kept`. False: one is of no use
+ * to us; `why` (of `size` bytes) says which.
  */
-bool endpoints_passed(struct endpoints *passed, char *why, size_t size);
+bool endpoints_passed(struct endpoints *passed, struct fdstore_kept *kept,
+    char *why, size_t size);
 
 /*
  * One for each `listen` entry, in that order: the one of `have` that is bound
- * to the same address, else a new one. False: one cannot be had, `why` says
+ * to the same address, else a new one. What the entry says besides the address
+ * is for endpoint_apply. False: one cannot be had, `why` says
  * why and what to do, and nothing is open that was not before.
  */
 bool endpoints_open(struct endpoints *open, const struct config *config,
     const struct endpoints *have, char *why, size_t size);
+
+/* From now on it is the listener of this entry, which has its address; holds
+ * `tls` (NULL for others than CONFIG_TLS). */
+void endpoint_apply(struct endpoint *endpoint,
+    const struct config_listen *entry, struct tls *tls);
 
 bool endpoints_hold(const struct endpoints *set, const struct endpoint *one);
 

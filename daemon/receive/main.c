@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "credentials.h"
 #include "demo.h"
 #include "log.h"
 #include "server.h"
@@ -89,14 +90,31 @@ parse_options(struct options *options, int argc, char **argv)
 	}
 }
 
+static void
+wrong_cb(void *arg, const struct config_listen *listen, const char *why)
+{
+	const struct origin *origin = arg;
+
+	fprintf(stderr, "%s:%u: tls %s: %s\n", origin->name, listen->line,
+	    listen->text, why);
+}
+
+/* The configuration, and the files that its TLS listeners name. */
 static int
-check(const struct origin *origin)
+check(struct origin *origin)
 {
 	struct settings *settings = origin_load(origin, stderr);
+	struct credentials credentials;
+	bool good;
 
 	if (settings == NULL)
 		return FINDINGS;
+	good = credentials_load(
+	    &credentials, settings_config(settings), wrong_cb, origin);
+	credentials_clear(&credentials);
 	settings_free(settings);
+	if (!good)
+		return FINDINGS;
 	printf("%s: ok\n", origin->name);
 	return fflush(stdout) == 0 ? DONE : CANNOT_RUN;
 }

@@ -32,6 +32,7 @@ peer_init(
 
 	peer->address = config_address(from);
 	peer->port = port_of(from);
+	peer->row = NULL;
 	v4 = IN6_IS_ADDR_V4MAPPED(&peer->address);
 	if (inet_ntop(v4 ? AF_INET : AF_INET6,
 		&peer->address.s6_addr[v4 ? 12 : 0], peer->text,
@@ -58,7 +59,7 @@ peer_name(const struct peer *peer, const char *transport, char out[PEER_NAME])
 	return out;
 }
 
-const struct peer *
+struct peer *
 peer_cache_find(struct peer_cache *cache, const struct sockaddr *from,
     const struct config *config)
 {

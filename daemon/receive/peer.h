@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "config.h"
 
 struct peer {
@@ -17,6 +18,7 @@ struct peer {
 	char text[INET6_ADDRSTRLEN];         /* IPv4 as IPv4 */
 	bool allowed;                        /* by `allow` */
 	const struct message_source *source; /* points into the config */
+	struct audit_row *row; /* of whoever counts it; NULL: not yet */
 };
 
 void peer_init(struct peer *peer, const struct sockaddr *from,
@@ -49,7 +51,7 @@ struct peer_cache {
 };
 
 /* Good until the next call. */
-const struct peer *peer_cache_find(struct peer_cache *cache,
+struct peer *peer_cache_find(struct peer_cache *cache,
     const struct sockaddr *from, const struct config *config);
 
 #endif

@@ -20,6 +20,7 @@ enum {
 struct pipeline {
 	const struct config *config;
 	struct counters *counters;
+	struct audit *audit;
 	struct spooler *spooler;
 	struct parser *parser;
 	struct event_key *event_key; /* NULL: not wanted */
@@ -40,7 +41,8 @@ pipeline_line(const struct config *config)
 }
 
 struct pipeline *
-pipeline_new(const struct config *config, struct counters *counters)
+pipeline_new(
+    const struct config *config, struct counters *counters, struct audit *audit)
 {
 	struct pipeline *p = calloc(1, sizeof *p);
 
@@ -48,6 +50,7 @@ pipeline_new(const struct config *config, struct counters *counters)
 		return NULL;
 	p->config = config;
 	p->counters = counters;
+	p->audit = audit;
 	p->outlet = outlet_new(config, (size_t)config->max_message);
 	p->parser = parser_new((size_t)config->max_message);
 	if (config->event_key)
@@ -90,6 +93,8 @@ take_time(struct pipeline *p)
 	clock_gettime(CLOCK_REALTIME, &real);
 	p->now = clock_ms();
 	p->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
+	audit_clock(p->audit, p->received_us);
+	spool_set_received(spooler_spool(p->spooler), p->received_us);
 }
 
 static void
@@ -177,9 +182,28 @@ count(struct pipeline *p, size_t taken)
 	c->stored += taken;
 }
 
+static void
+count_for_source(const struct pipeline *p, const struct message *message,
+    struct audit_row *row)
+{
+	const struct record *r = &p->record;
+	uint32_t taken = outlet_taken(p->outlet), rest = taken;
+
+	row->bytes += message->length;
+	row->unparsed += r->type == RECORD_UNPARSED;
+	row->truncated += (r->flags & RECORD_TRUNCATED) != 0;
+	row->oversize += message->length > message->bytes.n;
+	row->unterminated += (r->flags & RECORD_UNTERMINATED) != 0;
+	row->stored += taken != 0;
+	row->filtered += taken == 0;
+	for (; rest != 0; rest &= rest - 1)
+		row->streams[audit_stream(
+		    p->audit, (size_t)__builtin_ctz(rest))]++;
+}
+
 void
 pipeline_put(struct pipeline *p, struct message *message,
-    const struct message_source *source)
+    const struct message_source *source, struct audit_row *row)
 {
 	/* Framed, perhaps, when max_message was larger. */
 	message->bytes =
@@ -190,6 +214,7 @@ pipeline_put(struct pipeline *p, struct message *message,
 	if (p->event_key != NULL)
 		event_key_set(p->event_key, &p->record);
 	count(p, outlet_put(p->outlet, &p->record, source, p->now));
+	count_for_source(p, message, row);
 }
 
 void

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "config.h"
 #include "counters.h"
 #include "message.h"
@@ -24,9 +25,9 @@ struct pipeline;
 /* Bytes of the longest line that this configuration can give. */
 size_t pipeline_line(const struct config *config);
 
-/* A pipeline that lacks its spool. Borrows both. NULL: no memory. */
-struct pipeline *pipeline_new(
-    const struct config *config, struct counters *counters);
+/* A pipeline that lacks its spool. Borrows all three. NULL: no memory. */
+struct pipeline *pipeline_new(const struct config *config,
+    struct counters *counters, struct audit *audit);
 void pipeline_free(struct pipeline *pipeline);
 /* The spool's streams are the configuration's; counts of streams with the same
  * name go on from those of `before` (may be NULL). */
@@ -39,10 +40,10 @@ bool pipeline_begin(struct pipeline *pipeline);
 bool pipeline_room(struct pipeline *pipeline);
 /*
  * Takes a message; its times are set here. Exactly one per answer `true` of
- * pipeline_room.
+ * pipeline_room. What becomes of it is added to the row of its source.
  */
 void pipeline_put(struct pipeline *pipeline, struct message *message,
-    const struct message_source *source);
+    const struct message_source *source, struct audit_row *row);
 /* Hands what is new to the disk side. */
 void pipeline_end(struct pipeline *pipeline);
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "log.h"
 #include "notify.h"
@@ -13,6 +14,8 @@ enum {
 	REFUSED_MS = 60 * 1000,
 	PRESSURE_MS = 1000, /* a full buffer is worth a line after that */
 	TEXT = 512,
+	DAY = 24 * 60 * 60, /* s */
+	EXPIRY_NEAR = 30 * DAY,
 };
 
 void
@@ -72,20 +75,37 @@ state_words(enum spool_state state)
 	return words[state];
 }
 
+/* `; certificate expires in 12 days`, when that is near. */
+static void
+expiry_words(int64_t expires, char *out, size_t size)
+{
+	int64_t left = expires == INT64_MAX ? INT64_MAX : expires - time(NULL);
+
+	out[0] = '\0';
+	if (left <= 0)
+		snprintf(out, size, "; certificate expired");
+	else if (left <= EXPIRY_NEAR)
+		snprintf(out, size, "; certificate expires in %lld days",
+		    (long long)(left / DAY));
+}
+
 static void
 tell_status(struct report *r, const struct report_view *view, uint64_t now)
 {
-	char counts[TEXT], text[sizeof r->status];
+	char counts[TEXT], expiry[64], text[sizeof r->status];
 	struct spool_status spool;
 
 	spool_status(view->spool, &spool);
 	counters_text(view->counters, counts, sizeof counts);
+	expiry_words(view->expires, expiry, sizeof expiry);
 	snprintf(text, sizeof text,
-	    "%u connections; %s; committed %" PRIu64 "%s%s%s%s",
+	    "%u connections; %s; committed %" PRIu64 "%s%s%s%s%s%s",
 	    tcp_connections(view->tcp), counts, spool.committed,
 	    state_words(spool.state), spool.error != 0 ? ": " : "",
 	    spool.error != 0 ? strerrordesc_np(spool.error) : "",
-	    r->pressure ? "; reading has stopped" : "");
+	    r->pressure ? "; reading has stopped" : "", expiry,
+	    view->stale ? "; changed TLS files are not used, the log says why"
+			: "");
 	r->status_at = now + STATUS_MS;
 	if (strcmp(text, r->status) == 0)
 		return;

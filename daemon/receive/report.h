@@ -19,6 +19,9 @@ struct report_view {
 	const struct pipeline *pipeline;
 	const struct tcp *tcp;
 	const struct spool *spool;
+	int64_t
+	    expires; /* the first certificate, UTC seconds; INT64_MAX: none */
+	bool stale;  /* TLS files have changed, and are of no use */
 };
 
 /* What has been told already. Zero it before first use. */

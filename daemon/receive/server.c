@@ -3,8 +3,10 @@
  *
  *   reload  build a candidate; if the spool changes, too, rest until its
  *           thread has done that; then swap, or drop the candidate.
- *   stop    close the doors, let peers finish what they are saying, store it,
- *           leave the loop; only then wait for the disk.
+ *   stop    close the doors, give plain connections to a service manager that
+ *           keeps them for the next process; from TLS, or without one, let
+ *           peers finish what they are saying. Store it, leave the loop; only
+ *           then wait for the disk.
  */
 #include "server.h"
 
@@ -19,15 +21,18 @@
 #include <time.h>
 
 #include "clock.h"
+#include "fdstore.h"
 #include "log.h"
 #include "notify.h"
 #include "report.h"
+#include "sandbox.h"
 #include "tcp.h"
 #include "udp.h"
 
 enum {
 	SIGNALS = 4,
 	TICK_MS = 1000,
+	CREDENTIALS_MS = 5 * 1000, /* between looks at their files */
 	STOP_TICK_MS = 50,
 	STOP_QUIET_MS = 500, /* peers silent that long have finished */
 	STOP_LIMIT_MS = 5 * 1000,
@@ -43,6 +48,7 @@ struct server {
 	struct event_base *base;
 	struct candidate running;
 	struct counters counters;
+	struct audit *audit;
 	struct spooler *spooler;
 	struct udp *udp;
 	struct tcp *tcp;
@@ -51,7 +57,10 @@ struct server {
 
 	struct candidate next; /* of a reload that waits for the spool */
 	bool waiting, reload_again, stop_wanted;
-	uint64_t stopping; /* since when; 0: not */
+	uint64_t stopping;        /* since when; 0: not */
+	uint64_t credentials_at;  /* when to look at them */
+	bool handing_over;        /* connections, once we are stopping */
+	struct fdstore_kept kept; /* of the process before us */
 
 	struct report report;
 };
@@ -134,7 +143,7 @@ give_up_last_queues(struct server *s)
 static void
 detach(struct server *s, struct endpoint *e)
 {
-	if (e->transport == CONFIG_TCP) {
+	if (e->transport != CONFIG_UDP) {
 		if (!e->passed)
 			tcp_empty(s->tcp, e);
 		tcp_detach(s->tcp, e);
@@ -152,6 +161,25 @@ count_drops(struct server *s, struct endpoint *e)
 		udp_count_drops(s->udp, e);
 }
 
+/* --- the ledger's minutes --- */
+
+static void
+minute_ending_cb(void *arg)
+{
+	struct server *s = arg;
+
+	each_endpoint(s, count_drops);
+	udp_forget_rows(s->udp);
+}
+
+static bool
+minute_offer_cb(void *arg, struct audit_minute *minute)
+{
+	struct server *s = arg;
+
+	return spooler_offer(s->spooler, minute);
+}
+
 /* --- what people are told --- */
 
 static struct report_view
@@ -162,6 +190,8 @@ view(const struct server *s)
 	    .pipeline = s->running.pipeline,
 	    .tcp = s->tcp,
 	    .spool = spooler_spool(s->spooler),
+	    .expires = credentials_expire(&s->running.credentials),
+	    .stale = credentials_are_stale(&s->running.credentials),
 	};
 }
 
@@ -225,6 +255,7 @@ put_in_force(struct server *s)
 		log_warnx("max_connections: %u, but descriptors are enough "
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
+	audit_configure(s->audit, c->config);
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -276,6 +307,7 @@ reload_swap(struct server *s)
 	s->next = (struct candidate){0};
 	pipeline_attach(s->running.pipeline, s->spooler, old.pipeline);
 	put_in_force(s);
+	candidate_apply(&s->running);
 	for (size_t i = 0; i < old.endpoints.count; i++)
 		if (!endpoints_hold(
 			&s->running.endpoints, old.endpoints.list[i])) {
@@ -299,8 +331,8 @@ reload_begin(struct server *s)
 	s->reload_again = false;
 	notify_reloading();
 	report_summary(&seen);
-	if (!candidate_build(
-		&s->next, s->origin, &s->running.endpoints, &s->counters)) {
+	if (!candidate_build(&s->next, s->origin, &s->running.endpoints,
+		&s->counters, s->audit)) {
 		reload_end(s, false);
 		return;
 	}
@@ -347,6 +379,13 @@ news_cb(evutil_socket_t fd, short what, void *arg)
 /* --- stop --- */
 
 static void
+say_goodbye(struct server *s)
+{
+	s->handing_over = false;
+	tcp_say_goodbye(s->tcp, false);
+}
+
+static void
 stop_begin(struct server *s)
 {
 	struct timeval every = interval(STOP_TICK_MS * 1000);
@@ -355,7 +394,12 @@ stop_begin(struct server *s)
 	notify_stopping();
 	log_info("stopping");
 	each_endpoint(s, detach);
-	tcp_say_goodbye(s->tcp);
+	s->handing_over =
+	    tcp_connections(s->tcp) > tcp_sessions(s->tcp) && fdstore_offered();
+	if (s->handing_over)
+		tcp_say_goodbye(s->tcp, true);
+	else
+		say_goodbye(s);
 	event_add(s->stop_tick, &every);
 }
 
@@ -363,13 +407,54 @@ stop_begin(struct server *s)
 static bool
 is_silent(struct server *s, uint64_t now)
 {
-	uint64_t last = tcp_last_read(s->tcp);
+	uint64_t last = tcp_last_read(s->tcp, s->handing_over);
 
+	if (udp_pending(s->udp) > 0)
+		return false;
+	if (s->handing_over && tcp_sessions(s->tcp) == 0)
+		return true;
 	if (last < s->stopping)
 		last = s->stopping;
 	return pipeline_full_since(s->running.pipeline) == 0 &&
-	       udp_pending(s->udp) == 0 &&
 	       (tcp_connections(s->tcp) == 0 || now >= last + STOP_QUIET_MS);
+}
+
+/*
+ * Gives the connections away. What they have sent since is read first, for
+ * there may be no next process. This is before we wait for the disk: if that
+ * hangs until we are killed, at least they live on.
+ */
+static bool
+hand_over(struct server *s)
+{
+	struct fdstore *store = fdstore_new();
+	struct tcp_stored sum;
+	bool given;
+
+	if (store == NULL) {
+		log_warn("connections cannot be kept over a restart");
+		return false;
+	}
+	tcp_read_all(s->tcp);
+	sum = tcp_store(s->tcp, store);
+	given = fdstore_give(store);
+	fdstore_free(store);
+	if (!given) {
+		log_warnx("the service manager does not keep %u connections, "
+			  "so they end; raise FileDescriptorStoreMax in the "
+			  "unit",
+		    sum.connections);
+		return false;
+	}
+	tcp_release(s->tcp);
+	log_info("%u connections are kept by the service manager for the next "
+		 "start, %u of them inside a message (%" PRIu64
+		 " bytes of it here, which are lost if there is none)",
+	    sum.connections, sum.unfinished, sum.bytes);
+	if (tcp_connections(s->tcp) > tcp_sessions(s->tcp))
+		log_warnx("%u connections are too many to be kept: they end",
+		    tcp_connections(s->tcp) - tcp_sessions(s->tcp));
+	return true;
 }
 
 static void
@@ -380,38 +465,48 @@ stop_tick_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (is_silent(s, now) || now >= s->stopping + STOP_LIMIT_MS)
-		event_base_loopbreak(s->base);
+	if (!is_silent(s, now) && now < s->stopping + STOP_LIMIT_MS)
+		return;
+	if (s->handing_over && !hand_over(s)) {
+		say_goodbye(s);
+		s->stopping = now;
+		return;
+	}
+	event_base_loopbreak(s->base);
 }
 
 /* What was still waiting outside of the spool has no place to go. */
 static bool
-drop_waiting(struct server *s)
+drop_waiting(struct server *s, struct spooler_end *end)
 {
-	unsigned datagrams = udp_pending(s->udp);
-	uint64_t bytes = tcp_finish(s->tcp);
+	end->datagrams = udp_pending(s->udp);
+	end->bytes = tcp_finish(s->tcp);
+	end->stored = s->counters.stored;
 
-	s->counters.abandoned += datagrams;
-	if (datagrams == 0 && bytes == 0)
+	s->counters.abandoned += end->datagrams;
+	if (end->datagrams == 0 && end->bytes == 0)
 		return true;
-	log_warnx("no room to store %u datagrams and %" PRIu64
+	log_warnx("no room to store %" PRIu64 " datagrams and %" PRIu64
 		  " bytes of tcp that were read: lost",
-	    datagrams, bytes);
+	    end->datagrams, end->bytes);
 	return false;
 }
 
 static bool
-close_spool(struct server *s)
+close_spool(struct server *s, const struct spooler_end *end)
 {
 	uint64_t lost, accepted;
 
-	if (spooler_close(s->spooler, clock_ms(), &accepted))
+	if (spooler_close(s->spooler, clock_ms(), end, &accepted))
 		return true;
 	lost = s->counters.stored - accepted;
 	s->counters.abandoned += lost;
-	log_warnx("spool: %" PRIu64 " lines had no room on the disk: lost; "
-		  "what is not published yet is recovered at the next start",
-	    lost);
+	if (lost > 0)
+		log_warnx("spool: %" PRIu64 " lines had no room on the disk: "
+			  "lost",
+		    lost);
+	log_warnx("spool: not all files could be published: the next start "
+		  "does it");
 	return false;
 }
 
@@ -419,9 +514,11 @@ static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
-	bool all = drop_waiting(s);
+	struct spooler_end end = {0};
+	bool all = drop_waiting(s, &end);
 
-	all = close_spool(s) && all;
+	end.last = audit_last(s->audit, clock_utc());
+	all = close_spool(s, &end) && all;
 	s->spooler = NULL;
 	report_summary(&seen);
 	return all;
@@ -438,6 +535,19 @@ rotate(struct server *s, bool all)
 		spooler_wake(s->spooler);
 }
 
+/* Not while a reload is under way: it has loaded them already. */
+static void
+look_at_credentials(struct server *s)
+{
+	uint64_t now = clock_ms();
+
+	if (s->waiting || now < s->credentials_at)
+		return;
+	s->credentials_at = now + CREDENTIALS_MS;
+	credentials_refresh(&s->running.credentials, &s->running.endpoints);
+	credentials_warn(&s->running.credentials, time(NULL));
+}
+
 static void
 tick_cb(evutil_socket_t fd, short what, void *arg)
 {
@@ -448,8 +558,10 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	rotate(s, false);
 	each_endpoint(s, count_drops);
+	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
+	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
 }
 
@@ -591,16 +703,28 @@ build_first(struct server *s)
 	char why[TEXT];
 	bool good;
 
-	if (!endpoints_passed(&passed, why, sizeof why)) {
+	if (!endpoints_passed(&passed, &s->kept, why, sizeof why)) {
 		log_warnx("%s", why);
 		endpoints_close(&passed, NULL);
 		return false;
 	}
-	good = candidate_build(&s->running, s->origin, &passed, &s->counters);
+	good = candidate_build(
+	    &s->running, s->origin, &passed, &s->counters, s->audit);
 	if (good)
 		good = all_are_used(&passed, &s->running.endpoints);
 	endpoints_close(&passed, &s->running.endpoints);
 	return good;
+}
+
+static bool
+open_audit(struct server *s)
+{
+	const struct audit_hooks hooks = {minute_ending_cb, minute_offer_cb, s};
+
+	s->audit = audit_new(&hooks, clock_utc());
+	if (s->audit == NULL)
+		log_warn("start");
+	return s->audit != NULL;
 }
 
 static bool
@@ -622,10 +746,70 @@ open_spool(struct server *s)
 static bool
 open_listeners(struct server *s)
 {
-	s->udp = udp_new(s->base, &s->counters);
-	s->tcp = tcp_new(s->base, &s->counters);
+	s->udp = udp_new(s->base, &s->counters, s->audit);
+	s->tcp = tcp_new(s->base, &s->counters, s->audit);
 	return s->udp != NULL && s->tcp != NULL &&
 	       tcp_prepare(s->tcp, s->running.config);
+}
+
+/* What is wrong with it is no reason to refuse anything. */
+static void
+take_over(struct server *s)
+{
+	const char *wrong = fdstore_read(&s->kept);
+	size_t open = 0, anew = 0;
+
+	if (wrong != NULL)
+		log_warnx("connections kept over the restart: %s", wrong);
+	for (size_t i = 0; i < s->kept.conn_count; i++) {
+		int fd = s->kept.conns[i];
+		const struct handover_conn *state = fdstore_state(&s->kept, fd);
+
+		if (!tcp_take_over(s->tcp, fd, state))
+			continue;
+		open++;
+		anew += state == NULL;
+	}
+	s->counters.taken_over = open;
+	s->counters.begun_anew = anew;
+	if (s->kept.socket_count > 0)
+		fdstore_forget();
+	if (s->kept.conn_count > 0)
+		log_info("%zu of %zu connections taken over from before the "
+			 "restart",
+		    open, s->kept.conn_count);
+	if (anew > 0)
+		log_warnx("of %zu of them it is not known where they stood: "
+			  "a message that was cut there comes in two pieces",
+		    anew);
+	if (s->kept.unknown > 0)
+		log_warnx("the service manager kept %zu descriptors of another "
+			  "version of this program: closed",
+		    s->kept.unknown);
+	fdstore_clear(&s->kept);
+}
+
+/* Has it bound sockets itself, and may have to bind others? */
+static bool
+may_listen(const struct server *s)
+{
+	for (size_t i = 0; i < s->running.endpoints.count; i++)
+		if (!s->running.endpoints.list[i]->passed)
+			return true;
+	return false;
+}
+
+/* Files before there is another thread, calls when there is. */
+static bool
+start_confined(struct server *s)
+{
+	if (!sandbox_files(s->origin->name, s->running.config))
+		log_warn("files cannot be guarded by Landlock");
+	if (!spooler_start(s->spooler))
+		return false;
+	if (!sandbox_calls(may_listen(s)))
+		log_warn("system calls cannot be restricted by seccomp");
+	return true;
 }
 
 struct server *
@@ -643,10 +827,9 @@ server_new(const struct origin *origin)
 		log_warnx("the event loop cannot be set up");
 		goto fail;
 	}
-	if (!build_first(s) || !open_spool(s))
+	if (!open_audit(s) || !build_first(s) || !open_spool(s))
 		goto fail;
-	if (!open_listeners(s) || !add_timers(s) ||
-	    !spooler_start(s->spooler)) {
+	if (!open_listeners(s) || !add_timers(s) || !start_confined(s)) {
 		log_warn("start");
 		goto fail;
 	}
@@ -663,9 +846,11 @@ server_run(struct server *s)
 	bool all;
 
 	put_in_force(s);
+	candidate_apply(&s->running);
 	log_listening(&s->running.endpoints, NULL);
 	warn_if_open_to_all(&s->running);
 	each_endpoint(s, attach);
+	take_over(s);
 	notify_ready();
 	report_running(&s->report, &seen, clock_ms());
 	event_base_dispatch(s->base);
@@ -683,13 +868,16 @@ free_event(struct event *event)
 void
 server_free(struct server *s)
 {
+	struct spooler_end end = {0};
 	uint64_t accepted;
 
 	tcp_free(s->tcp);
 	udp_free(s->udp);
 	if (s->spooler != NULL)
-		spooler_close(s->spooler, clock_ms(), &accepted);
+		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
+	audit_free(s->audit);
+	fdstore_clear(&s->kept);
 	free_event(s->tick);
 	free_event(s->stop_tick);
 	free_event(s->watchdog);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "life.h"
 #include "log.h"
 #include "spoolplan.h"
 
@@ -40,6 +41,12 @@ struct spooler {
 	uint64_t asked_at;
 	bool asked, answered, reloaded;
 	char why[WHY];
+
+	struct audit_minute *offered; /* by the loop */
+	/* The thread's: what is written, and its next line. */
+	struct audit_minute *minute;
+	size_t minute_line;
+	struct ledger_text text;
 };
 
 /* --- plans --- */
@@ -54,7 +61,10 @@ same_options(const struct spool_options *a, const struct spool_options *b)
 	       a->compress == b->compress && a->quota == b->quota &&
 	       a->min_free == b->min_free &&
 	       a->min_free_percent == b->min_free_percent &&
-	       a->drop_oldest == b->drop_oldest && a->buffer == b->buffer;
+	       a->drop_oldest == b->drop_oldest && a->buffer == b->buffer &&
+	       a->ledger.size == b->ledger.size &&
+	       a->ledger.age == b->ledger.age &&
+	       a->ledger.checksum == b->ledger.checksum;
 }
 
 static bool
@@ -137,6 +147,39 @@ linger(struct spooler *s)
 		nanosleep(&moment, NULL);
 }
 
+/* --- minutes --- */
+
+static void
+take_minute(struct spooler *s)
+{
+	if (s->minute != NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->minute = s->offered;
+	s->offered = NULL;
+	pthread_mutex_unlock(&s->lock);
+	s->minute_line = 0;
+	if (s->minute != NULL)
+		spool_ledger_mark(s->spool);
+}
+
+/* As far as the ledger takes its lines. */
+static void
+write_minute(struct spooler *s)
+{
+	while (s->minute != NULL) {
+		if (!audit_minute_line(
+			s->minute, s->minute_line, clock_utc(), &s->text)) {
+			audit_minute_free(s->minute);
+			s->minute = NULL;
+		} else if (spool_ledger_add(s->spool, &s->text)) {
+			s->minute_line++;
+		} else {
+			return;
+		}
+	}
+}
+
 static void *
 run(void *arg)
 {
@@ -151,7 +194,11 @@ run(void *arg)
 			linger(s);
 		atomic_store(&s->woken, false);
 		now = clock_ms();
+		spool_set_time(s->spool, clock_utc());
 		deadline = spool_work(s->spool, now);
+		take_minute(s);
+		if (spool_ledger_reached(s->spool))
+			write_minute(s);
 		if (atomic_load(&s->want_room))
 			tell_loop(s);
 	}
@@ -188,10 +235,13 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 	s->plan = spoolplan_new(config, line);
 	if (s->event_fd < 0 || s->plan == NULL || !init_waiting(s))
 		goto fail;
+	s->plan->options.ledger.time = clock_utc();
 	s->spool = spool_open(&s->plan->options, s->plan->streams,
 	    s->plan->count, now, report_cb, NULL, why, size);
-	if (s->spool != NULL)
+	if (s->spool != NULL) {
+		life_begin(s->spool, "sepmlogd", SPAN(""));
 		return s;
+	}
 fail:
 	if (s->event_fd >= 0)
 		close(s->event_fd);
@@ -225,6 +275,20 @@ int
 spooler_fd(const struct spooler *s)
 {
 	return s->event_fd;
+}
+
+bool
+spooler_offer(struct spooler *s, struct audit_minute *minute)
+{
+	bool free_place;
+
+	pthread_mutex_lock(&s->lock);
+	free_place = s->offered == NULL;
+	if (free_place)
+		s->offered = minute;
+	pthread_mutex_unlock(&s->lock);
+	/* It looks at the latest when the spool has its next tick. */
+	return free_place;
 }
 
 static void
@@ -264,7 +328,7 @@ bool
 spooler_differs(
     const struct spooler *s, const struct config *config, size_t line)
 {
-	struct spool_options want = spoolplan_options(&config->spool, line);
+	struct spool_options want = spoolplan_options(config, line);
 
 	if (!same_options(&s->plan->options, &want) ||
 	    s->plan->count != config->stream_count)
@@ -316,8 +380,29 @@ spooler_heard(struct spooler *s, char *why, size_t size)
 	return reloaded ? SPOOLER_RELOADED : SPOOLER_REFUSED;
 }
 
+/* All that is left, in order. */
+static void
+end_minutes(struct spooler *s, struct audit_minute *last)
+{
+	write_minute(s);
+	take_minute(s);
+	write_minute(s);
+	if (s->minute == NULL) {
+		s->minute = last;
+		s->minute_line = 0;
+		last = NULL;
+		write_minute(s);
+	}
+	/* The disk takes nothing more: the ledger ends without them. */
+	audit_minute_free(s->minute);
+	audit_minute_free(s->offered);
+	audit_minute_free(last);
+	s->minute = s->offered = NULL;
+}
+
 bool
-spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
+spooler_close(struct spooler *s, uint64_t now, const struct spooler_end *end,
+    uint64_t *accepted)
 {
 	struct spool_status status;
 	bool drained;
@@ -329,9 +414,13 @@ spooler_close(struct spooler *s, uint64_t now, uint64_t *accepted)
 	if (s->started)
 		pthread_join(s->thread, NULL);
 
+	spool_set_time(s->spool, clock_utc());
 	drained = spool_drain(s->spool, now);
+	end_minutes(s, end->last);
 	spool_status(s->spool, &status);
 	*accepted = status.accepted;
+	life_end(s->spool, end->datagrams, end->bytes,
+	    end->stored - status.accepted);
 	spool_close(s->spool);
 	close(s->event_fd);
 	pthread_cond_destroy(&s->wake);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "config.h"
 #include "spool/spool.h"
 
@@ -58,10 +59,25 @@ enum spooler_news spooler_heard(
     struct spooler *spooler, char *why, size_t size);
 
 /*
+ * Takes a minute for the ledger, where it is written once all that was flushed
+ * before is committed. False: the one before is still waiting.
+ */
+bool spooler_offer(struct spooler *spooler, struct audit_minute *minute);
+
+/* What is known at the end, for the ledger. */
+struct spooler_end {
+	uint64_t stored;    /* records that were handed over since the start */
+	uint64_t datagrams; /* that were read, and then had no place */
+	uint64_t bytes;     /* the same of connections */
+	struct audit_minute *last; /* taken over; NULL: none */
+};
+
+/*
  * Stops the thread, writes and publishes everything that can be, and frees.
  * True when nothing is left in the buffers and in live/. *accepted is how many
  * records reached the disk since the start.
  */
-bool spooler_close(struct spooler *spooler, uint64_t now, uint64_t *accepted);
+bool spooler_close(struct spooler *spooler, uint64_t now,
+    const struct spooler_end *end, uint64_t *accepted);
 
 #endif

@@ -1,4 +1,7 @@
 /*
+ * A connection is plain or TLS (channel.h); a TLS one shakes hands first, under
+ * a limit of its own in number and time.
+ *
  * A wake-up reads one connection once, READ bytes at most. The bytes it has
  * kept from last time are put in front of them, whole frames are taken, and
  * the rest is kept. When there is no room for a message, all of that is kept
@@ -19,13 +22,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "framing.h"
 #include "log.h"
 #include "peer.h"
 #include "tally.h"
 
 enum {
-	READ = 262144,    /* per wake-up and connection */
+	READ = 262144, /* per wake-up and connection */
+	SOURCE_GATES = 256,
 	ACCEPTS = 64,     /* per wake-up */
 	BACKLOG = 4096,   /* at the end */
 	FRAME_EXTRA = 16, /* what framing keeps besides a message */
@@ -40,14 +45,16 @@ struct conn {
 	TAILQ_ENTRY(conn) stopped; /* if `resting` */
 	struct tcp *tcp;
 	struct event event;
-	int fd;
+	short wanted; /* what it waits for: EV_READ or EV_WRITE */
+	struct channel channel;
 	bool resting; /* its event is not added */
 	bool held;    /* what is kept has not been looked at to its end */
+	bool stored;  /* to go over to the next process */
 	struct tally_entry *source;
 	struct framing framing;
 	char *kept; /* NULL: nothing */
 	size_t kept_n, kept_size;
-	uint64_t since; /* age of the unfinished frame; 0: none */
+	uint64_t since; /* of the unfinished frame or handshake; 0: none */
 	struct peer peer;
 };
 
@@ -58,20 +65,24 @@ struct tcp {
 	const struct config *config;
 	struct pipeline *pipeline;
 	struct counters *counters;
+	struct audit *audit;
 	struct tally *tally;
 
 	char *buffer; /* what is kept, and a read */
 	size_t buffer_size;
 	struct conns all, stopped;
 	unsigned connections, descriptors;
-	uint64_t last_read;
+	unsigned sessions;   /* of TLS */
+	unsigned handshakes; /* of them, not finished */
+	uint64_t last_read, last_session_read;
 	bool starved; /* for descriptors, and that was told */
 
 	struct log_gate refused, over, overdue, failed, starving;
+	struct log_gate gates[SOURCE_GATES]; /* by source address */
 };
 
 struct tcp *
-tcp_new(struct event_base *base, struct counters *counters)
+tcp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 {
 	struct tcp *tcp = calloc(1, sizeof *tcp);
 
@@ -84,16 +95,15 @@ tcp_new(struct event_base *base, struct counters *counters)
 	}
 	tcp->base = base;
 	tcp->counters = counters;
+	tcp->audit = audit;
 	TAILQ_INIT(&tcp->all);
 	TAILQ_INIT(&tcp->stopped);
 	return tcp;
 }
 
-bool
-tcp_prepare(struct tcp *tcp, const struct config *config)
+static bool
+make_buffer(struct tcp *tcp, size_t size)
 {
-	/* Connections may still keep what an older, larger one let them. */
-	size_t size = (size_t)config->max_message + FRAME_EXTRA + 2 * READ;
 	char *buffer;
 
 	if (size <= tcp->buffer_size)
@@ -106,16 +116,30 @@ tcp_prepare(struct tcp *tcp, const struct config *config)
 	return true;
 }
 
+bool
+tcp_prepare(struct tcp *tcp, const struct config *config)
+{
+	/* Connections may still keep what an older, larger one let them. */
+	return make_buffer(
+	    tcp, (size_t)config->max_message + FRAME_EXTRA + 2 * READ);
+}
+
 unsigned
 tcp_connections(const struct tcp *tcp)
 {
 	return tcp->connections;
 }
 
-uint64_t
-tcp_last_read(const struct tcp *tcp)
+unsigned
+tcp_sessions(const struct tcp *tcp)
 {
-	return tcp->last_read;
+	return tcp->sessions;
+}
+
+uint64_t
+tcp_last_read(const struct tcp *tcp, bool sessions_only)
+{
+	return sessions_only ? tcp->last_session_read : tcp->last_read;
 }
 
 /* --- what a connection keeps --- */
@@ -177,8 +201,11 @@ conn_free(struct conn *c)
 		event_del(&c->event);
 	TAILQ_REMOVE(&tcp->all, c, all);
 	tcp->connections--;
+	tcp->handshakes -= !c->channel.shaken;
+	tcp->sessions -= c->channel.session != NULL;
 	tally_drop(c->source);
-	close(c->fd);
+	audit_release(c->peer.row);
+	channel_close(&c->channel);
 	free(c->kept);
 	free(c);
 }
@@ -191,6 +218,30 @@ conn_rest(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->tcp->stopped, c, stopped);
 }
 
+static void read_cb(evutil_socket_t fd, short what, void *arg);
+
+/* Takes the event out of the loop and puts it in again for `what`. */
+static void
+conn_wait(struct conn *c, short what)
+{
+	struct tcp *tcp = c->tcp;
+
+	if (c->wanted == what)
+		return;
+	event_del(&c->event);
+	c->wanted = what;
+	event_assign(&c->event, tcp->base, c->channel.fd,
+	    (short)(what | EV_PERSIST), read_cb, c);
+	/* There was memory for it before. */
+	(void)event_add(&c->event, NULL);
+}
+
+static const char *
+conn_transport(const struct conn *c)
+{
+	return c->channel.session != NULL ? "tls" : "tcp";
+}
+
 /* --- messages --- */
 
 static void
@@ -201,11 +252,17 @@ conn_put(struct conn *c, const struct framing_frame *frame)
 	    .length = frame->length,
 	    .unterminated = frame->unterminated,
 	    .peer = peer_text(&c->peer),
-	    .transport = SPAN("tcp"),
+	    .transport = span_of(conn_transport(c), 3),
 	};
 
-	c->tcp->counters->tcp++;
-	pipeline_put(c->tcp->pipeline, &message, c->peer.source);
+	if (c->channel.session != NULL) {
+		c->tcp->counters->tls++;
+		c->peer.row->tls++;
+	} else {
+		c->tcp->counters->tcp++;
+		c->peer.row->tcp++;
+	}
+	pipeline_put(c->tcp->pipeline, &message, c->peer.source, c->peer.row);
 }
 
 /* What is left, after the end or instead of one. There is room for it. */
@@ -263,6 +320,32 @@ conn_take(struct conn *c, struct span in)
 
 /* --- reading --- */
 
+/* For what a single sender could fill the log with. Those that share one share
+ * its line a minute, too: who has a network of addresses gets no more. */
+static struct log_gate *
+gate_of(struct tcp *tcp, const struct in6_addr *address)
+{
+	const uint8_t *a = address->s6_addr;
+
+	return &tcp->gates[(a[15] ^ a[14] << 3 ^ a[13] << 5 ^ a[7]) %
+			   SOURCE_GATES];
+}
+
+/* What its peer has done wrong: once a minute for each. */
+static void
+conn_complain(struct conn *c, const char *what)
+{
+	char name[PEER_NAME];
+	uint64_t held;
+
+	if (!log_gate_open(gate_of(c->tcp, &c->peer.address),
+		pipeline_now(c->tcp->pipeline), &held))
+		return;
+	log_warnx("%s: %s, closed (%llu more before)",
+	    peer_name(&c->peer, conn_transport(c), name), what,
+	    (unsigned long long)held);
+}
+
 /* The buffer, begun with what is kept. */
 static char *
 conn_begin(struct conn *c)
@@ -281,7 +364,7 @@ conn_fail(struct conn *c, const char *what)
 
 	if (log_gate_open(gate, pipeline_now(c->tcp->pipeline), &held))
 		log_warnx("%s: %s, closed (%llu more before)",
-		    peer_name(&c->peer, "tcp", name), what,
+		    peer_name(&c->peer, conn_transport(c), name), what,
 		    (unsigned long long)held);
 	conn_free(c);
 }
@@ -298,14 +381,21 @@ conn_take_held(struct conn *c)
 static enum taken
 conn_read(struct conn *c, bool *open)
 {
-	char *buffer = conn_begin(c);
-	ssize_t n = recv(c->fd, buffer + c->kept_n, READ, 0);
+	char *buffer = conn_begin(c), why[CHANNEL_WHY];
+	size_t n;
+	enum channel_status status =
+	    channel_read(&c->channel, buffer + c->kept_n, READ, &n, why);
 
-	*open = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
-	if (n <= 0)
+	*open = status != CHANNEL_END && status != CHANNEL_FAILED;
+	conn_wait(c, status == CHANNEL_WRITE ? EV_WRITE : EV_READ);
+	if (why[0] != '\0')
+		conn_complain(c, why);
+	if (n == 0)
 		return TAKEN;
 	c->tcp->last_read = pipeline_now(c->tcp->pipeline);
-	return conn_take(c, span_of(buffer, c->kept_n + (size_t)n));
+	if (c->channel.session != NULL)
+		c->tcp->last_session_read = c->tcp->last_read;
+	return conn_take(c, span_of(buffer, c->kept_n + n));
 }
 
 /*
@@ -325,18 +415,66 @@ conn_turn(struct conn *c)
 
 	if (taken == TAKEN_FAILED) {
 		c->tcp->counters->abandoned++;
+		c->peer.row->abandoned++;
 		conn_fail(c, "no memory for an unfinished message");
 		return false;
 	}
 	if (!open) {
-		/* A reset says the same as an end: no more bytes. */
 		conn_put_unfinished(c);
 		conn_free(c);
 		return false;
 	}
 	if (taken == TAKEN_HELD)
 		conn_rest(c);
+	else if (channel_is_pending(&c->channel))
+		event_active(&c->event, EV_READ, 0);
 	return true;
+}
+
+/* --- handshakes --- */
+
+/* The handshake is over without a session. */
+static void
+conn_turn_away(struct conn *c, bool permitted, const char *why)
+{
+	if (permitted) {
+		c->tcp->counters->handshake_failures++;
+		c->peer.row->handshakes++;
+	} else {
+		c->tcp->counters->not_permitted++;
+		c->peer.row->not_permitted++;
+	}
+	conn_complain(c, why);
+	conn_free(c);
+}
+
+static void
+conn_shake(struct conn *c)
+{
+	char why[CHANNEL_WHY] = "closed by the peer";
+
+	switch (channel_shake(&c->channel, why)) {
+	case CHANNEL_DONE:
+		c->tcp->handshakes--;
+		c->since = 0;
+		conn_wait(c, EV_READ);
+		/* what came with the end of it */
+		event_active(&c->event, EV_READ, 0);
+		break;
+	case CHANNEL_READ:
+		conn_wait(c, EV_READ);
+		break;
+	case CHANNEL_WRITE:
+		conn_wait(c, EV_WRITE);
+		break;
+	case CHANNEL_REFUSED:
+		conn_turn_away(c, false, why);
+		break;
+	case CHANNEL_END:
+	case CHANNEL_FAILED:
+		conn_turn_away(c, true, why);
+		break;
+	}
 }
 
 static void
@@ -344,10 +482,15 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 	struct pipeline *pipeline = c->tcp->pipeline;
+	bool room = pipeline_begin(pipeline);
 
 	(void)fd;
 	(void)what;
-	if (!pipeline_begin(pipeline)) {
+	if (!c->channel.shaken) {
+		conn_shake(c);
+		return;
+	}
+	if (!room) {
 		conn_rest(c);
 		return;
 	}
@@ -373,7 +516,7 @@ tcp_resume(struct tcp *tcp)
 		if (c->since != 0)
 			c->since = pipeline_now(tcp->pipeline);
 		/* Its peer may have nothing more to say. */
-		if (c->held)
+		if (c->held || channel_is_pending(&c->channel))
 			event_active(&c->event, EV_READ, 0);
 	}
 }
@@ -395,21 +538,29 @@ refuse(struct tcp *tcp, const struct peer *peer, struct log_gate *gate,
 
 /* May the peer have a connection? */
 static bool
-admit(
-    struct tcp *tcp, const struct peer *peer, const struct tally_entry *source)
+admit(struct tcp *tcp, const struct endpoint *e, const struct peer *peer,
+    const struct tally_entry *source)
 {
 	const struct config *config = tcp->config;
 
 	if (tcp->connections >= config->max_connections) {
 		tcp->counters->over_limit++;
+		peer->row->over_limit++;
 		refuse(
 		    tcp, peer, &tcp->over, "max_connections reached, closed");
 		return false;
 	}
 	if (tally_count(source) > config->max_connections_per_source) {
 		tcp->counters->over_source++;
+		peer->row->over_source++;
 		refuse(tcp, peer, &tcp->over,
 		    "max_connections_per_source reached, closed");
+		return false;
+	}
+	if (e->tls != NULL && tcp->handshakes >= config->max_handshakes) {
+		tcp->counters->over_handshakes++;
+		peer->row->over_handshakes++;
+		refuse(tcp, peer, &tcp->over, "max_handshakes reached, closed");
 		return false;
 	}
 	return true;
@@ -435,22 +586,32 @@ keep_alive(int fd)
 
 /* Takes over `fd` and `source`. False: no memory, nothing is taken. */
 static bool
-conn_open(struct tcp *tcp, int fd, const struct peer *peer,
+conn_open(struct tcp *tcp, int fd, struct tls *tls, const struct peer *peer,
     struct tally_entry *source)
 {
 	struct conn *c = calloc(1, sizeof *c);
 
 	if (c == NULL)
 		return false;
+	c->wanted = EV_READ;
 	event_assign(
 	    &c->event, tcp->base, fd, EV_READ | EV_PERSIST, read_cb, c);
 	if (event_add(&c->event, NULL) < 0) {
 		free(c);
 		return false;
 	}
+	if (!channel_open(&c->channel, fd, tls)) {
+		event_del(&c->event);
+		free(c);
+		return false;
+	}
 	c->tcp = tcp;
-	c->fd = fd;
+	tcp->handshakes += !c->channel.shaken;
+	tcp->sessions += tls != NULL;
+	if (!c->channel.shaken)
+		c->since = pipeline_now(tcp->pipeline);
 	c->peer = *peer;
+	audit_hold(c->peer.row);
 	c->source = source;
 	framing_init(&c->framing, (size_t)tcp->config->max_message);
 	TAILQ_INSERT_TAIL(&tcp->all, c, all);
@@ -459,15 +620,18 @@ conn_open(struct tcp *tcp, int fd, const struct peer *peer,
 }
 
 static void
-welcome(struct tcp *tcp, int fd, const struct sockaddr_storage *from)
+welcome(struct tcp *tcp, const struct endpoint *e, int fd,
+    const struct sockaddr_storage *from)
 {
 	struct tally_entry *source;
 	struct peer peer;
 
 	peer_init(
 	    &peer, (const struct sockaddr *)(const void *)from, tcp->config);
+	peer.row = audit_row(tcp->audit, &peer.address);
 	if (!peer.allowed) {
 		tcp->counters->tcp_refused++;
+		peer.row->connections++;
 		refuse(tcp, &peer, &tcp->refused, "not in `allow`, refused");
 		close(fd);
 		return;
@@ -478,7 +642,8 @@ welcome(struct tcp *tcp, int fd, const struct sockaddr_storage *from)
 		return;
 	}
 	keep_alive(fd);
-	if (!admit(tcp, &peer, source) || !conn_open(tcp, fd, &peer, source)) {
+	if (!admit(tcp, e, &peer, source) ||
+	    !conn_open(tcp, fd, e->tls, &peer, source)) {
 		tally_drop(source);
 		close(fd);
 	}
@@ -501,6 +666,7 @@ starve(struct tcp *tcp, struct endpoint *e, int error)
 	uint64_t held;
 
 	tcp->counters->accept_pauses++;
+	audit_pause(tcp->audit, e->name);
 	rest(e);
 	if (!log_gate_open(&tcp->starving, pipeline_now(tcp->pipeline), &held))
 		return;
@@ -531,7 +697,7 @@ accepted(struct tcp *tcp, const struct endpoint *e, int fd,
 	if (tcp->starved)
 		log_info("%s: accepting again", e->name);
 	tcp->starved = false;
-	welcome(tcp, fd, from);
+	welcome(tcp, e, fd, from);
 }
 
 /* Accepts one. False: no more for now. */
@@ -632,6 +798,7 @@ tcp_configure(struct tcp *tcp, const struct config *config,
 		peer_configure(&c->peer, config);
 		if (!c->peer.allowed) {
 			tcp->counters->tcp_refused++;
+			c->peer.row->connections++;
 			conn_fail(c, "no longer in `allow`");
 		}
 	}
@@ -644,23 +811,47 @@ end_overdue(struct conn *c)
 
 	conn_put_unfinished(c);
 	tcp->counters->frame_timeouts++;
+	c->peer.row->timeouts++;
 	refuse(tcp, &c->peer, &tcp->overdue,
 	    "message not finished within frame_timeout, kept as it is, closed");
 	conn_free(c);
 }
 
+/* A handshake needs no room for messages: it ends in time whatever the disk
+ * does. */
+static void
+end_handshakes(struct tcp *tcp, uint64_t now)
+{
+	struct conn *c, *next;
+
+	if (tcp->handshakes == 0)
+		return;
+	EACH_CONN(c, next, tcp)
+	{
+		if (c->channel.shaken ||
+		    now - c->since < tcp->config->handshake_timeout)
+			continue;
+		tcp->counters->handshake_timeouts++;
+		c->peer.row->handshakes++;
+		conn_complain(
+		    c, "handshake not finished within handshake_timeout");
+		conn_free(c);
+	}
+}
+
 void
 tcp_tick(struct tcp *tcp)
 {
+	bool room = pipeline_begin(tcp->pipeline);
+	uint64_t now = pipeline_now(tcp->pipeline);
 	struct conn *c, *next;
-	uint64_t now;
 
-	if (!pipeline_begin(tcp->pipeline))
+	end_handshakes(tcp, now);
+	if (!room)
 		return;
-	now = pipeline_now(tcp->pipeline);
 	EACH_CONN(c, next, tcp)
 	{
-		if (c->since == 0 || c->held ||
+		if (c->since == 0 || c->held || !c->channel.shaken ||
 		    now - c->since < tcp->config->frame_timeout)
 			continue;
 		if (!pipeline_room(tcp->pipeline))
@@ -670,13 +861,167 @@ tcp_tick(struct tcp *tcp)
 	pipeline_end(tcp->pipeline);
 }
 
+/* --- from one process to the next --- */
+
 void
-tcp_say_goodbye(struct tcp *tcp)
+tcp_read_all(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	if (!pipeline_begin(tcp->pipeline))
+		return;
+	EACH_CONN(c, next, tcp)
+	{
+		if (!c->resting && c->channel.shaken)
+			conn_turn(c);
+	}
+	pipeline_end(tcp->pipeline);
+}
+
+static bool
+conn_store(struct conn *c, struct fdstore *store)
+{
+	struct handover_conn state = {
+	    .port = c->peer.port,
+	    .framing = c->framing,
+	    .kept = span_of(c->kept, c->kept_n),
+	};
+
+	memcpy(state.address, &c->peer.address, sizeof state.address);
+	return fdstore_add(store, c->channel.fd, &state);
+}
+
+struct tcp_stored
+tcp_store(struct tcp *tcp, struct fdstore *store)
+{
+	struct tcp_stored sum = {0};
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &tcp->all, all)
+	{
+		/* a session's keys cannot be given away */
+		c->stored = c->channel.session == NULL && conn_store(c, store);
+		if (!c->stored)
+			continue;
+		sum.connections++;
+		sum.unfinished += c->kept_n > 0;
+		sum.bytes += c->kept_n;
+	}
+	return sum;
+}
+
+void
+tcp_release(struct tcp *tcp)
+{
+	struct conn *c, *next;
+
+	EACH_CONN(c, next, tcp)
+	{
+		if (c->stored)
+			conn_free(c);
+	}
+}
+
+/* The peer of a socket, or of its state: a socket that is gone knows none,
+ * but may have bytes to read. */
+static bool
+find_peer(struct tcp *tcp, int fd, const struct handover_conn *state,
+    struct peer *peer)
+{
+	struct sockaddr_storage from = {0};
+	struct sockaddr_in6 *v6 = (void *)&from;
+	socklen_t n = sizeof from;
+
+	if (getpeername(fd, (struct sockaddr *)(void *)&from, &n) < 0) {
+		if (state == NULL)
+			return false;
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons(state->port);
+		memcpy(&v6->sin6_addr, state->address, sizeof v6->sin6_addr);
+	}
+	if (from.ss_family != AF_INET && from.ss_family != AF_INET6)
+		return false;
+	peer_init(
+	    peer, (const struct sockaddr *)(const void *)&from, tcp->config);
+	peer->row = audit_row(tcp->audit, &peer->address);
+	return true;
+}
+
+/* What is kept is looked at first of all, whatever there is to read. */
+static bool
+conn_load(struct conn *c, const struct handover_conn *state)
+{
+	if (!make_buffer(c->tcp, state->kept.n + READ) ||
+	    !conn_keep(c, state->kept, 0))
+		return false;
+	c->framing = state->framing;
+	c->held = c->kept_n > 0;
+	if (c->held)
+		event_active(&c->event, EV_READ, 0);
+	return true;
+}
+
+/* NULL: told and counted. Takes over `fd`. */
+static struct conn *
+open_again(struct tcp *tcp, int fd, const struct peer *peer)
+{
+	struct tally_entry *source;
+
+	if (!peer->allowed) {
+		tcp->counters->tcp_refused++;
+		peer->row->connections++;
+		refuse(tcp, peer, &tcp->failed, "no longer in `allow`, closed");
+		return NULL;
+	}
+	if (tcp->connections >= tcp->descriptors) {
+		tcp->counters->over_limit++;
+		peer->row->over_limit++;
+		refuse(tcp, peer, &tcp->over,
+		    "no descriptor for it, closed; raise LimitNOFILE");
+		return NULL;
+	}
+	source = tally_add(tcp->tally, &peer->address);
+	if (source != NULL && conn_open(tcp, fd, NULL, peer, source))
+		return TAILQ_LAST(&tcp->all, conns);
+	if (source != NULL)
+		tally_drop(source);
+	tcp->counters->abandoned++;
+	peer->row->abandoned++;
+	refuse(tcp, peer, &tcp->failed, "no memory for it, closed");
+	return NULL;
+}
+
+bool
+tcp_take_over(struct tcp *tcp, int fd, const struct handover_conn *state)
+{
+	struct conn *c = NULL;
+	struct peer peer;
+
+	if (evutil_make_socket_nonblocking(fd) == 0 &&
+	    find_peer(tcp, fd, state, &peer))
+		c = open_again(tcp, fd, &peer);
+	if (c == NULL) {
+		close(fd);
+		return false;
+	}
+	if (state == NULL || conn_load(c, state))
+		return true;
+	tcp->counters->abandoned++;
+	peer.row->abandoned++;
+	conn_fail(c, "no memory for an unfinished message");
+	return false;
+}
+
+void
+tcp_say_goodbye(struct tcp *tcp, bool sessions_only)
 {
 	struct conn *c;
 
 	TAILQ_FOREACH(c, &tcp->all, all)
-	(void)shutdown(c->fd, SHUT_WR);
+	{
+		if (!sessions_only || c->channel.session != NULL)
+			channel_shut(&c->channel);
+	}
 }
 
 /* Bytes that there was no room for. */

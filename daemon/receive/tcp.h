@@ -12,15 +12,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audit.h"
 #include "config.h"
 #include "counters.h"
 #include "endpoint.h"
+#include "fdstore.h"
 #include "pipeline.h"
 
 struct tcp;
 
 /* NULL: no memory. */
-struct tcp *tcp_new(struct event_base *base, struct counters *counters);
+struct tcp *tcp_new(
+    struct event_base *base, struct counters *counters, struct audit *audit);
 /* Closes what is open. */
 void tcp_free(struct tcp *tcp);
 
@@ -50,14 +53,36 @@ void tcp_resume_endpoint(struct tcp *tcp, struct endpoint *endpoint);
 /* Once a second: ends frames that are overdue. */
 void tcp_tick(struct tcp *tcp);
 
-/* Tells all peers that we are going. */
-void tcp_say_goodbye(struct tcp *tcp);
+/* Reads every connection that has something to read, once. */
+void tcp_read_all(struct tcp *tcp);
+/* What goes over to the next process. */
+struct tcp_stored {
+	unsigned connections, unfinished; /* those inside a message */
+	uint64_t bytes;                   /* kept of it */
+};
+/* Adds the connections to the store. Reading one afterwards makes its place in
+ * there wrong. */
+struct tcp_stored tcp_store(struct tcp *tcp, struct fdstore *store);
+/* Those that were added have another owner: closes them without a word. */
+void tcp_release(struct tcp *tcp);
+/*
+ * A connection of an earlier process, and where it stood, which is copied;
+ * NULL: not known, its stream begins anew. Takes over `fd`, and closes it if
+ * its peer is not allowed any more. Answers whether it is open.
+ */
+bool tcp_take_over(struct tcp *tcp, int fd, const struct handover_conn *state);
+
+/* Tells all peers, or those of TLS sessions, that we are going. */
+void tcp_say_goodbye(struct tcp *tcp, bool sessions_only);
 /* Takes what is left of every connection and closes it. Answers the bytes
  * that there was no room for. */
 uint64_t tcp_finish(struct tcp *tcp);
 
 unsigned tcp_connections(const struct tcp *tcp);
-/* When something was last read (monotonic ms). */
-uint64_t tcp_last_read(const struct tcp *tcp);
+/* Those of them that are TLS sessions, done or not with their handshake. */
+unsigned tcp_sessions(const struct tcp *tcp);
+/* When something was last read, from all or from TLS sessions (monotonic ms).
+ */
+uint64_t tcp_last_read(const struct tcp *tcp, bool sessions_only);
 
 #endif

@@ -33,6 +33,7 @@ struct udp {
 	const struct config *config;
 	struct pipeline *pipeline;
 	struct counters *counters;
+	struct audit *audit;
 
 	char *memory;
 	struct mmsghdr headers[BATCH];
@@ -45,7 +46,7 @@ struct udp {
 };
 
 struct udp *
-udp_new(struct event_base *base, struct counters *counters)
+udp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 {
 	struct udp *udp = calloc(1, sizeof *udp);
 
@@ -59,6 +60,7 @@ udp_new(struct event_base *base, struct counters *counters)
 	}
 	udp->base = base;
 	udp->counters = counters;
+	udp->audit = audit;
 	for (size_t i = 0; i < BATCH; i++) {
 		struct msghdr *h = &udp->headers[i].msg_hdr;
 
@@ -130,6 +132,7 @@ refuse(struct udp *udp, const struct peer *peer)
 	uint64_t held;
 
 	udp->counters->udp_refused++;
+	peer->row->datagrams++;
 	if (log_gate_open(&udp->refused, pipeline_now(udp->pipeline), &held))
 		log_warnx("%s: not in `allow`, refused (%llu more before)",
 		    peer_name(peer, "udp", name), (unsigned long long)held);
@@ -139,16 +142,19 @@ static void
 take(struct udp *udp, unsigned i)
 {
 	const struct mmsghdr *h = &udp->headers[i];
-	const struct peer *peer = peer_cache_find(&udp->peers,
+	struct peer *peer = peer_cache_find(&udp->peers,
 	    (const struct sockaddr *)(const void *)&udp->from[i], udp->config);
 	size_t kept = h->msg_len;
 	struct message message;
 
+	if (peer->row == NULL)
+		peer->row = audit_row(udp->audit, &peer->address);
 	if (!peer->allowed) {
 		refuse(udp, peer);
 		return;
 	}
 	udp->counters->udp++;
+	peer->row->udp++;
 	if (kept > udp->iov[i].iov_len)
 		kept = udp->iov[i].iov_len;
 	message = (struct message){
@@ -157,7 +163,7 @@ take(struct udp *udp, unsigned i)
 	    .peer = peer_text(peer),
 	    .transport = SPAN("udp"),
 	};
-	pipeline_put(udp->pipeline, &message, peer->source);
+	pipeline_put(udp->pipeline, &message, peer->source, peer->row);
 }
 
 /* Takes the rest of the batch. False: no room. */
@@ -239,6 +245,13 @@ udp_resume_endpoint(struct udp *udp, struct endpoint *e)
 		e->resting = false;
 }
 
+void
+udp_forget_rows(struct udp *udp)
+{
+	for (size_t i = 0; i < PEER_CACHE; i++)
+		udp->peers.peers[i].row = NULL;
+}
+
 unsigned
 udp_give_up(struct udp *udp, struct endpoint *e)
 {
@@ -311,6 +324,8 @@ udp_count_drops(struct udp *udp, struct endpoint *e)
 
 	/* Right over its wrap, too. */
 	udp->counters->kernel_drops += drops - e->drops;
+	if (drops != e->drops)
+		audit_drops(udp->audit, e->name, drops - e->drops);
 	e->drops = drops;
 }
 

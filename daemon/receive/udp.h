@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "audit.h"
 #include "config.h"
 #include "counters.h"
 #include "endpoint.h"
@@ -14,7 +15,8 @@
 struct udp;
 
 /* NULL: no memory. */
-struct udp *udp_new(struct event_base *base, struct counters *counters);
+struct udp *udp_new(
+    struct event_base *base, struct counters *counters, struct audit *audit);
 void udp_free(struct udp *udp);
 
 /* From now on this configuration and pipeline hold; both are borrowed. */
@@ -39,6 +41,9 @@ void udp_resume_endpoint(struct udp *udp, struct endpoint *endpoint);
 
 /* Adds what the kernel has dropped since last asked. */
 void udp_count_drops(struct udp *udp, struct endpoint *endpoint);
+
+/* Rows of the audit may go: asks for them anew. */
+void udp_forget_rows(struct udp *udp);
 
 /* Datagrams that were read and not yet taken. */
 unsigned udp_pending(const struct udp *udp);

@@ -161,7 +161,7 @@ dirs_open(struct dirs *dirs, const char *path, struct dirs *held, char *why,
 {
 	struct stat root;
 
-	*dirs = (struct dirs){-1, -1, -1, -1, -1};
+	*dirs = (struct dirs){-1, -1, -1, -1, -1, -1};
 	dirs->root = dirs_open_root(path, why, size);
 	if (dirs->root < 0)
 		return false;
@@ -185,6 +185,10 @@ dirs_open(struct dirs *dirs, const char *path, struct dirs *held, char *why,
 	    dirs->root, "quarantine", 0700, "quarantine/", &root, why, size);
 	if (dirs->quarantine < 0)
 		goto fail;
+	dirs->ledger =
+	    dir_open(dirs->root, "ledger", 0750, "ledger/", &root, why, size);
+	if (dirs->ledger < 0)
+		goto fail;
 	return true;
 fail:
 	if (held && held->lock < 0 && dirs->lock >= 0) {
@@ -198,6 +202,7 @@ fail:
 void
 dirs_close(struct dirs *dirs)
 {
+	disk_close(&dirs->ledger);
 	disk_close(&dirs->quarantine);
 	disk_close(&dirs->ready);
 	disk_close(&dirs->live);
@@ -302,7 +307,8 @@ dirs_any_gone(const struct spool *spool)
 	const struct spool_stream *stream;
 
 	if (dir_gone(dirs->root) || dir_gone(dirs->live) ||
-	    dir_gone(dirs->ready) || dir_gone(dirs->quarantine))
+	    dir_gone(dirs->ready) || dir_gone(dirs->quarantine) ||
+	    dir_gone(dirs->ledger))
 		return true;
 	for (stream = spool->streams; stream; stream = stream->next)
 		if (dir_gone(stream->dir))

@@ -7,6 +7,7 @@
  *   segment.c  the disk side of a stream: write, sync, rotate, rewrite
  *   publish.c  closed segments: checked, compressed, moved into ready/
  *   usage.c    quota and free space
+ *   ledger.c   the ledger's files
  *
  * A segment is created by segment.c (or found by recover.c), written, closed,
  * handed to publish.c, and freed when it stands in ready/.
@@ -17,6 +18,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+#include "../timestamp.h"
 #include "names.h"
 #include "pack.h"
 #include "ring.h"
@@ -38,6 +40,7 @@
 #define SPOOL_REWRITE "rw.tmp"
 #define SPOOL_SALVAGE "salvage.tmp"
 #define SPOOL_PACKED "publish.tmp"
+#define SPOOL_LEDGER "ledger.tmp"
 #define SPOOL_LINK ".cur"
 
 /* A step that failed, and when it may be tried again. */
@@ -56,6 +59,7 @@ struct mark {
 	uint64_t number;
 	bool header; /* its first line is not a record */
 	char extension[SPOOL_EXTENSION_MAX + 1];
+	int64_t first_us, last_us; /* of the one that ends */
 };
 
 #define MARKS 16
@@ -70,13 +74,28 @@ struct marks {
 enum publish_step {
 	PUBLISH_PROVE,      /* left by an earlier life: not trusted yet */
 	PUBLISH_BEGIN,      /* opens it */
+	PUBLISH_READ,       /* a slice of it, for the ledger */
+	PUBLISH_FORM,       /* as it is, or compressed */
 	PUBLISH_PACK,       /* compresses a slice */
 	PUBLISH_SEAL,       /* syncs the compressed file */
+	PUBLISH_ACCOUNT,    /* its line in the ledger is durable */
 	PUBLISH_ENTER,      /* gives it its name in ready/ */
 	PUBLISH_SYNC_READY, /* from here on it is published */
 	PUBLISH_REMOVE,     /* what is left in live/ */
 	PUBLISH_SYNC_LIVE,
 	PUBLISH_DONE,
+};
+
+/* What a closed segment holds, as the ledger tells it. */
+struct content {
+	bool known; /* all of it was read */
+	bool told;  /* its line was added */
+	bool has_ids;
+	bool has_times;
+	uint64_t lines, first_end; /* first_end: of the first record's line */
+	uint8_t sum[SHA256_SIZE];
+	struct ledger_id first, last;
+	char first_time[TIMESTAMP_RFC3339_US], last_time[TIMESTAMP_RFC3339_US];
 };
 
 struct segment {
@@ -105,6 +124,9 @@ struct segment {
 	bool plain;    /* no room to compress it */
 	enum spool_compress compress; /* as it is named in ready/ */
 	uint64_t published_size;
+	struct content content;
+	int64_t first_us, last_us; /* received; 0: not known */
+	uint64_t origin; /* its number before it got another; 0: it did not */
 };
 
 struct spool_stream {
@@ -118,11 +140,12 @@ struct spool_stream {
 	char *header;
 	size_t header_n;
 	uint64_t rotate_size;
-	uint64_t number; /* of the segment that is filled */
-	uint64_t start;  /* ring position where it begins */
-	uint64_t line;   /* of its next line, from 1 */
-	uint64_t born;   /* when its first line came */
-	bool marked;     /* since the last flush */
+	uint64_t number;           /* of the segment that is filled */
+	uint64_t start;            /* ring position where it begins */
+	uint64_t line;             /* of its next line, from 1 */
+	uint64_t born;             /* when its first line came */
+	int64_t first_us, last_us; /* when its lines were received */
+	bool marked;               /* since the last flush */
 
 	/* between */
 	struct ring ring;
@@ -135,12 +158,13 @@ struct spool_stream {
 	struct segment *old;  /* its predecessor, until closed */
 	struct mark wanted;
 	struct fault fault;
-	bool rewritten; /* in this round */
+	bool rewritten;       /* in this round */
+	uint64_t ledger_mark; /* see spool_ledger_mark */
 	bool link_told;
 };
 
 struct dirs {
-	int root, live, ready, quarantine, lock;
+	int root, live, ready, quarantine, ledger, lock;
 };
 
 struct usage {
@@ -150,6 +174,35 @@ struct usage {
 	bool probing; /* there may be room again: one round tries */
 	int error;    /* what made it full; 0: a limit of our own */
 	char reason[96];
+};
+
+#define LEDGER_PENDING ((size_t)64 << 10)
+
+/*
+ * The ledger's file that is written, and the lines that may have to go there,
+ * or to another one: those that are not durable yet, and those that are, but
+ * lie in the file's last page, which the next write could spoil.
+ */
+struct ledger {
+	bool recovered; /* what an earlier life left was seen to */
+	int fd;         /* -1: a new one is to be made */
+	uint64_t number;
+	uint64_t size;     /* durable bytes */
+	uint64_t reserved; /* on the disk */
+	int64_t day;       /* that it was made on */
+	struct sha256 *sha;
+	struct fault fault;
+	uint64_t left_out; /* lines that there was no room for */
+
+	uint8_t tip[SHA256_SIZE];  /* chain value after the durable lines */
+	uint8_t head[SHA256_SIZE]; /* after the file's first line, and ... */
+	uint64_t head_size;        /* ... its length */
+	uint8_t
+	    anchor[SHA256_SIZE];    /* before the lines kept, which begin ... */
+	uint64_t anchor_at;         /* ... here; 0: with the file */
+	size_t durable, n;          /* of `lines` */
+	char lines[LEDGER_PENDING]; /* without their ends, each with LF */
+	struct ledger_text line;    /* in work */
 };
 
 struct spool {
@@ -179,6 +232,11 @@ struct spool {
 	struct fault publish_fault;         /* the last such failure */
 	int source, packed;                 /* of the first in the queue */
 	uint64_t source_at;
+	struct sha256 *sha; /* of what was read of it */
+	struct ledger ledger;
+	bool drained;        /* as the last thing */
+	int64_t time_us;     /* disk side's */
+	int64_t received_us; /* record side's */
 	struct pack *pack;
 
 	/* written by the disk side, read by both */
@@ -260,6 +318,31 @@ bool recover_stream(struct spool_stream *stream);
 bool recover_prove(struct segment *segment);
 /* Streams in live/ that are not configured. */
 void recover_guests(struct spool *spool);
+
+/* ledger.c */
+/* False: no memory. */
+bool ledger_init(struct spool *spool);
+void ledger_clear(struct spool *spool);
+/* Reads a slice of the segment in work; *done when that was the last. */
+bool ledger_read(struct segment *segment, bool *done);
+/* Adds the line of a segment that is to be published, or will not be. False:
+ * errno. */
+bool ledger_tell_file(struct segment *segment);
+bool ledger_tell_skipped(const struct segment *segment, const char *reason);
+bool ledger_tell_renumbered(const struct segment *segment, uint64_t to);
+bool ledger_tell_quarantined(
+    const struct segment *segment, uint64_t bytes, uint64_t records);
+bool ledger_tell_dropped(struct spool *spool, const char *name);
+bool ledger_tell_streams(struct spool *spool);
+/* Durably writes what was added. False: errno; tried again later. */
+bool ledger_flush(struct spool *spool);
+/* Once per tick: what others may have done. */
+void ledger_check(struct spool *spool);
+static inline bool
+ledger_is_on(const struct spool *spool)
+{
+	return spool->options.ledger.size > 0;
+}
 
 /* usage.c */
 void usage_check(struct spool *spool);

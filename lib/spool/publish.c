@@ -2,15 +2,19 @@
  * Closed segments on their way into ready/, one at a time and in small steps,
  * so that writes and syncs of the live segments go first.
  *
- *   plain        rename into ready/, sync ready/, sync live/
- *   compressed   publish.tmp, sync it, rename it into ready/, sync ready/,
- *                remove the plain one, sync live/
+ *   plain        read it, ledger, rename into ready/, sync ready/, sync live/
+ *   compressed   read it, publish.tmp, sync it, ledger, rename it into ready/,
+ *                sync ready/, remove the plain one, sync live/
  *
  * A crash at any point leaves the plain segment or the finished file or both;
  * with both, the same steps find the same bytes in ready/ and go on from
  * there. A segment leaves live/ only once a higher number is durable there
  * (see segment.c). A file of other bytes under our name is left alone: the
  * segment gets a new number.
+ *
+ * Its line in the ledger is durable before a name appears in ready/, so no file
+ * there is ever without one; a crash between the two brings the same line
+ * again.
  *
  * A failed sync of ready/ is not repeated but begun again, since the second
  * one may lie: the plain segment stays until a rename was confirmed.
@@ -146,6 +150,7 @@ publish_absent(struct segment *segment)
 	spool_say(segment->stream->spool, SPOOL_WARNING,
 	    "%s %" PRIu64 ": someone removed it before it was published",
 	    segment->stream->name, segment->number);
+	ledger_tell_skipped(segment, "removed before it was published");
 	segment->step = PUBLISH_DONE;
 	return true;
 }
@@ -162,14 +167,39 @@ publish_begin(struct segment *segment)
 	spool->source = disk_open(stream->dir, name, &st);
 	if (spool->source < 0)
 		return errno == ENOENT && publish_absent(segment);
-	segment->step = PUBLISH_REMOVE;
+	spool->source_at = 0;
 	if (segment->size == 0)
-		return true;
+		segment->step = PUBLISH_ACCOUNT;
+	else if (ledger_is_on(spool) && !segment->content.known)
+		segment->step = PUBLISH_READ;
+	else
+		segment->step = PUBLISH_FORM;
+	return true;
+}
+
+static bool
+publish_read(struct segment *segment)
+{
+	bool done;
+
+	if (!ledger_read(segment, &done))
+		return false;
+	if (done)
+		segment->step = PUBLISH_FORM;
+	return true;
+}
+
+static bool
+publish_choose(struct segment *segment)
+{
+	struct spool_stream *stream = segment->stream;
+	struct spool *spool = stream->spool;
+
 	if (!publish_form(segment))
 		return false;
 	if (segment->compress == SPOOL_NONE) {
 		segment->published_size = segment->size;
-		segment->step = PUBLISH_ENTER;
+		segment->step = PUBLISH_ACCOUNT;
 		return fchmod(spool->source, 0440) == 0;
 	}
 	spool->source_at = 0;
@@ -206,12 +236,29 @@ publish_seal(struct segment *segment)
 	struct spool *spool = segment->stream->spool;
 	struct stat st;
 
-	segment->step = PUBLISH_ENTER;
+	segment->step = PUBLISH_ACCOUNT;
 	if (fchmod(spool->packed, 0440) < 0 || fdatasync(spool->packed) < 0 ||
 	    fstat(spool->packed, &st) < 0)
 		return false;
 	segment->published_size = (uint64_t)st.st_size;
 	return true;
+}
+
+/* Before it is to be seen in ready/, or not to be seen at all. */
+static bool
+publish_account(struct segment *segment)
+{
+	struct spool *spool = segment->stream->spool;
+	bool empty = segment->size == 0;
+
+	segment->step = empty ? PUBLISH_REMOVE : PUBLISH_ENTER;
+	if (!ledger_is_on(spool))
+		return true;
+	if (empty && !segment->content.told)
+		segment->content.told = ledger_tell_skipped(
+		    segment, "no record of it was committed");
+	return (empty ? segment->content.told : ledger_tell_file(segment)) &&
+	       ledger_flush(spool);
 }
 
 static bool
@@ -269,7 +316,11 @@ publish_renumber(struct segment *segment, const char *ready)
 	    "segment is published as number %" PRIu64,
 	    ready, number);
 	publish_stop(spool);
+	ledger_tell_renumbered(segment, number);
+	if (segment->origin == 0)
+		segment->origin = segment->number;
 	segment->number = number;
+	segment->content.told = false;
 	segment->step = PUBLISH_BEGIN;
 	segment->doubtful = false;
 	return fsync(stream->dir) == 0;
@@ -368,8 +419,11 @@ publish_failed(struct spool *spool, enum publish_step step)
 	static const char *const doing[] = {
 	    [PUBLISH_PROVE] = "recovering",
 	    [PUBLISH_BEGIN] = "opening",
+	    [PUBLISH_READ] = "reading",
+	    [PUBLISH_FORM] = "opening",
 	    [PUBLISH_PACK] = "compressing",
 	    [PUBLISH_SEAL] = "syncing the compressed file",
+	    [PUBLISH_ACCOUNT] = "writing its line in the ledger",
 	    [PUBLISH_ENTER] = "moving into ready/",
 	    [PUBLISH_SYNC_READY] = "syncing ready/",
 	    [PUBLISH_REMOVE] = "removing from live/",
@@ -400,6 +454,7 @@ publish_gives_in(struct spool *spool, enum publish_step step)
 		return false;
 	publish_stop(spool);
 	segment->plain = true;
+	segment->content.told = false;
 	segment->step = PUBLISH_BEGIN;
 	return true;
 }
@@ -418,6 +473,7 @@ publish_restart(struct spool *spool)
 {
 	if (spool->source < 0)
 		return;
+	spool->queue->content.told = false; /* its name may be another */
 	publish_stop(spool);
 	spool->queue->step = publish_again(spool->queue->step);
 }
@@ -445,8 +501,11 @@ publish_work(struct spool *spool)
 	static publish_fn *const steps[] = {
 	    [PUBLISH_PROVE] = recover_prove,
 	    [PUBLISH_BEGIN] = publish_begin,
+	    [PUBLISH_READ] = publish_read,
+	    [PUBLISH_FORM] = publish_choose,
 	    [PUBLISH_PACK] = publish_pack,
 	    [PUBLISH_SEAL] = publish_seal,
+	    [PUBLISH_ACCOUNT] = publish_account,
 	    [PUBLISH_ENTER] = publish_enter,
 	    [PUBLISH_SYNC_READY] = publish_sync_ready,
 	    [PUBLISH_REMOVE] = publish_remove,

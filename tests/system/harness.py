@@ -9,6 +9,7 @@ build/release, unless SEPMLOGD, SEPMLOGCTL or SEPMLOGD_RELEASE name others.
 
 import collections
 import contextlib
+import fcntl
 import glob
 import gzip
 import json
@@ -183,24 +184,25 @@ def _pace(start, sent, rate):
 
 
 class Sender(threading.Thread):
-    """Sends numbered lines on one TCP connection until it is stopped or cut
-    off. `sent` lines were given to the kernel."""
+    """Sends numbered lines, or counted messages, on one TCP connection until
+    it is stopped or cut off. `sent` of them were given to the kernel."""
 
-    def __init__(self, port, sender, rate=5000):
+    def __init__(self, port, sender, rate=5000, counts=False):
         super().__init__(daemon=True)
         self.port, self.sender, self.rate = port, sender, rate
+        self.frame = counted if counts else lambda data: data + b"\n"
         self.sent = 0
         self.error = None
         self._end = threading.Event()
 
     def run(self):
-        line = template(self.sender) + b"\n"
         start = time.monotonic()
         try:
             with connect(self.port, timeout=60) as peer:
                 while not self._end.is_set():
                     peer.sendall(b"".join(
-                        [line % n for n in range(self.sent, self.sent + 50)]))
+                        [self.frame(message(self.sender, n))
+                         for n in range(self.sent, self.sent + 50)]))
                     self.sent += 50
                     _pace(start, self.sent, self.rate)
         except OSError as error:
@@ -350,7 +352,8 @@ class Daemon:
     running."""
 
     def __init__(self, directory, program=SEPMLOGD, config="", listen=None,
-                 spool_options="", descriptors=None, handover=(), wrap=()):
+                 spool_options="", descriptors=None, handover=(), wrap=(),
+                 fdstore=None):
         os.makedirs(directory, exist_ok=True)
         self.directory = directory
         self.program = program
@@ -358,6 +361,7 @@ class Daemon:
         self.listen = listen
         self.descriptors = descriptors
         self.handover = handover  # (name, socket) as systemd hands them over
+        self.fdstore = fdstore
         self.wrap = list(wrap)
         self.spool_path = os.path.join(directory, "spool")
         self.spool = Spool(self.spool_path)
@@ -374,8 +378,10 @@ class Daemon:
         if listen is None:
             listen = [("udp", f"{LOOPBACK}:{self.port}"),
                       ("tcp", f"{LOOPBACK}:{self.port}")]
-        text = "listen:\n" + "".join(
-            f'  - {transport}: "{address}"\n' for transport, address in listen)
+        text = "listen:\n"
+        for transport, address, *keys in listen:
+            text += f'  - {transport}: "{address}"\n'
+            text += "".join(f"    {line}\n" for line in sum(keys, []))
         text += f'spool:\n  directory: "{self.spool_path}"\n'
         if "min_free" not in spool_options:
             text += "  min_free: 64KiB\n"
@@ -387,33 +393,43 @@ class Daemon:
     # -- running
 
     def start(self, wait=True):
-        self._notify = _Notify(os.path.join(self.directory, "notify"))
+        self._notify = _Notify(
+            os.path.join(self.directory, "notify"), self.fdstore)
         environment = dict(os.environ, NOTIFY_SOCKET=self._notify.path)
         command = self.wrap + [self.program, "-c", self.config_path]
-        if self.handover:
-            environment["LISTEN_FDS"] = str(len(self.handover))
+        passed = self._passed()
+        if passed:
+            environment["LISTEN_FDS"] = str(len(passed))
             environment["LISTEN_FDNAMES"] = ":".join(
-                name for name, _ in self.handover)
+                name for name, _ in passed)
             command = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "-"] + command
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, preexec_fn=self._prepare,
-                close_fds=not self.handover)
+                close_fds=not passed)
         if wait:
             self.wait_notify("READY=1")
         return self
 
+    def _passed(self):
+        """Names and numbers of all descriptors that it is to get."""
+        passed = [(name, s.fileno()) for name, s in self.handover]
+        if self.fdstore:
+            passed += self.fdstore.entries
+        return passed
+
     def _prepare(self):
-        if self.descriptors:
-            resource.setrlimit(resource.RLIMIT_NOFILE,
-                               (self.descriptors, self.descriptors))
         # First away from the numbers they are to get.
-        moved = [os.dup2(s.fileno(), 100 + i)
-                 for i, (_, s) in enumerate(self.handover)]
+        fds = [fd for _, fd in self._passed()]
+        beyond = max(fds, default=0) + 3 + len(fds)
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, beyond) for fd in fds]
         for i, fd in enumerate(moved):
             os.dup2(fd, 3 + i)
             os.close(fd)
+        if self.descriptors:
+            resource.setrlimit(resource.RLIMIT_NOFILE,
+                               (self.descriptors, self.descriptors))
 
     def __enter__(self):
         return self.start()
@@ -516,7 +532,8 @@ class Daemon:
 class _Notify:
     """Stands in for the service manager's notification socket."""
 
-    def __init__(self, path):
+    def __init__(self, path, fdstore=None):
+        self._fdstore = fdstore
         # Longer paths do not fit into a socket address.
         self.path = path if len(path) < 100 else tempfile.mktemp("notify")
         with contextlib.suppress(FileNotFoundError):
@@ -530,13 +547,23 @@ class _Notify:
         # Always at once: a sender would block on a full queue.
         while True:
             try:
-                data = self._socket.recv(65536)
+                data, fds = self._receive()
             except OSError:
                 return
             if not data:
                 return
+            if self._fdstore:
+                self._fdstore.heard(data.decode().splitlines(), fds)
             self._messages.append(
                 (time.monotonic(), data.decode(errors="replace")))
+
+    def _receive(self):
+        if self._fdstore is None:
+            return self._socket.recv(65536), []
+        data, fds, _, _ = socket.recv_fds(self._socket, 65536, 253)
+        for fd in fds:
+            os.set_inheritable(fd, False)
+        return data, fds
 
     @property
     def count(self):
@@ -566,6 +593,43 @@ class _Notify:
         self._socket.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
+
+
+class FdStore:
+    """The descriptors that a service manager keeps for its service, as
+    systemd does it (service_add_fd_store)."""
+
+    def __init__(self, limit=4096):
+        self.limit = limit
+        self.entries = []  # (name, number)
+
+    def heard(self, lines, fds):
+        fields = dict(line.split("=", 1) for line in lines if "=" in line)
+        if fields.get("FDSTORE") == "1":
+            for fd in fds:
+                self._add(fields.get("FDNAME", "stored"), fd)
+            return
+        for fd in fds:
+            os.close(fd)  # such as that of BARRIER=1
+        if fields.get("FDSTOREREMOVE") == "1":
+            self.remove(fields["FDNAME"])
+
+    def _add(self, name, fd):
+        if len(self.entries) >= self.limit:
+            os.close(fd)
+        else:
+            self.entries.insert(0, (name, fd))
+
+    def remove(self, name):
+        for entry in [e for e in self.entries if e[0] == name]:
+            self.entries.remove(entry)
+            os.close(entry[1])
+
+    def clear(self):
+        """As when the service has ended for good."""
+        for _, fd in self.entries:
+            os.close(fd)
+        self.entries = []
 
 
 class Case(unittest.TestCase):

@@ -2,9 +2,12 @@
 
 import glob
 import os
+import shutil
 import subprocess
+import tempfile
 import unittest
 
+import certificates
 import harness
 from harness import LOOPBACK, PEERS
 
@@ -26,11 +29,32 @@ def peer_environment():
                 SYSLOGNG_PREFIX=os.path.join(PEERS, "usr"))
 
 
+def setUpModule():
+    global HOME, CA, SERVER, CLIENT
+    harness.need("openssl")
+    HOME = tempfile.mkdtemp(prefix="sepmlogd-senders-")
+    CA = certificates.Authority(HOME)
+    SERVER = CA.issue("server", f"DNS:localhost,IP:{LOOPBACK}", "serverAuth")
+    CLIENT = CA.issue("client", "DNS:client.example.com")
+
+
+def tearDownModule():
+    shutil.rmtree(HOME)
+
+
 class Senders(harness.Case):
     def setUp(self):
         super().setUp()
-        self.sepmlogd = self.enterContext(self.daemon())
-        self.port = str(self.sepmlogd.port)
+        plain, strict, anyone = (harness.free_port() for _ in range(3))
+        own = [f"certificate: {SERVER[0]}", f"key: {SERVER[1]}"]
+        self.sepmlogd = self.enterContext(self.daemon(listen=[
+            ("udp", f"{LOOPBACK}:{plain}"), ("tcp", f"{LOOPBACK}:{plain}"),
+            ("tls", f"{LOOPBACK}:{strict}", own + [
+                f"client_ca: {CA.certificate}",
+                "permitted_peers: [client.example.com]"]),
+            ("tls", f"{LOOPBACK}:{anyone}", own)]))
+        self.port = str(plain)
+        self.tls_port, self.anyone_port = str(strict), str(anyone)
         self.spool = self.sepmlogd.spool
 
     def bodies(self, sender, count=COUNT):
@@ -113,7 +137,7 @@ class Senders(harness.Case):
 
     # -- rsyslog
 
-    def rsyslog(self, target):
+    def rsyslog(self, target, port=None):
         program = unpacked("usr/sbin/rsyslogd")
         if not os.path.exists(program):
             raise unittest.SkipTest("no rsyslogd (tests/run.sh unpacks one)")
@@ -130,13 +154,16 @@ class Senders(harness.Case):
         with open(config, "w", encoding="ascii") as file:
             # The message as it came, not rewritten with rsyslog's own header.
             file.write(f"""
-global(workDirectory="{work}")
+global(workDirectory="{work}"
+  defaultNetstreamDriverCAFile="{CA.certificate}"
+  defaultNetstreamDriverCertFile="{CLIENT[0]}"
+  defaultNetstreamDriverKeyFile="{CLIENT[1]}")
 module(load="imfile" mode="inotify")
 template(name="asis" type="string" string="%msg%\\n")
 template(name="asis0" type="string" string="%msg%")
 input(type="imfile" file="{source}" tag="x" ruleset="out")
 ruleset(name="out") {{
-  action(type="omfwd" target="{LOOPBACK}" port="{self.port}" {target})
+  action(type="omfwd" target="{LOOPBACK}" port="{port or self.port}" {target})
 }}
 """)
         process = subprocess.Popen(
@@ -173,9 +200,39 @@ ruleset(name="out") {{
                      'template="RSYSLOG_ForwardFormat"')
         self.assert_arrived("rs", "tcp")
 
+    def rsyslog_tls(self, driver):
+        pattern = f"usr/lib/*-linux-gnu*/rsyslog/lmnsd_{driver}.so"
+        if not (glob.glob(os.path.join(PEERS, pattern))
+                or glob.glob(os.path.join("/", pattern))):
+            raise unittest.SkipTest(f"no driver {driver} of rsyslog")
+        self.rsyslog(f'protocol="tcp" TCP_Framing="octet-counted" '
+                     f'template="asis0" StreamDriver="{driver}" '
+                     'StreamDriverMode="1" StreamDriverAuthMode="x509/name" '
+                     'StreamDriverPermittedPeers="localhost"', self.tls_port)
+        self.assert_arrived("rs", "tls")
+
+    def test_rsyslog_tls_gnutls(self):
+        self.rsyslog_tls("gtls")
+
+    def test_rsyslog_tls_openssl(self):
+        self.rsyslog_tls("ossl")
+
+    # -- openssl
+
+    def test_openssl_s_client(self):
+        subprocess.run(
+            ["openssl", "s_client", "-connect", f"{LOOPBACK}:{self.tls_port}",
+             "-quiet", "-no_ign_eof", "-verify_return_error",
+             "-CAfile", CA.certificate, "-cert", CLIENT[0],
+             "-key", CLIENT[1]], check=True, timeout=60,
+            input=b"".join(harness.message("os", n) + b"\n"
+                           for n in range(COUNT)),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assert_arrived("os", "tls")
+
     # -- loggen of syslog-ng
 
-    def loggen(self, *options):
+    def loggen(self, *options, port=None):
         program = unpacked("usr/bin/loggen")
         if not os.path.exists(program):
             raise unittest.SkipTest("no loggen (tests/run.sh unpacks one)")
@@ -184,19 +241,23 @@ ruleset(name="out") {{
             file.writelines(harness.message("ln", n) + b"\n"
                             for n in range(COUNT))
         result = subprocess.run(
-            [program, "--inet", "--rate", "1000", "--number", str(COUNT),
+            [program, "--rate", "1000", "--number", str(COUNT),
              "--read-file", path, "--dont-parse", *options,
-             LOOPBACK, self.port], env=peer_environment(),
+             LOOPBACK, port or self.port], env=peer_environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         self.assertEqual(result.returncode, 0, result.stdout)
 
     def test_loggen_tcp(self):
-        self.loggen("--stream")
+        self.loggen("--inet", "--stream")
         self.assert_arrived("ln", "tcp")
 
     def test_loggen_udp(self):
-        self.loggen("--dgram")
+        self.loggen("--inet", "--dgram")
         self.assert_arrived("ln", "udp")
+
+    def test_loggen_tls(self):
+        self.loggen("--use-ssl", port=self.anyone_port)
+        self.assert_arrived("ln", "tls")
 
     def test_loggen_many_connections(self):
         program = unpacked("usr/bin/loggen")

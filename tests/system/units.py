@@ -27,7 +27,7 @@ class Units(harness.Case):
                 file.write("\n".join(
                     self.harmless(line) for line in text.splitlines()))
             self.paths.append(copy)
-        self.assertEqual(len(self.paths), 6)
+        self.assertEqual(len(self.paths), 7)
 
     @staticmethod
     def harmless(line):

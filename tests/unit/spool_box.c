@@ -45,6 +45,7 @@ box_init(struct box *box)
 	    .commit_bytes = 1 << 20,
 	    .compress = SPOOL_NONE,
 	    .buffer = 1 << 16,
+	    .ledger = {.size = 1 << 24, .checksum = true},
 	};
 	box->streams[BOX_TRAFFIC] = (struct spool_stream_options){
 	    stream_names[BOX_TRAFFIC], "jsonl", {NULL, 0}};
@@ -72,6 +73,8 @@ box_clear(struct box *box)
 	size_t i;
 
 	spool_close(box->spool);
+	account_free(box->account);
+	free(box->ledger);
 	nftw(box->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	for (i = 0; i < BOX_STREAMS; i++)
 		free(box->seen[i]);
@@ -246,6 +249,179 @@ unpack(const char *name, char *packed, size_t *n)
 	return plain;
 }
 
+/* --- the ledger --- */
+
+struct box_lines {
+	size_t n;
+	struct {
+		char name[96]; /* without .gz or .zst */
+		uint64_t records, bytes;
+		uint8_t sum[SHA256_SIZE];
+	} line[BOX_FILES];
+};
+
+/* Without what says how it is packed. */
+static struct span
+plain_name(struct span name)
+{
+	size_t n = name.n;
+
+	if (n > 3 && memcmp(name.p + n - 3, ".gz", 3) == 0)
+		n -= 3;
+	else if (n > 4 && memcmp(name.p + n - 4, ".zst", 4) == 0)
+		n -= 4;
+	return span_take(name, n);
+}
+
+static void
+ledger_file_cb(void *arg, const struct account_file *file)
+{
+	struct box_lines *lines = ((struct box *)arg)->ledger;
+	struct span name = plain_name(file->name);
+
+	if (lines->n == BOX_FILES || name.n >= sizeof(lines->line[0].name))
+		ck_abort_msg("too many files in the ledger");
+	memcpy(lines->line[lines->n].name, name.p, name.n);
+	lines->line[lines->n].name[name.n] = '\0';
+	lines->line[lines->n].records = file->records;
+	lines->line[lines->n].bytes = file->bytes;
+	if (!file->has_sum)
+		ck_abort_msg("%s has no sum", lines->line[lines->n].name);
+	memcpy(lines->line[lines->n].sum, file->sum, SHA256_SIZE);
+	lines->n++;
+}
+
+static void
+ledger_say_cb(void *arg, enum account_level level, const char *text)
+{
+	fprintf(((struct box *)arg)->report_file, "ledger: %s: %s\n",
+	    level == ACCOUNT_FINDING ? "finding" : "remark", text);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	/* by number: the instance in a name may have been made anew */
+	return strcmp(
+	    strrchr(*(char *const *)a, '-'), strrchr(*(char *const *)b, '-'));
+}
+
+static size_t
+ledger_list(struct box *box, char *names[BOX_FILES])
+{
+	char path[256];
+	struct dirent *entry;
+	size_t n = 0;
+	DIR *list;
+
+	box_path(box, path, "ledger");
+	list = opendir(path);
+	if (!list)
+		return 0;
+	while ((entry = readdir(list)))
+		if (strncmp(entry->d_name, "ledger-", 7) == 0 && n < BOX_FILES)
+			names[n++] = strdup(entry->d_name);
+	closedir(list);
+	qsort(names, n, sizeof(*names), compare_names);
+	return n;
+}
+
+/* The `before` in the first line of a file. */
+static bool
+ledger_before(struct box *box, const char *name, uint8_t before[SHA256_SIZE])
+{
+	static struct ledger_entry entry;
+	char below[160];
+	char *bytes;
+	size_t n;
+	bool ok;
+
+	snprintf(below, sizeof(below), "ledger/%.100s", name);
+	bytes = box_get(box, below, &n);
+	ok = ledger_parse(span_take(span_of(bytes, n),
+			      span_find(span_of(bytes, n), '\n')),
+		 &entry) &&
+	     sha256_read(ledger_text(&entry, "before"), before);
+	free(bytes);
+	return ok;
+}
+
+static void
+ledger_feed(struct box *box, const char *name, const uint8_t *next)
+{
+	char below[160];
+	char *bytes;
+	struct span in;
+	size_t n, line;
+
+	snprintf(below, sizeof(below), "ledger/%.100s", name);
+	bytes = box_get(box, below, &n);
+	account_begin_file(box->account, name, next);
+	for (in = span_of(bytes, n); in.n > 0; in = span_skip(in, line + 1)) {
+		line = span_find(in, '\n');
+		account_line(box->account, span_take(in, line), line < in.n);
+	}
+	account_end_file(box->account);
+	free(bytes);
+}
+
+const struct account_totals *
+box_ledger(struct box *box, uint64_t findings)
+{
+	struct account_options options = {
+	    ledger_say_cb, ledger_file_cb, NULL, NULL, box};
+	char *names[BOX_FILES];
+	const char *text;
+	uint8_t next[SHA256_SIZE];
+	size_t i, k, n;
+
+	account_free(box->account);
+	free(box->ledger);
+	box->ledger = calloc(1, sizeof(*box->ledger));
+	box->account = account_new(&options);
+	ck_assert(box->ledger && box->account);
+	n = ledger_list(box, names);
+	for (i = 0; i < n; i++) {
+		/* one that was cut short at its first line does not count */
+		for (k = i + 1; k < n; k++)
+			if (ledger_before(box, names[k], next))
+				break;
+		ledger_feed(box, names[i], k < n ? next : NULL);
+	}
+	for (i = 0; i < n; i++)
+		free(names[i]);
+	account_end(box->account, false);
+	/* that a file had to go is always one */
+	findings += account_totals(box->account)->dropped;
+	fflush(box->report_file);
+	text = strstr(box->reports, "ledger: finding");
+	ck_assert_msg(account_totals(box->account)->findings == findings,
+	    "%.1500s", text ? text : "a finding is missing");
+	return account_totals(box->account);
+}
+
+/* Its line says what is in it, the last of that name. */
+static void
+expect_line(struct box *box, const char *file, struct span bytes)
+{
+	struct span name = plain_name(span_str(file));
+	struct sha256 *sha = sha256_new();
+	uint8_t sum[SHA256_SIZE];
+	size_t i = box->ledger->n;
+
+	while (i > 0 && !span_eq(span_str(box->ledger->line[i - 1].name), name))
+		i--;
+	ck_assert_msg(i > 0, "%s has no line in the ledger", file);
+	ck_assert_uint_eq(box->ledger->line[i - 1].bytes, bytes.n);
+	sha256_begin(sha);
+	sha256_add(sha, bytes);
+	sha256_end(sha, sum);
+	sha256_free(sha);
+	ck_assert_msg(
+	    memcmp(sum, box->ledger->line[i - 1].sum, sizeof(sum)) == 0,
+	    "%s: another sum in the ledger", file);
+}
+
 static size_t
 stream_of(const char *name)
 {
@@ -329,6 +505,8 @@ read_file(struct box *box, const char *name, const char *path)
 	bytes = unpack(name, bytes, &n);
 	in = span_of(bytes, n);
 	if (remember(box, name, in)) {
+		if (box->options.ledger.size > 0)
+			expect_line(box, name, in);
 		if (stream == BOX_ACCESS) {
 			ck_assert(span_starts(in, SPAN(BOX_HEADER)));
 			in = span_skip(in, sizeof(BOX_HEADER) - 1);
@@ -361,6 +539,8 @@ box_read(struct box *box, bool take)
 	struct dirent *entry;
 	DIR *list;
 
+	if (box->options.ledger.size > 0)
+		box_ledger(box, box->ledger_findings);
 	box_path(box, path, "ready");
 	list = opendir(path);
 	ck_assert_ptr_nonnull(list);

@@ -2,6 +2,8 @@
  * spool_box - a spool in a directory of its own, filled with numbered records
  * and read back like an uploader would.
  *
+ * Whatever is read in ready/ must have its line in the ledger.
+ *
  * Every record can be made again from its stream, number and id, so reading
  * checks each byte. Two streams: `traffic` (JSON lines) and `access` (CSV with
  * a header).
@@ -12,6 +14,7 @@
 #include <check.h>
 #include <stdio.h>
 
+#include "account.h"
 #include "spool/spool.h"
 
 enum { BOX_STREAMS = 2, BOX_RECORDS = 1 << 15, BOX_FILES = 1024 };
@@ -30,6 +33,9 @@ struct box {
 	uint32_t files;                   /* read so far */
 	char names[BOX_FILES][96];        /* their names ... */
 	uint64_t sums[BOX_FILES];         /* ... and what was in them */
+	struct box_lines *ledger;         /* its lines of files */
+	struct account *account;          /* the rest of it */
+	uint64_t ledger_findings;         /* that are expected */
 	bool renumbered; /* ids need not agree with file names */
 	char why[256];
 	char *reports; /* one a line */
@@ -62,6 +68,9 @@ void box_drain(struct box *box);
 
 /* Reads ready/, checks every byte, and deletes if `take`. */
 void box_read(struct box *box, bool take);
+/* Adds up the ledger: nothing but `findings` may be wrong with it. Its totals
+ * are good until the next call. */
+const struct account_totals *box_ledger(struct box *box, uint64_t findings);
 /* Each of the records sent was read exactly once. */
 void box_expect_all(struct box *box);
 /* Records of the stream read; they must be the first of those sent, each

@@ -147,6 +147,10 @@ read_file(const char *path, size_t *n)
 /* --- errors --- */
 
 /* clang-format off */
+#define NO_PEER                                                                \
+	" is no name such as sepm1.example.com or *.example.com, no address, " \
+	"and no fingerprint such as sha256:5F...\n"
+
 static const struct {
 	const char *text;
 	const char *errors;
@@ -276,6 +280,47 @@ static const struct {
 	{ "listen:\n  - udp: '[::1]:5'\n  - tcp: '[::1]:5'\n"
 	  "  - udp: '[0::1]:5'\n",
 	  "4:5: listen[2]: same address as on line 2\n" },
+	{ "listen:\n  - tls: '[::1]:5'\n    certificate: /c\n    key: /k\n"
+	  "  - tcp: '[::1]:5'\n",
+	  "5:5: listen[1]: same address as on line 2\n" },
+	{ "listen: [{ tls: '[::1]:5' }]\n",
+	  "1:10: listen[0]: needs 'certificate' beside 'tls', a PEM file\n"
+	  "1:10: listen[0]: needs 'key' beside 'tls', a PEM file\n" },
+	{ "listen: [{ tcp: '[::1]:5', key: /k, crl: /r }]\n",
+	  "1:28: listen[0].key: only with 'tls'\n"
+	  "1:37: listen[0].crl: only with 'tls'\n" },
+	{ "listen: [{ tls: '[::1]:5', tcp: '[::1]:6', certificate: /c, "
+	  "key: /k }]\n",
+	  "1:10: listen[0]: needs one transport and its address, such as udp: "
+	  "\"[::]:514\"\n" },
+	{ "listen: [{ tls: '[::1]:5', certificate: c, key: '' }]\n",
+	  "1:41: listen[0].certificate: 'c' does not start with '/'\n"
+	  "1:49: listen[0].key: is empty\n" },
+	{ "listen: [{ tls: '[::1]:5', certificate: /c, key: /k, crl: /r }]\n",
+	  "1:54: listen[0].crl: needs 'client_ca' beside it\n" },
+	{ "listen: [{ tls: '[::1]:5', certificate: /c, key: /k,\n"
+	  "  permitted_peers: [a.example] }]\n",
+	  "2:3: listen[0].permitted_peers: names need 'client_ca' beside "
+	  "them; fingerprints do not\n" },
+	{ "listen: [{ tls: '[::1]:5', certificate: /c, key: /k,\n"
+	  "  client_ca: /a, permitted_peers: [] }]\n",
+	  "2:35: listen[0].permitted_peers: needs an entry\n" },
+	{ "listen: [{ tls: '[::1]:5', certificate: /c, key: /k,\n"
+	  "  client_ca: /a, permitted_peers: [.a, a., a..b, 'a b', '*a.b',\n"
+	  "  '*.*.a', 'sha256:00', 'sha256:'] }]\n",
+	  "2:36: listen[0].permitted_peers[0]: '.a'" NO_PEER
+	  "2:40: listen[0].permitted_peers[1]: 'a.'" NO_PEER
+	  "2:44: listen[0].permitted_peers[2]: 'a..b'" NO_PEER
+	  "2:50: listen[0].permitted_peers[3]: 'a b'" NO_PEER
+	  "2:57: listen[0].permitted_peers[4]: '*a.b'" NO_PEER
+	  "3:3: listen[0].permitted_peers[5]: '*.*.a'" NO_PEER
+	  "3:12: listen[0].permitted_peers[6]: 'sha256:00' needs 64 hex digits "
+	  "behind 'sha256:', as `openssl x509 -noout -fingerprint -sha256` "
+	  "shows them\n"
+	  "3:25: listen[0].permitted_peers[7]: 'sha256:'" NO_PEER },
+	{ "handshake_timeout: 1ms\nmax_handshakes: 0\n",
+	  "1:20: handshake_timeout: '1ms' is out of range: 1s to 1h\n"
+	  "2:17: max_handshakes: '0' is out of range: 1 to 65536\n" },
 	{ "listen:\n  - udp: 192.0.2.1:5\n  - udp: '[::ffff:192.0.2.1]:5'\n",
 	  "3:5: listen[1]: same address as on line 2\n" },
 	{ "allow: [0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0:0]\n",
@@ -588,6 +633,8 @@ assert_defaults(const struct config *c)
 	ck_assert_uint_eq(c->max_connections, 4096);
 	ck_assert_uint_eq(c->max_connections_per_source, 64);
 	ck_assert_uint_eq(c->frame_timeout, 60000);
+	ck_assert_uint_eq(c->handshake_timeout, 10000);
+	ck_assert_uint_eq(c->max_handshakes, 256);
 	ck_assert_uint_eq(c->allows, 0);
 	ck_assert_ptr_eq(c->fallback.zone, zone_utc());
 	ck_assert_ptr_eq(c->fallback.codepage, &text_windows_1252);
@@ -711,15 +758,30 @@ START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 }
 END_TEST
 
+#define DIGITS                                                                 \
+	"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
+#define COLONS                                                                 \
+	"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:"                     \
+	"10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"
+
 static const char everything[] =
     "listen:\n"
     "  - udp: 192.0.2.1:5514\n"
     "  - tcp: '[2001:db8::1]:601'\n"
+    "  - tls: '[2001:db8::1]:6514'\n"
+    "    certificate: /tls/c.pem\n"
+    "    key: /tls/k.pem\n"
+    "    client_ca: /tls/a.pem\n"
+    "    crl: /tls/r.pem\n"
+    "    permitted_peers: [s1.example.com, '*.b_r-1.example', 192.0.2.7,\n"
+    "      '2001:db8::7', 'sha256:" DIGITS "', 'SHA-256:" COLONS "']\n"
     "receive_buffer: 64 KiB\n"
     "max_message: 480\n"
     "max_connections: 65536\n"
     "max_connections_per_source: 1\n"
     "frame_timeout: 1s\n"
+    "handshake_timeout: 2s\n"
+    "max_handshakes: 7\n"
     "allow: [192.0.2.0/24, 198.51.100.7, '2001:db8::/33', '::/0']\n"
     "timezone: Europe/Paris\n"
     "code_page: koi8-r\n"
@@ -751,6 +813,37 @@ static const char everything[] =
     "  overlap: 0ms\n"
     "  timeout: 1d\n";
 
+static void
+assert_tls(const struct config_listen *listen)
+{
+	static const struct {
+		enum config_peer_kind kind;
+		const char *text;
+	} peers[] = {
+	    {CONFIG_PEER_NAME, "s1.example.com"},
+	    {CONFIG_PEER_SUBDOMAIN, ".b_r-1.example"},
+	    {CONFIG_PEER_ADDRESS, "192.0.2.7"},
+	    {CONFIG_PEER_ADDRESS, "2001:db8::7"},
+	    {CONFIG_PEER_FINGERPRINT, NULL},
+	    {CONFIG_PEER_FINGERPRINT, NULL},
+	};
+
+	ck_assert_int_eq(listen->transport, CONFIG_TLS);
+	ck_assert_str_eq(listen->files.certificate, "/tls/c.pem");
+	ck_assert_str_eq(listen->files.key, "/tls/k.pem");
+	ck_assert_str_eq(listen->files.client_ca, "/tls/a.pem");
+	ck_assert_str_eq(listen->files.crl, "/tls/r.pem");
+	ck_assert_uint_eq(listen->permitted_count, COUNT_OF(peers));
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		const struct config_peer *peer = &listen->permitted[i];
+
+		ck_assert_int_eq(peer->kind, peers[i].kind);
+		ck_assert_pstr_eq(peer->text, peers[i].text);
+		for (size_t k = 0; k < CONFIG_FINGERPRINT && !peer->text; k++)
+			ck_assert_uint_eq(peer->fingerprint[k], k);
+	}
+}
+
 START_TEST(every_key_has_its_place)
 {
 	struct config *c = parse_good_str(everything);
@@ -760,6 +853,9 @@ START_TEST(every_key_has_its_place)
 	assert_address(&c->listen[1].addr, "2001:db8::1", 601);
 	ck_assert_int_eq(c->listen[1].transport, CONFIG_TCP);
 	ck_assert_uint_eq(c->listen[1].line, 3);
+	assert_tls(&c->listen[2]);
+	ck_assert_uint_eq(c->handshake_timeout, 2000);
+	ck_assert_uint_eq(c->max_handshakes, 7);
 	ck_assert_uint_eq(c->receive_buffer, 64 << 10);
 	ck_assert_uint_eq(c->max_message, 480);
 	ck_assert_uint_eq(c->max_connections, 65536);

@@ -57,7 +57,7 @@ static struct intake *
 open_intake(void)
 {
 	struct intake *in =
-	    intake_open(settings_config(settings), "import", why, sizeof why);
+	    intake_open(settings_config(settings), "import", "file", why, sizeof why);
 
 	ck_assert_msg(in != NULL, "%s", why);
 	return in;
@@ -286,7 +286,7 @@ START_TEST(one_writer)
 	struct intake *in = open_intake();
 
 	ck_assert_ptr_null(
-	    intake_open(settings_config(settings), "import", why, sizeof why));
+	    intake_open(settings_config(settings), "import", "file", why, sizeof why));
 	ck_assert_ptr_nonnull(strstr(why, "in use by another process"));
 	intake_close(in);
 }
@@ -311,7 +311,7 @@ START_TEST(damaged_state)
 		fputs(damaged[i], file);
 		fclose(file);
 		ck_assert_ptr_null(intake_open(
-		    settings_config(settings), "import", why, sizeof why));
+		    settings_config(settings), "import", "file", why, sizeof why));
 		ck_assert_msg(strstr(why, "damaged") != NULL, "%s", why);
 	}
 }

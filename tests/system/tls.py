@@ -1,0 +1,573 @@
+"""Syslog over TLS (RFC 5425): who gets in, who does not and why, and that
+nothing of what comes in is lost."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+
+import certificates
+import harness
+from harness import LOOPBACK, connect, counted, is_closed, message, wait_until
+
+NAME = "sepm1.example.com"
+
+
+def setUpModule():
+    global HOME, CA, SERVER, GOOD
+    harness.need("openssl")
+    HOME = tempfile.mkdtemp(prefix="sepmlogd-tls-")
+    CA = certificates.Authority(os.path.join(HOME, "ca"))
+    SERVER = CA.issue("server", f"DNS:localhost,IP:{LOOPBACK}", "serverAuth")
+    GOOD = CA.issue("good", f"DNS:{NAME}")
+
+
+def tearDownModule():
+    shutil.rmtree(HOME)
+
+
+def client_context(pair=None, version=None, weak=False):
+    """A client that checks the daemon, as senders should."""
+    context = ssl.create_default_context(cafile=CA.certificate)
+    if weak:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    if version:
+        context.minimum_version = context.maximum_version = version
+    if pair:
+        context.load_cert_chain(*pair)
+    return context
+
+
+class Tls(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.contexts = {}
+
+    def tls_daemon(self, keys=None, config="", pair=None, **options):
+        """A daemon that listens on TLS only; `keys` of its entry."""
+        certificate, key = pair or SERVER
+        entry = {"certificate": certificate, "key": key,
+                 "client_ca": CA.certificate,
+                 "permitted_peers": f'["{NAME}"]'}
+        entry.update(keys or {})
+        port = harness.free_port()
+        lines = [f"{name}: {value}" for name, value in entry.items() if value]
+        sepmlogd = self.daemon(
+            config=config, listen=[("tls", f"{LOOPBACK}:{port}", lines)],
+            **options)
+        sepmlogd.port = port
+        return self.enterContext(sepmlogd)
+
+    @contextlib.contextmanager
+    def session(self, port, pair=None, source=None, context=None):
+        context = context or client_context(pair or GOOD)
+        with connect(port, source) as plain, \
+                context.wrap_socket(plain, server_hostname=LOOPBACK) as peer:
+            yield peer
+
+    def is_refused(self, port, source, context, sender="bad"):
+        """Whether a peer cannot send: at its handshake, or right after it."""
+        try:
+            with self.session(port, source=source, context=context) as peer:
+                peer.settimeout(10)
+                peer.sendall(message(sender, 0) + b"\n")
+                return peer.recv(1) == b""
+        except (ssl.SSLError, ConnectionError):
+            return True
+
+    def assert_stored(self, sepmlogd, want):
+        for sender, count in want.items():
+            wait_until(
+                lambda s=sender, c=count:
+                len(sepmlogd.spool.numbers().get(s, ())) >= c,
+                f"{count} of {sender}", 30)
+        self.assert_complete(sepmlogd.spool.numbers(), want)
+
+    # -- what gets in
+
+    def test_versions_and_framings(self):
+        sepmlogd = self.tls_daemon()
+        versions = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+        for version in versions:
+            context = client_context(GOOD, version)
+            for name, frame in (("lf", lambda m: m + b"\n"),
+                                ("counted", counted)):
+                sender = f"{name}{version.value}"
+                with self.session(sepmlogd.port, context=context) as peer:
+                    for n in range(100):
+                        peer.sendall(frame(message(sender, n)))
+        self.assert_stored(sepmlogd, {
+            f"{name}{version.value}": 100
+            for version in versions for name in ("lf", "counted")})
+        for record in sepmlogd.spool.records("traffic"):
+            self.assertEqual(record["transport"], "tls")
+            self.assertNotIn("flags", record)
+
+    def test_a_record_of_one_byte_each(self):
+        sepmlogd = self.tls_daemon()
+        with self.session(sepmlogd.port) as peer:
+            for byte in message("slow", 0) + b"\n":
+                peer.sendall(bytes([byte]))
+        self.assert_stored(sepmlogd, {"slow": 1})
+
+    def test_large_amounts(self):
+        sepmlogd = self.tls_daemon()
+        lines = b"".join(message("much", n) + b"\n" for n in range(20000))
+        with self.session(sepmlogd.port) as peer:
+            peer.sendall(lines)
+        self.assert_stored(sepmlogd, {"much": 20000})
+
+    def test_the_last_words_of_a_peer_that_closes_at_once(self):
+        sepmlogd = self.tls_daemon()
+        for n in range(20):
+            with self.session(sepmlogd.port) as peer:
+                # unterminated; then close_notify, or none at all
+                peer.sendall(message("last", n))
+                if n % 2:
+                    peer.unwrap()
+        self.assert_stored(sepmlogd, {"last": 20})
+
+    def test_without_client_certificates(self):
+        sepmlogd = self.tls_daemon(
+            {"client_ca": None, "permitted_peers": None})
+        with self.session(sepmlogd.port, context=client_context()) as peer:
+            peer.sendall(message("anyone", 0) + b"\n")
+        self.assert_stored(sepmlogd, {"anyone": 1})
+
+    def test_fingerprints_need_no_authority(self):
+        mine = certificates.self_signed(HOME, "mine", f"DNS:{NAME}")
+        other = certificates.self_signed(HOME, "other", f"DNS:{NAME}")
+        sepmlogd = self.tls_daemon({
+            "client_ca": None,
+            "permitted_peers": f'["{certificates.fingerprint(mine[0])}"]'})
+        with self.session(sepmlogd.port, mine) as peer:
+            peer.sendall(message("mine", 0) + b"\n")
+        self.assertTrue(self.is_refused(
+            sepmlogd.port, "127.0.0.2", client_context(other)))
+        self.assertTrue(self.is_refused(
+            sepmlogd.port, "127.0.0.3", client_context()))
+        self.assert_stored(sepmlogd, {"mine": 1})
+        sepmlogd.wait_log(r"127\.0\.0\.2:\d+: certificate of /CN=other is "
+                          "not in `permitted_peers`")
+
+    def test_names_addresses_and_wildcards(self):
+        host = CA.issue("host", "DNS:a.branch.example")
+        deep = CA.issue("deep", "DNS:b.a.branch.example")
+        star = CA.issue("star", "DNS:*.example.com")
+        address = CA.issue("address", "IP:192.0.2.7")
+        sepmlogd = self.tls_daemon({
+            "permitted_peers": f'["{NAME}", "*.branch.example", 192.0.2.7]'})
+        for sender, pair in (("host", host), ("star", star),
+                             ("address", address)):
+            with self.session(sepmlogd.port, pair) as peer:
+                peer.sendall(message(sender, 0) + b"\n")
+        self.assertTrue(self.is_refused(
+            sepmlogd.port, "127.0.0.2", client_context(deep)))
+        self.assert_stored(sepmlogd, {"host": 1, "star": 1, "address": 1})
+
+    # -- what does not
+
+    def bad_peers(self):
+        """(name, certificate and key, words in the log) of each."""
+        other = certificates.Authority(os.path.join(HOME, "other"), "other")
+        revoked = CA.issue("revoked", f"DNS:{NAME}")
+        CA.revoke(revoked[0])
+        nul = certificates.dns_with_nul(NAME, ".evil.example")
+        unlisted = "is not in `permitted_peers`"
+        return (
+            ("expired", CA.issue("expired", f"DNS:{NAME}",
+                                 start="200101000000Z", end="210101000000Z"),
+             "certificate has expired"),
+            ("early", CA.issue("early", f"DNS:{NAME}",
+                               start="470101000000Z", end="480101000000Z"),
+             "certificate is not yet valid"),
+            ("selfsigned",
+             certificates.self_signed(HOME, "selfsigned", f"DNS:{NAME}"),
+             "self-signed certificate"),
+            ("otherca", other.issue("otherca", f"DNS:{NAME}"),
+             "unable to get local issuer certificate"),
+            ("wrongname", CA.issue("wrongname", "DNS:sepm2.example.com"),
+             unlisted),
+            ("wildcard", CA.issue("wildcard", "DNS:sepm*.example.com"),
+             unlisted),
+            ("nul", CA.issue("nul", nul), unlisted),
+            ("nousage", CA.issue("nousage", f"DNS:{NAME}", "serverAuth"),
+             "unsuitable certificate purpose"),
+            ("revoked", revoked, "certificate revoked"),
+            ("short", CA.issue("short", f"DNS:{NAME}", key="rsa:1024"),
+             "certificate key too weak"),
+            ("sha1", CA.issue("sha1", f"DNS:{NAME}", digest="sha1"),
+             "CA signature digest algorithm too weak"),
+        )
+
+    def test_twelve_bad_peers(self):
+        bad = self.bad_peers()
+        sepmlogd = self.tls_daemon({"crl": CA.revocations()})
+        stop = threading.Event()
+        sent = []
+
+        def send_good():
+            with self.session(sepmlogd.port) as peer:
+                while not stop.is_set():
+                    peer.sendall(message("good", len(sent)) + b"\n")
+                    sent.append(None)
+                    time.sleep(0.001)
+        honest = threading.Thread(target=send_good)
+        honest.start()
+        try:
+            for i, (name, pair, _) in enumerate(bad):
+                with self.subTest(name):
+                    self.assertTrue(self.is_refused(
+                        sepmlogd.port, f"127.0.0.{10 + i}",
+                        client_context(pair, weak=True)))
+            with self.subTest("tls11"):
+                old = client_context(GOOD, ssl.TLSVersion.TLSv1_1, weak=True)
+                self.assertTrue(self.is_refused(
+                    sepmlogd.port, "127.0.0.30", old))
+        finally:
+            stop.set()
+            honest.join()
+        for i, (name, _, words) in enumerate(bad):
+            with self.subTest(name):
+                sepmlogd.wait_log(
+                    rf"tls 127\.0\.0\.{10 + i}:\d+: [^\n]*{words}")
+        sepmlogd.wait_log(r"tls 127\.0\.0\.30:\d+: unsupported protocol")
+        self.assert_stored(sepmlogd, {"good": len(sent)})
+        sepmlogd.stop_cleanly()
+        counters = sepmlogd.counters()
+        self.assertEqual(counters["handshakes failed"], 9, counters)
+        self.assertEqual(counters["peers not permitted"], 3, counters)
+
+    def test_a_list_that_is_out_of_date(self):
+        # Whoever may have been revoked since does not get in.
+        sepmlogd = self.tls_daemon({"crl": CA.revocations(
+            "-crl_lastupdate", "20200101000000Z",
+            "-crl_nextupdate", "20200201000000Z")})
+        self.assertTrue(self.is_refused(
+            sepmlogd.port, "127.0.0.2", client_context(GOOD)))
+        sepmlogd.wait_log("CRL has expired; put a current list into the file")
+        CA.revocations()
+        sepmlogd.reload()
+        with self.session(sepmlogd.port) as peer:
+            peer.sendall(message("again", 0) + b"\n")
+        self.assert_stored(sepmlogd, {"again": 1})
+
+    def test_who_has_many_addresses_does_not_fill_the_log(self):
+        sepmlogd = self.tls_daemon()
+        for n in range(20):
+            for net in range(8):  # these share a line
+                with connect(sepmlogd.port,
+                             f"127.0.{net}.{2 ^ net << 3}") as peer:
+                    peer.sendall(message("plain", 0) + b"\n")
+                    self.assertTrue(self.is_closed_after_all(peer))
+        sepmlogd.stop_cleanly()
+        self.assertEqual(
+            sepmlogd.counters()["handshakes failed"], 160, sepmlogd.log())
+        self.assertEqual(sepmlogd.log().count(", closed ("), 1)
+
+    def test_renegotiation(self):
+        sepmlogd = self.tls_daemon()
+        with subprocess.Popen(
+                ["openssl", "s_client", "-connect",
+                 f"{LOOPBACK}:{sepmlogd.port}", "-tls1_2", "-CAfile",
+                 CA.certificate, "-cert", GOOD[0], "-key", GOOD[1]],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT) as client:
+            client.stdin.write(message("first", 0) + b"\n")
+            client.stdin.flush()
+            self.assert_stored(sepmlogd, {"first": 1})
+            client.stdin.write(b"R\n")
+            client.stdin.flush()
+            output, _ = client.communicate(timeout=30)
+        self.assertIn(b"no renegotiation", output)
+        self.assert_stored(sepmlogd, {"first": 1})
+
+    # -- who only takes up room
+
+    def test_stalled_handshakes(self):
+        sepmlogd = self.tls_daemon(config="handshake_timeout: 2s\n"
+                                   "max_handshakes: 20\n"
+                                   "max_connections_per_source: 100\n")
+        stalled = [connect(sepmlogd.port, "127.0.0.2") for _ in range(19)]
+        started = time.monotonic()
+        for i, peer in enumerate(stalled):
+            self.addCleanup(peer.close)
+            if i % 3 == 0:  # half a ClientHello
+                peer.sendall(bytes.fromhex("160301020001"))
+        times = []
+        for n in range(20):
+            begin = time.monotonic()
+            with self.session(sepmlogd.port) as peer:
+                times.append(time.monotonic() - begin)
+                peer.sendall(message("honest", n) + b"\n")
+        for peer in stalled:
+            self.assertTrue(is_closed(peer, 10))
+        self.assertLess(time.monotonic() - started, 10)
+        self.assert_stored(sepmlogd, {"honest": 20})
+        sepmlogd.stop_cleanly()
+        self.assertEqual(
+            sepmlogd.counters()["handshakes not finished"], 19,
+            sepmlogd.log())
+        self.assertEqual(len(re.findall(
+            "handshake not finished within", sepmlogd.log())), 1)
+        print(f"\n  handshakes beside 19 stalled ones: median "
+              f"{sorted(times)[10] * 1000:.0f} ms, longest "
+              f"{max(times) * 1000:.0f} ms")
+
+    def test_too_many_handshakes(self):
+        sepmlogd = self.tls_daemon(config="max_handshakes: 5\n")
+        peers = [connect(sepmlogd.port) for _ in range(8)]
+        for peer in peers:
+            self.addCleanup(peer.close)
+        closed = [peer for peer in peers if is_closed(peer, 0.5)]
+        self.assertEqual(len(closed), 3)
+        for peer in peers:
+            peer.close()
+        wait_until(lambda: not self.is_refused_quietly(sepmlogd.port),
+                   "a handshake after the others have gone")
+
+    def is_refused_quietly(self, port):
+        try:
+            with self.session(port):
+                return False
+        except (ssl.SSLError, ConnectionError):
+            return True
+
+    def test_other_talk(self):
+        sepmlogd = self.tls_daemon()
+        for source, data in (("127.0.0.2", message("plain", 0) + b"\n"),
+                             ("127.0.0.3", os.urandom(65536)),
+                             ("127.0.0.4", b"\x16\x03\x01\xff\xff" * 10000)):
+            with connect(sepmlogd.port, source) as peer:
+                with contextlib.suppress(ConnectionError):
+                    peer.sendall(data)
+                self.assertTrue(self.is_closed_after_all(peer))
+            sepmlogd.wait_log(rf"tls {re.escape(source)}:\d+: ")
+        with self.session(sepmlogd.port) as peer:
+            peer.sendall(message("good", 0) + b"\n")
+        self.assert_stored(sepmlogd, {"good": 1})
+        self.assertEqual(sepmlogd.spool.records("unparsed"), [])
+
+    @staticmethod
+    def is_closed_after_all(peer):
+        """Whatever it is told first, an alert as a rule."""
+        peer.settimeout(10)
+        try:
+            while peer.recv(4096):
+                pass
+            return True
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+    def test_tls_to_the_plain_port(self):
+        with self.daemon() as sepmlogd:
+            with connect(sepmlogd.port) as plain:
+                plain.settimeout(1)
+                with self.assertRaises((ssl.SSLError, OSError)):
+                    client_context().wrap_socket(
+                        plain, server_hostname=LOOPBACK)
+            sepmlogd.spool.wait_records(1, "unparsed")
+
+    def test_a_peer_that_stops_inside_a_record(self):
+        sepmlogd = self.tls_daemon()
+        context = client_context(GOOD)
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        half = context.wrap_bio(into, out, server_hostname=LOOPBACK)
+        with connect(sepmlogd.port, "127.0.0.2") as plain:
+            self.shake(half, into, out, plain)
+            half.write(message("half", 0) + b"\n")
+            record = out.read()
+            plain.sendall(record[:len(record) // 2])
+            with self.session(sepmlogd.port) as peer:
+                for n in range(200):
+                    peer.sendall(message("honest", n) + b"\n")
+                self.assert_stored(sepmlogd, {"honest": 200})
+                self.assertLess(sepmlogd.cpu_share(2), 0.02)
+            plain.sendall(record[len(record) // 2:])
+            self.assert_stored(sepmlogd, {"honest": 200, "half": 1})
+
+    @staticmethod
+    def shake(half, into, out, plain):
+        while True:
+            try:
+                half.do_handshake()
+                plain.sendall(out.read())
+                return
+            except ssl.SSLWantReadError:
+                plain.sendall(out.read())
+                into.write(plain.recv(65536))
+
+    # -- a full disk, a stop
+
+    def test_nothing_is_lost_while_there_is_no_room(self):
+        sepmlogd = self.tls_daemon(spool_options="rotate: { size: 256KiB }\n"
+                                   "compress: none\n"
+                                   "quota: 512KiB\n"
+                                   "buffer: 1MiB\n")
+        count = 10000
+        sender = threading.Thread(target=self.send_all,
+                                  args=(sepmlogd.port, "full", count))
+        sender.start()
+        taken = os.path.join(self.directory, "taken")
+        os.mkdir(taken)
+        sepmlogd.wait_log("spool: full")
+        end = time.monotonic() + 60
+        while sender.is_alive() and time.monotonic() < end:
+            for path in sepmlogd.spool.ready():
+                shutil.move(path, os.path.join(
+                    taken, os.path.basename(path)))
+            time.sleep(0.2)
+        sender.join(1)
+        self.assertFalse(sender.is_alive())
+
+        def numbers():
+            files = [os.path.join(taken, name) for name in os.listdir(taken)]
+            return sepmlogd.spool.numbers(more=files)
+
+        def all_there():
+            for path in sepmlogd.spool.ready():
+                shutil.move(path, os.path.join(
+                    taken, os.path.basename(path)))
+            return len(numbers().get("full", ())) >= count
+        wait_until(all_there, "all stored", 60, 0.3)
+        self.assert_complete(numbers(), {"full": count})
+
+    def send_all(self, port, sender, count):
+        with self.session(port) as peer:
+            peer.settimeout(120)
+            for at in range(0, count, 100):
+                peer.sendall(b"".join(
+                    message(sender, n) + b"\n"
+                    for n in range(at, min(at + 100, count))))
+
+    def test_stop_says_goodbye(self):
+        sepmlogd = self.tls_daemon()
+        with self.session(sepmlogd.port) as peer:
+            peer.sendall(message("bye", 0) + b"\n")
+            self.assert_stored(sepmlogd, {"bye": 1})
+            peer.sendall(message("bye", 1) + b"\n")
+            sepmlogd.signal(signal.SIGTERM)
+            peer.settimeout(10)
+            self.assertEqual(peer.recv(1), b"")  # close_notify
+        self.assertEqual(sepmlogd.process.wait(20), 0)
+        self.assert_complete(sepmlogd.spool.numbers(), {"bye": 2})
+
+    # -- new certificates
+
+    def served(self, port):
+        """The certificate that a new session is shown."""
+        with self.session(port) as peer:
+            return peer.getpeercert()["serialNumber"]
+
+    def replaceable(self, name):
+        pair = tuple(os.path.join(self.directory, f"{name}.{suffix}")
+                     for suffix in ("pem", "key"))
+        for new, old in zip(SERVER, pair):
+            shutil.copy(new, old)
+        return pair
+
+    def test_certificate_is_replaced(self):
+        pair = self.replaceable("own")
+        sepmlogd = self.tls_daemon(pair=pair)
+        before = self.served(sepmlogd.port)
+        with self.session(sepmlogd.port) as old:
+            old.sendall(message("old", 0) + b"\n")
+            for new, path in zip(CA.issue(
+                    "next", f"DNS:localhost,IP:{LOOPBACK}", "serverAuth"),
+                    pair):
+                shutil.copy(new, path)
+            # by itself
+            wait_until(lambda: self.served(sepmlogd.port) != before,
+                       "the new certificate")
+            sepmlogd.wait_log("certificate and key loaded again")
+            # and told to
+            for new, path in zip(SERVER, pair):
+                shutil.copy(new, path)
+            sepmlogd.reload()
+            self.assertEqual(self.served(sepmlogd.port), before)
+            old.sendall(message("old", 1) + b"\n")
+        self.assert_stored(sepmlogd, {"old": 2})
+
+    def test_files_that_do_not_fit(self):
+        pair = self.replaceable("own")
+        sepmlogd = self.tls_daemon(pair=pair)
+        before = self.served(sepmlogd.port)
+        shutil.copy(GOOD[1], pair[1])  # another certificate's key
+        sepmlogd.wait_log(
+            "changed files are not used, those before them are: "
+            ".*own.key: key values mismatch; needs the private key of")
+        wait_until(lambda: "TLS files are not used" in
+                   sepmlogd.statuses()[-1], "STATUS=")
+        self.assertEqual(self.served(sepmlogd.port), before)
+        sepmlogd.reload()
+        sepmlogd.wait_log("not applied")
+        self.assertEqual(self.served(sepmlogd.port), before)
+        for damage, words in (
+                (lambda: os.chmod(pair[1], 0o644), "every user can read it"),
+                (lambda: os.unlink(pair[1]), "No such file or directory"),
+                (lambda: shutil.copy(CA.certificate, pair[1]),
+                 "own.key: .*; needs the private key")):
+            damage()
+            sepmlogd.reload()
+            sepmlogd.wait_log(words)
+            self.assertEqual(self.served(sepmlogd.port), before)
+
+    def test_own_certificate_ends(self):
+        ended = CA.issue("ended", f"DNS:localhost,IP:{LOOPBACK}",
+                         "serverAuth", start="200101000000Z",
+                         end="210101000000Z")
+        sepmlogd = self.tls_daemon(pair=ended)
+        sepmlogd.wait_log("ended.pem: the certificate has expired")
+        wait_until(lambda: any("certificate expired" in status
+                               for status in sepmlogd.statuses()), "STATUS=")
+        context = client_context(GOOD)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with self.session(sepmlogd.port, context=context) as peer:
+            peer.sendall(message("late", 0) + b"\n")
+        self.assert_stored(sepmlogd, {"late": 1})
+
+    def test_check_names_the_file(self):
+        sepmlogd = self.daemon(listen=[("tls", f"{LOOPBACK}:1", [
+            "certificate: /nonexistent.pem", f"key: {SERVER[1]}"])])
+        done = subprocess.run(
+            [harness.SEPMLOGD, "-n", "-c", sepmlogd.config_path],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, r"sepmlogd.yaml:2: tls .*:1: "
+                         "/nonexistent.pem: No such file or directory")
+
+    # -- what it costs
+
+    def test_many_sessions(self):
+        sepmlogd = self.tls_daemon(
+            program=harness.SEPMLOGD_RELEASE,
+            config="max_connections_per_source: 1000\n")
+        context = client_context(GOOD)
+        before = sepmlogd.memory()
+        with contextlib.ExitStack() as stack:
+            for n in range(200):
+                peer = stack.enter_context(
+                    self.session(sepmlogd.port, context=context))
+                peer.sendall(message("many", n) + b"\n")
+            self.assert_stored(sepmlogd, {"many": 200})
+            each = (sepmlogd.memory() - before) / 200 / 1024
+            share = sepmlogd.cpu_share(2)
+        print(f"\n  {each:.0f} KiB for each idle session, "
+              f"{share * 100:.1f} % CPU")
+        self.assertLess(each, 200)
+        self.assertLess(share, 0.05)
+
+
+if __name__ == "__main__":
+    harness.main()
