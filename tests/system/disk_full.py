@@ -31,8 +31,10 @@ rotate: { size: 1MiB, age: 1s }
         self.taken = os.path.join(self.directory, "taken")
         os.mkdir(self.taken)
 
-    def mounted(self, options, spool_options=OPTIONS, name="daemon"):
-        sepmlogd = self.daemon(name, spool_options=spool_options)
+    def mounted(self, options, spool_options=OPTIONS, name="daemon",
+                config=""):
+        sepmlogd = self.daemon(name, spool_options=spool_options,
+                               config=config)
         os.mkdir(sepmlogd.spool_path)
         subprocess.run(["mount", "-t", "tmpfs", "-o", options + ",mode=0750",
                         "tmpfs", sepmlogd.spool_path], check=True)
@@ -95,6 +97,20 @@ rotate: { size: 1MiB, age: 1s }
         counters = sepmlogd.counters()
         self.assertEqual(
             stored + counters["dropped by the kernel"], 100_000, counters)
+
+    def test_a_stop_counts_what_waits(self):
+        """There is no room, and there will be none."""
+        sepmlogd = self.mounted("size=6M", config="receive_buffer: 256KiB\n")
+        harness.send_udp(sepmlogd.port, "w", 60_000, rate=60_000)
+        sepmlogd.wait_log("reading has stopped")
+        harness.send_udp(sepmlogd.port, "w", 5000, first=60_000)
+        self.assertGreater(sepmlogd.waiting_datagrams(), 0)
+        self.assertEqual(sepmlogd.stop(), 1)
+        stored = len(sepmlogd.spool.numbers()["w"])
+        counters = sepmlogd.counters()
+        self.assertGreater(counters["not stored at stop"], 0)
+        self.assertEqual(stored + counters["dropped by the kernel"]
+                         + counters["not stored at stop"], 65_000, counters)
 
     def test_oldest_files_make_room_where_that_is_asked_for(self):
         for name, option in (("quota", "quota: 6MiB\n"),
