@@ -231,11 +231,16 @@ take_structured_data(struct span *s)
 	return false;
 }
 
-/* Without a colon at its end, which some senders leave on APP-NAME. */
+/*
+ * Without a colon at its end, which some senders leave on APP-NAME. Two of them
+ * end an address such as `2001:db8::` (RFC 5952 4.2).
+ */
 static struct span
 without_colon(struct span word)
 {
-	if (word.n > 0 && word.p[word.n - 1] == ':')
+	size_t n = word.n;
+
+	if (n > 0 && word.p[n - 1] == ':' && (n == 1 || word.p[n - 2] != ':'))
 		word.n--;
 	return word;
 }

@@ -19,7 +19,7 @@ def markdown(records):
         parts.append(f"## TCP, {scenario_title(sockets, framing)}\n\n"
                      + _tcp([r for r in tcp if (r["sockets"], r["framing"])
                              == (sockets, framing)]))
-    parts.append("## TLS\n\nNot measured: sepmlogd does not receive TLS yet.")
+    parts.append("## TLS\n\nNot measured: the load generator does not speak TLS.")
     if _of(records, "udp"):
         parts.append(
             "## UDP, highest rate without loss\n\n"

@@ -61,6 +61,12 @@ static const struct peeled shapes[] = {
     /* 1 */
     {"<54>May 14 08:30:11 oak SymantecServer: " HEAD, "6.6", MAY, "", "oak", "",
 	HEAD, true},
+    {"<54>May 14 08:30:11 2001:db8:: SymantecServer: " HEAD, "6.6", MAY, "",
+	"2001:db8::", "", HEAD, true},
+    {"<54>May 14 08:30:11 2001:db8::7 SymantecServer: " HEAD, "6.6", MAY, "",
+	"2001:db8::7", "", HEAD, true},
+    {"<54>May 14 08:30:11 oak: SymantecServer: " HEAD, "6.6", MAY, "", "oak",
+	"", HEAD, true},
     /* 2 */
     {"<51>May 4 08:30:11 oak SymantecServer: " SITE, "6.3",
 	"0000-05-04 08:30:11", "", "oak", "", SITE, true},
