@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -79,15 +78,19 @@ def borrow(script, *cases, timeout=280):
     for case in cases:
         if not re.search(rf"def {case.rpartition('.')[2]}\b", text):
             skip(f"not built: {script} has no {case}")
+    environment = dict(
+        os.environ, SEPMLOGD=harness.need_release(),
+        SEPMLOGCTL=os.path.join(harness.ROOT,
+                                "build/release/daemon/ctl/sepmlogctl"))
     done = subprocess.run(
         [sys.executable, "-B", path, "-v", *cases], timeout=timeout,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, check=False)
+        stderr=subprocess.STDOUT, text=True, env=environment, check=False)
     return _outcome(script, done)
 
 
 def _outcome(name, done):
-    """One skipped case among others that passed is told, too."""
+    """A skipped case among others that passed is told, too."""
     left_out = re.findall(r"skipped '?([^'\n]*)", done.stdout)
     if done.returncode == harness.SKIPPED:
         skip(f"{name}: {left_out[-1] if left_out else 'cannot run here'}")
@@ -105,21 +108,6 @@ def _reason(output):
         if re.match(r"[A-Za-z.]*(Error|Exception)", line):
             return line
     return " / ".join(lines[-3:])
-
-
-def program(path, *arguments, timeout=280, environment=None):
-    """Runs a test program of the build, and answers its last line."""
-    if not os.access(path, os.X_OK):
-        skip(f"not built: {os.path.relpath(path, harness.ROOT)}")
-    done = subprocess.run(
-        [path, *arguments], timeout=timeout, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=dict(os.environ, **(environment or {})), check=False)
-    lines = [line for line in done.stdout.splitlines() if line.strip()]
-    if done.returncode != 0:
-        raise AssertionError(f"{os.path.basename(path)}: "
-                             f"{' / '.join(lines[-3:])}")
-    return lines
 
 
 # --- load --------------------------------------------------------------------
@@ -221,17 +209,16 @@ class Disk:
     """A file system on a loop device, in a mount namespace that ends with the
     test. kind: ext4 or xfs."""
 
-    def __init__(self, directory, kind="ext4", size=None, image=None):
+    def __init__(self, directory, kind="ext4", size=None, options=()):
         need_root()
         harness.need(f"mkfs.{kind}", "losetup")
         self.kind, self.path = kind, os.path.join(directory, "mnt")
-        self.image = image or os.path.join(directory, "image")
+        self.image = os.path.join(directory, "image")
         os.makedirs(self.path, exist_ok=True)
         with open(self.image, "wb") as file:
             file.truncate(size or (320 << 20 if kind == "xfs" else 96 << 20))
-        options = ["-q", "-f"] if kind == "xfs" else [
-            "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
-        command(f"mkfs.{kind}", *options, self.image)
+        force = "-f" if kind == "xfs" else "-F"
+        command(f"mkfs.{kind}", "-q", force, *options, self.image)
         self.device = None
 
     def mount(self):
@@ -330,6 +317,12 @@ class Lab(harness.Case):
             count += 1
         return count
 
+    def check_memory(self, sepmlogd, before, most, said):
+        """Resident MiB more than before, which may be at most that much."""
+        grown = (sepmlogd.memory() - before) / (1 << 20)
+        self.assertLessEqual(grown, most, said)
+        return grown
+
     @staticmethod
     def _all_lines(spool, more):
         yield from spool.lines()
@@ -387,6 +380,3 @@ def run_row(name, mode, result_path):
             json.dump({"verdict": verdict, "measured": measured,
                        "seconds": time.monotonic() - start}, file)
 
-
-def scratch():
-    return tempfile.mkdtemp(prefix="sepmlogd-faults-")

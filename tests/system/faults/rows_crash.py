@@ -220,9 +220,12 @@ def killed_in_recovery(sepmlogd, shim, nth):
 
 
 def contents(sepmlogd):
-    """Every file that holds something."""
+    """Every file that holds something, but for the ledger, which has a line
+    of each start."""
     found = {}
     for directory, _, files in os.walk(sepmlogd.spool_path):
+        if os.path.basename(directory) == "ledger":
+            continue
         for name in files:
             path = os.path.join(directory, name)
             with open(path, "rb") as file:
