@@ -1,5 +1,6 @@
 #include "event_key.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -56,7 +57,9 @@ event_key_new(void)
 
 	if (key == NULL)
 		return NULL;
-	key->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	/* OpenSSL 3.0 uses it even where it had no memory to make one. */
+	if (OSSL_LIB_CTX_get0_global_default() != NULL)
+		key->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	key->hash = EVP_MD_CTX_new();
 	if (key->sha256 == NULL || key->hash == NULL) {
 		event_key_free(key);
