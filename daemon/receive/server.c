@@ -58,6 +58,7 @@ struct server {
 	struct candidate next; /* of a reload that waits for the spool */
 	bool waiting, reload_again, stop_wanted;
 	uint64_t stopping;        /* since when; 0: not */
+	uint64_t resumed;         /* when there was room again, at last */
 	uint64_t credentials_at;  /* when to look at them */
 	bool handing_over;        /* connections, once we are stopping */
 	struct fdstore_kept kept; /* of the process before us */
@@ -224,8 +225,12 @@ log_listening(const struct endpoints *now, const struct endpoints *before)
 static void
 resume(struct server *s)
 {
+	bool was_full = pipeline_full_since(s->running.pipeline) != 0;
+
 	if (!pipeline_retry(s->running.pipeline) || !udp_resume(s->udp))
 		return;
+	if (was_full)
+		s->resumed = clock_ms();
 	each_endpoint(s, s->stopping == 0 ? resume_endpoint : read_last_queue);
 	tcp_resume(s->tcp);
 }
@@ -415,6 +420,9 @@ is_silent(struct server *s, uint64_t now)
 		return true;
 	if (last < s->stopping)
 		last = s->stopping;
+	/* Until now nothing was read because there was no room. */
+	if (last < s->resumed)
+		last = s->resumed;
 	return pipeline_full_since(s->running.pipeline) == 0 &&
 	       (tcp_connections(s->tcp) == 0 || now >= last + STOP_QUIET_MS);
 }
