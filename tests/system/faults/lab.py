@@ -371,6 +371,8 @@ def run_row(name, mode, result_path):
     except Exception as error:  # any: the table goes on
         verdict = "failed"
         measured = f"{type(error).__name__}: {error}"
+        if len(measured) > 400:
+            measured = measured[:100] + " ... " + measured[-300:]
         lab.show_logs()
         if not isinstance(error, AssertionError):
             raise

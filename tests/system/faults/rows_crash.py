@@ -49,7 +49,7 @@ def timed_start(sepmlogd):
 
 @row("F01", "SIGKILL at a random time",
      "0 accepted lost; 0 partial in ready/; READY again <= 1 s",
-     times=(5, 20, 500), seconds=120)
+     times=(3, 20, 500), seconds=120)
 def f01(lab, times):
     sepmlogd = lab.enterContext(lab.release(spool_options=SMALL))
     names, accepted, slowest = {}, 0, 0.0
@@ -245,7 +245,7 @@ def f05(lab, times):
     nth, kills = 0, 0
     sepmlogd = lab.idle("again", spool_options=SMALL, wrap=shim.wrap)
     while True:
-        nth += 1 if lab.mode != "quick" else RANDOM.randint(1, 16)
+        nth += 1 if lab.mode != "quick" else RANDOM.randint(1, 32)
         shutil.rmtree(sepmlogd.spool_path, ignore_errors=True)
         command("cp", "-a", prepared.spool_path, sepmlogd.spool_path)
         if not killed_in_recovery(sepmlogd, shim, nth):
@@ -324,7 +324,7 @@ def runs_without_memory(lab):
     for for_good in (False, True):
         nth = 0
         while True:
-            nth += 1 if nth < 40 or lab.mode != "quick" else 20
+            nth += 1 if nth < 10 or lab.mode != "quick" else 40
             shim.arm("memory", nth, error=12, for_good=for_good)
             for _ in range(3):
                 one_connection(sepmlogd.port)

@@ -3,13 +3,13 @@
 import contextlib
 import errno
 import os
-import re
 import shutil
 import time
 
 import harness
 from harness import Watcher
-from lab import Disk, Group, Load, Meter, borrow, command, row, tmpfs
+from lab import (Disk, Group, Load, Meter, borrow, command, row, stored_ids,
+                 tmpfs)
 
 PLAIN = """
 compress: none
@@ -33,11 +33,6 @@ def fill(path, megabytes):
 
 def last_status(sepmlogd):
     return (sepmlogd.statuses() or [""])[-1]
-
-
-def committed_count(sepmlogd):
-    found = re.search(r"committed (\d+)", last_status(sepmlogd))
-    return int(found[1]) if found else 0
 
 
 def lines_about(sepmlogd, words):
@@ -179,17 +174,23 @@ commit: {{ interval: 20ms }}
 """
 
 
+# After these a connection may be closed, with what was on its way.
+NETWORK = ("accept4", "recvmmsg", "recv", "epoll_ctl", "socket")
+
+
 def trickle(sepmlogd, shim, sender, most=2000):
     """Sends one message after the other until something was hit, and some
-    more."""
+    more; answers how many, or less if the connection was closed."""
     count = more = 0
-    with harness.connect(sepmlogd.port, timeout=60) as peer:
+    with contextlib.suppress(OSError), \
+            harness.connect(sepmlogd.port, timeout=60) as peer:
         while count < most and more < 20:
             peer.sendall(b"".join(harness.message(sender, n) + b"\n"
                                   for n in range(count, count + 10)))
             count += 10
             more += shim.hits > 0
             time.sleep(0.001)
+    harness.send_udp(sepmlogd.port, "u", 10)
     return count
 
 
@@ -217,10 +218,16 @@ def one_fault(lab, directory, call, nth, compress="none", **how):
     shim.disarm()
     what = f"{call} {nth} {how}"
     lab.assertTrue(calm, f"{what}: it spins")
-    harness.wait_until(lambda: len(sepmlogd.spool.numbers()["f"]) >= count,
-                       f"{what}: all is stored", timeout=20)
+    harness.send_tcp(sepmlogd.port, "g", 20)
+    wanted = {"g": 20} if call in NETWORK else {"f": count, "g": 20}
+    harness.wait_until(
+        lambda: all(len(sepmlogd.spool.numbers()[s]) >= n
+                    for s, n in wanted.items()),
+        f"{what}: all is stored", timeout=20)
+    before = stored_ids(sepmlogd)
     sepmlogd.stop_cleanly()
-    lab.assert_complete(sepmlogd.spool.numbers(), {"f": count})
+    lab.assert_complete(sepmlogd.spool.numbers(), wanted)
+    lab.assertLessEqual(before.keys(), stored_ids(sepmlogd).keys())
     lab.check_lines(sepmlogd.spool)
     lab.assertEqual(shim.misuse, 0, f"{what}: a poisoned file is used")
     sepmlogd.__exit__(None, None, None)
@@ -238,7 +245,7 @@ def started(sepmlogd):
 
 
 @row("F12", "write: EIO, ENOSPC, short, EINTR at the Nth",
-     "0 lost, 0 partial line, 0 duplicate line", times=(8, 50, 200),
+     "0 lost, 0 partial line, 0 duplicate line", times=(4, 50, 200),
      seconds=500)
 def f12(lab, times):
     hits = refused = 0
@@ -287,13 +294,10 @@ def unsynced(lab):
         lab.assertIsNone(sepmlogd.process.poll(), "it exits")
         share = sepmlogd.cpu_share(1.0)
         lab.assertIn("disk error", last_status(sepmlogd))
-        before, start = shim.calls("fdatasync"), time.monotonic()
+        synced, start = shim.watch_syncs(), time.monotonic()
         shim.disarm()
-        harness.wait_until(
-            lambda: "disk error" not in last_status(sepmlogd),
-            "it has recovered")
+        harness.wait_until(synced, "it has recovered")
         recovered = time.monotonic() - start
-        lab.assertGreater(shim.calls("fdatasync"), before)
     sepmlogd.stop_cleanly()
     _, poisoned = shim.confirmed()
     published = {os.stat(p).st_ino for p in sepmlogd.spool.ready()}
@@ -303,8 +307,7 @@ def unsynced(lab):
     said = (f"for ever: {shim.hits} injected, no file used again, 0 of "
             f"{load.sent} lost, CPU {share * 100:.1f} %, recovered after "
             f"{recovered:.1f} s")
-    # The status is told once a second.
-    lab.assertLessEqual(recovered, 7.0, said)
+    lab.assertLessEqual(recovered, 6.0, said)
     lab.assertLessEqual(share, 0.2, said)
     return said
 
@@ -328,15 +331,14 @@ def thin_disk(lab):
     sepmlogd.configure(spool_options=PLAIN)
     sepmlogd.start()
     with Load(sepmlogd.port, rate=2000, udp=0) as load:
-        sepmlogd.wait_log("(?i)input/output error|disk error", timeout=30)
+        # The kernel may call the device's error one of space.
+        sepmlogd.wait_log("fdatasync: (Input/output|No space)", timeout=30)
         time.sleep(2.0)
         lab.assertIsNone(sepmlogd.process.poll(), "it exits")
         os.unlink(ballast)
-        start = time.monotonic()
+        synced, start = shim.watch_syncs(), time.monotonic()
         try:
-            harness.wait_until(
-                lambda: "disk error" not in last_status(sepmlogd),
-                "it has recovered", timeout=12)
+            harness.wait_until(synced, "it has recovered", timeout=12)
         except AssertionError:
             if not writable(disk.path):
                 return ("real writeback errors: NOT MEASURED, the kernel has "
@@ -348,11 +350,13 @@ def thin_disk(lab):
     _, poisoned = shim.confirmed()
     published = {os.stat(p).st_ino for p in sepmlogd.spool.ready()}
     lab.assertFalse(published & poisoned, "a poisoned file was published")
+    lab.assertLessEqual(recovered, 6.0, "too late")
     # What the page cache shows is not what the disk has.
     disk.unmount()
     disk.mount()
     lab.assert_complete(sepmlogd.spool.numbers(), load.sent_tcp)
-    return (f"real writeback errors: {len(poisoned)} files poisoned, 0 of "
+    lab.assertGreater(shim.failed_syncs, 0)
+    return (f"real writeback errors: {shim.failed_syncs} failed syncs, 0 of "
             f"{load.sent} lost after a new mount, recovered after "
             f"{recovered:.1f} s")
 
@@ -385,13 +389,12 @@ OTHER = ("openat", "linkat", "renameat", "renameat2", "fsync", "ftruncate",
 
 @row("F14", "every other call at the Nth, once and for ever",
      "no crash, no spin (CPU <= 20 %), 0 committed lost",
-     times=(1, 2, 3), seconds=900)
+     times=(None, 2, 3), seconds=1500)
 def f14(lab, depth):
-    """N = 1.. until a run passes without a hit; for ever N is doubled, as
-    each takes seconds to heal (a nightly run does not)."""
+    """N = 1.. until a run passes without a hit. For ever N is doubled each
+    time, as each takes seconds to heal; a nightly run takes every N."""
     hits = refused = 0
-    names = OTHER[::4] if lab.mode == "quick" else OTHER
-    for call in names:
+    for call in OTHER:
         for for_good in (False, True):
             nth = 1
             while nth <= 400:
@@ -402,9 +405,9 @@ def f14(lab, depth):
                     break
                 hits += 1
                 refused += no_start
-                nth += nth if (for_good and depth < 3) or depth < 2 else 1
-    lab.assertGreater(hits, len(names))
-    return (f"{hits} faults in {len(names)} calls, {refused} starts refused "
+                nth += nth if for_good and depth < 3 else 1
+    lab.assertGreater(hits, len(OTHER))
+    return (f"{hits} faults in {len(OTHER)} calls, {refused} starts refused "
             "with a reason; 0 crashes, 0 lost"
             + ("" if depth == 3 else "; N for ever doubled each time"))
 
@@ -478,10 +481,6 @@ def removed(lab):
 WATCHDOG = 400_000  # us: it feeds the watchdog at twice that rate
 
 
-def watched(sepmlogd):
-    sepmlogd.wrap = ["env", f"WATCHDOG_USEC={WATCHDOG}"] + sepmlogd.wrap
-
-
 def lateness(sepmlogd, since):
     """By how many ms the loop's ticks came late: of 99.9 %, and the most."""
     times = [at for at, text in sepmlogd._notify.timed()
@@ -503,8 +502,9 @@ def on_disk(lab, name, kind="ext4"):
     sepmlogd.spool_path = os.path.join(disk.path, "spool")
     sepmlogd.spool = harness.Spool(sepmlogd.spool_path)
     sepmlogd.configure("receive_buffer: 1MiB\n", PLAIN)
-    watched(sepmlogd)
-    return disk, sepmlogd.start()
+    shim = lab.shim()
+    sepmlogd.wrap = ["env", f"WATCHDOG_USEC={WATCHDOG}", *shim.wrap]
+    return disk, shim, sepmlogd.start()
 
 
 @row("F19", "slow disk: 200 kB/s",
@@ -512,7 +512,7 @@ def on_disk(lab, name, kind="ext4"):
      "TCP 0 lost; UDP = counted", times=(None, 30, 600), seconds=240)
 def f19(lab, seconds):
     group = Group(lab, "blkio")
-    disk, sepmlogd = on_disk(lab, "slow")
+    disk, _, sepmlogd = on_disk(lab, "slow")
     number = os.stat(disk.device).st_rdev
     group.set("blkio.throttle.write_bps_device",
               f"{os.major(number)}:{os.minor(number)} 200000")
@@ -547,7 +547,7 @@ def f19(lab, seconds):
 def f20(lab, _):
     harness.need("fsfreeze")
     seconds = 40
-    disk, sepmlogd = on_disk(lab, "hung")
+    disk, shim, sepmlogd = on_disk(lab, "hung")
     meter = Meter(sepmlogd)
     with Load(sepmlogd.port) as load:
         time.sleep(1.0)
@@ -558,12 +558,11 @@ def f20(lab, _):
             time.sleep(seconds)
             lab.assertIsNone(sepmlogd.process.poll(), "it exits")
             late, latest = lateness(sepmlogd, start)
-            before = committed_count(sepmlogd)
+            synced = shim.watch_syncs()
         finally:
             command("fsfreeze", "--unfreeze", disk.path)
         thaw = time.monotonic()
-        harness.wait_until(lambda: committed_count(sepmlogd) > before,
-                           "something is committed")
+        harness.wait_until(synced, "something is committed")
         committed = time.monotonic() - thaw
         grown = meter.stop()
         uploads = Uploads(lab, sepmlogd)
@@ -572,11 +571,10 @@ def f20(lab, _):
     lab.assert_complete(found, load.sent_tcp)
     drops = lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
     said = (f"{seconds} s frozen: tick late {late:.0f} ms p99.9, "
-            f"{latest:.0f} ms at most; RSS +{grown:.1f} MiB; commit told "
+            f"{latest:.0f} ms at most; RSS +{grown:.1f} MiB; first commit "
             f"{committed:.2f} s after the thaw; TCP 0 of "
             f"{sum(load.sent_tcp.values())} lost; UDP {drops} dropped = "
             "counted")
     lab.assertLessEqual(late, 200, said)
-    # The count is told once a second.
-    lab.assertLessEqual(committed, 2.0, said)
+    lab.assertLessEqual(committed, 1.0, said)
     return said

@@ -30,7 +30,7 @@ def f25(lab, _):
 
 @row("F26", "packet loss: 20 % of UDP, 5 % of TCP",
      "spooled UDP = received by the kernel; TCP 0 lost",
-     times=(1, 1, 1), seconds=180)
+     times=(None, 1, 1), seconds=180)
 def f26(lab, _):
     harness.need("nft")
     sepmlogd = lab.idle("lossy").start()

@@ -77,7 +77,7 @@ struct page {
 	int32_t error;
 	uint32_t part; /* bytes of a short write that are done */
 	uint64_t nth;  /* from 1 */
-	_Atomic uint64_t seen, hits, misuse;
+	_Atomic uint64_t seen, hits, misuse, failed_syncs;
 	_Atomic uint64_t calls[32];
 	struct file files[FILES];
 };
@@ -199,6 +199,8 @@ note_sync(const struct stat *before, int result)
 {
 	struct file *file = file_of(before->st_ino);
 
+	if (result < 0)
+		atomic_fetch_add(&page->failed_syncs, 1);
 	if (file == NULL)
 		return;
 	if (result < 0)

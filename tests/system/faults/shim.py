@@ -23,7 +23,7 @@ _ACTIONS = {"fail": 0, "kill": 1, "short": 2}
 
 # struct page
 _RULE = struct.Struct("@IIIIiIQ")
-_COUNTS = struct.Struct("@QQQ")
+_COUNTS = struct.Struct("@QQQQ")
 _CALLS_AT = _RULE.size + _COUNTS.size
 _FILE = struct.Struct("@QQQ")
 _FILES_AT = _CALLS_AT + 32 * 8
@@ -50,7 +50,8 @@ class Shim:
         """From here on the `nth` such call is hit, and with `for_good` all
         after it."""
         self.disarm()
-        _COUNTS.pack_into(self._page, _RULE.size, 0, 0, self.misuse)
+        _COUNTS.pack_into(self._page, _RULE.size, 0, 0, self.misuse,
+                          self.failed_syncs)
         _RULE.pack_into(self._page, 0, 0, _NUMBERS[call], _ACTIONS[action],
                         for_good, error, part, nth)
         struct.pack_into("@I", self._page, 0, _MAGIC)
@@ -72,6 +73,11 @@ class Shim:
         """Writes to and syncs of a file whose sync had failed."""
         return _COUNTS.unpack_from(self._page, _RULE.size)[2]
 
+    @property
+    def failed_syncs(self):
+        """Syncs of files that failed, by injection or for real."""
+        return _COUNTS.unpack_from(self._page, _RULE.size)[3]
+
     def calls(self, name):
         return struct.unpack_from("@Q", self._page,
                                   _CALLS_AT + 8 * _NUMBERS[name])[0]
@@ -88,3 +94,10 @@ class Shim:
             if bad:
                 poisoned.add(inode)
         return sizes, poisoned
+
+    def watch_syncs(self):
+        """A function that says whether a sync has confirmed more of a file
+        since now."""
+        before = self.confirmed()[0]
+        return lambda: any(size > before.get(inode, 0) for inode, size
+                           in self.confirmed()[0].items())
