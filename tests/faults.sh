@@ -13,6 +13,8 @@ set -u
 
 cd "$(dirname "$0")/.." || exit 3
 mkdir -p build
+sh daemon/packages.sh strace xfsprogs nftables libfaketime valgrind clang ||
+    echo "What needs a missing package is skipped." >&2
 {
 	cmake --preset release && cmake --build --preset release
 } >build/release.log 2>&1 || {
