@@ -1,10 +1,9 @@
 #include "event_key.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "decimal.h"
+#include "sha256.h"
 
 enum {
 	CHUNK = 512, /* bytes gathered for one update of the hash */
@@ -13,8 +12,7 @@ enum {
 };
 
 struct event_key {
-	EVP_MD *sha256;
-	EVP_MD_CTX *hash;
+	struct sha256 *hash;
 	size_t n;
 	char chunk[CHUNK];
 	char digits[EVENT_KEY_DIGITS];
@@ -57,11 +55,8 @@ event_key_new(void)
 
 	if (key == NULL)
 		return NULL;
-	/* OpenSSL 3.0 uses it even where it had no memory to make one. */
-	if (OSSL_LIB_CTX_get0_global_default() != NULL)
-		key->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	key->hash = EVP_MD_CTX_new();
-	if (key->sha256 == NULL || key->hash == NULL) {
+	key->hash = sha256_new();
+	if (key->hash == NULL) {
 		event_key_free(key);
 		return NULL;
 	}
@@ -73,15 +68,14 @@ event_key_free(struct event_key *key)
 {
 	if (key == NULL)
 		return;
-	EVP_MD_CTX_free(key->hash);
-	EVP_MD_free(key->sha256);
+	sha256_free(key->hash);
 	free(key);
 }
 
 static void
 flush(struct event_key *key)
 {
-	EVP_DigestUpdate(key->hash, key->chunk, key->n);
+	sha256_add(key->hash, span_of(key->chunk, key->n));
 	key->n = 0;
 }
 
@@ -235,15 +229,13 @@ put_others(struct event_key *key, const struct record *r)
 static void
 finish(struct event_key *key)
 {
-	static const char hex[] = "0123456789abcdef";
-	unsigned char sum[EVP_MAX_MD_SIZE];
+	uint8_t sum[SHA256_SIZE];
+	char hex[SHA256_HEX];
 
 	flush(key);
-	EVP_DigestFinal_ex(key->hash, sum, NULL);
-	for (size_t i = 0; i < EVENT_KEY_DIGITS / 2; i++) {
-		key->digits[2 * i] = hex[sum[i] >> 4];
-		key->digits[2 * i + 1] = hex[sum[i] & 15];
-	}
+	sha256_end(key->hash, sum);
+	sha256_hex(sum, hex);
+	memcpy(key->digits, hex, EVENT_KEY_DIGITS);
 }
 
 void
@@ -252,7 +244,7 @@ event_key_set(struct event_key *key, struct record *r)
 	if (r->type == RECORD_UNPARSED)
 		return;
 	key->n = 0;
-	EVP_DigestInit_ex2(key->hash, key->sha256, NULL);
+	sha256_begin(key->hash);
 	put(key, record_type_name[r->type]);
 	put_byte(key, END_OF_VALUE);
 	if (r->type == RECORD_TRAFFIC)

@@ -79,9 +79,9 @@ struct sepm_body {
 	struct sepm_layout layouts[SEPM_LAYOUTS];
 	struct sepm_layout *layout; /* of this body, as it begins */
 	struct sepm_courses courses;
-	bool unclosed;              /* no later quote can close either */
-	bool ordered;               /* by sepm_order */
-	size_t last; /* the last known label with a value; count: none */
+	bool unclosed; /* no later quote can close either */
+	bool ordered;  /* by sepm_order */
+	size_t last;   /* the last known label with a value; count: none */
 };
 
 /*
@@ -95,6 +95,22 @@ const char *sepm_parse(struct sepm_body *body, struct span text,
 
 /* sepm_split.c: fills piece, count and the summary. */
 void sepm_split(struct sepm_body *body, struct span text);
+
+/*
+ * Can it be seen at a glance that there is neither quote nor label in what
+ * stands between two commas? L, R and D begin the labels that come without
+ * their colon, as `Local Port 50403`, in English.
+ */
+static inline bool
+sepm_is_plainly_bare(struct span field)
+{
+	int first = span_at(field, 0);
+
+	return first > ' ' && first < 0x80 && first != '"' &&
+	       span_find(field, ':') == field.n &&
+	       ((first != 'L' && first != 'R' && first != 'D') ||
+		   span_find(field, ' ') == field.n);
+}
 
 /* sepm_split.c: the inside of a body that is in quotes as a whole; any other
  * body as it is. */

@@ -83,7 +83,8 @@ take_steps(const struct sepm_reading *reading, struct sepm_course *course)
 /*
  * Do labels and places alone say that it is traffic, where its client is, and
  * that nothing was cut? Two bare fields before `Begin` are no security log,
- * whatever they say; see is_traffic, client_piece and sepm_is_cut.
+ * whatever they say; see is_traffic and client_piece. That it was not cut is
+ * known; with one of these labels at its end the next one is not, either.
  */
 static bool
 is_plain_traffic(const struct sepm_reading *reading)
@@ -97,12 +98,7 @@ is_plain_traffic(const struct sepm_reading *reading)
 	       body->begin < body->count && body->begin >= body->first + 3 &&
 	       body->piece[body->begin - 3].id != SEPM_NO_LABEL &&
 	       !sepm_has(body, SEPM_CATEGORY) &&
-	       (last == SEPM_MD5 || (last == SEPM_ACTION && body->locals > 0 &&
-					!sepm_has(body, SEPM_LOCAL_IP) &&
-					!sepm_has(body, SEPM_LOCAL_PORT) &&
-					!sepm_has(body, SEPM_LOCAL_MAC) &&
-					!sepm_has(body, SEPM_REMOTE_IP) &&
-					!sepm_has(body, SEPM_REMOTE_PORT)));
+	       (last == SEPM_MD5 || last == SEPM_ACTION);
 }
 
 static bool
@@ -188,29 +184,6 @@ find_commas(struct run *run, struct span text)
 							     << (text.n - i);
 }
 
-/* Could it be `Local Port 50403`? See label_without_colon. */
-static inline bool
-may_lack_colon(struct span field)
-{
-	int first = span_at(field, 0);
-
-	return (first == 'L' || first == 'R' || first == 'D') &&
-	       span_find(field, ' ') < field.n;
-}
-
-/* A bare field that can be told at a glance. */
-static inline bool
-match_bare(struct span field, struct span *value)
-{
-	int first = span_at(field, 0);
-
-	if (first <= ' ' || first >= 0x80 || first == '"' ||
-	    span_find(field, ':') < field.n || may_lack_colon(field))
-		return false;
-	*value = span_trim(field);
-	return true;
-}
-
 /* A field at the start of `text`, `n` bytes long, with the label of `guess`. */
 static inline bool
 match_label(struct span text, size_t n, const struct sepm_guess *guess,
@@ -278,10 +251,14 @@ static inline bool
 match(const struct sepm_step *step, const struct place *at, const char *end,
     struct span *value)
 {
-	if (step->guess == NULL)
-		return match_bare(span_between(at->field, at->comma), value);
-	return match_label(span_between(at->field, end),
-	    (size_t)(at->comma - at->field), step->guess, value);
+	struct span field = span_between(at->field, at->comma);
+
+	if (step->guess == NULL) {
+		*value = span_trim(field);
+		return sepm_is_plainly_bare(field);
+	}
+	return match_label(
+	    span_between(at->field, end), field.n, step->guess, value);
 }
 
 static bool

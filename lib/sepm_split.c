@@ -127,7 +127,8 @@ is_candidate(const struct sepm_body *body, struct span label, int next)
 }
 
 /* `Local Port 50403`: the security log leaves these colons out, in Japanese
- * too, and the proactive one that of `Detection Submissions No`. */
+ * too, and the proactive one that of `Detection Submissions No`. See
+ * sepm_is_plainly_bare, too. */
 static size_t
 label_without_colon(struct span field, enum sepm_label *id)
 {
@@ -259,18 +260,6 @@ read_guessed(struct sepm_body *body, struct span text,
 	return n;
 }
 
-/* Can it be seen at a glance that there is neither quote nor label in it? */
-static inline bool
-is_plainly_bare(struct span field)
-{
-	int first = span_at(field, 0);
-
-	/* L, R, D: see label_without_colon */
-	return first > ' ' && first < 0x80 && first != '"' && first != 'L' &&
-	       first != 'R' && first != 'D' && field.n <= MAX_LABEL &&
-	       span_find(field, ':') == field.n;
-}
-
 /* A field as most are: with the label that the last body had here, or bare. */
 static inline size_t
 read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
@@ -282,7 +271,7 @@ read_piece(struct sepm_body *body, struct span text, struct sepm_piece *piece)
 	if (sepm_label_try(guess, text))
 		return read_guessed(body, text, guess, piece);
 	field = span_take(text, span_find(text, ','));
-	if (is_plainly_bare(field)) {
+	if (sepm_is_plainly_bare(field)) {
 		*piece = (struct sepm_piece){
 		    .raw = field,
 		    .label = {"", 0},

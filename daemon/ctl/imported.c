@@ -8,7 +8,7 @@
 #define MAGIC "import 1\n"
 
 enum {
-	HEX = 2 * SURVEY_DIGEST,
+	HEX = SHA256_HEX,
 	CONTENT = 8 + HEX + 1, /* bytes of its line, and of others at most */
 	LINE = HEX + 128,
 	ROOM = 64, /* contents at first */
@@ -250,19 +250,6 @@ imported_grown(struct imported *im, struct growing *g)
 
 /* --- as text --- */
 
-static char *
-put_hex(const unsigned char *digest, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < SURVEY_DIGEST; i++) {
-		*out++ = digits[digest[i] >> 4];
-		*out++ = digits[digest[i] & 15];
-	}
-	*out = '\0';
-	return out;
-}
-
 static bool
 text_room(struct imported *im)
 {
@@ -281,7 +268,7 @@ text_room(struct imported *im)
 struct span
 imported_text(struct imported *im)
 {
-	char hex[HEX + 1], *at;
+	char hex[HEX], *at;
 
 	if (!text_room(im))
 		return span_of(NULL, 0);
@@ -290,21 +277,22 @@ imported_text(struct imported *im)
 		size_t k = (im->oldest + i) % im->count;
 
 		at = stpcpy(at, "content ");
-		at = put_hex(im->contents[k].digest, at);
+		sha256_hex(im->contents[k].digest, at);
+		at += HEX;
 		*at++ = '\n';
 	}
 	for (size_t i = 0; i < im->parts; i++) {
-		put_hex(im->part[i].digest, hex);
-		at += sprintf(
-		    at, "part %s %" PRIu64 "\n", hex, im->part[i].messages);
+		sha256_hex(im->part[i].digest, hex);
+		at += sprintf(at, "part %.*s %" PRIu64 "\n", HEX, hex,
+		    im->part[i].messages);
 	}
 	for (size_t i = 0; i < im->growings; i++) {
 		const struct growing *g = &im->growing[i];
 
-		put_hex(g->head, hex);
+		sha256_hex(g->head, hex);
 		at += sprintf(at,
-		    "growing %" PRIu64 " %" PRIu64 " %" PRIu64 " %zu %s\n",
-		    g->device, g->inode, g->offset, g->head_n, hex);
+		    "growing %" PRIu64 " %" PRIu64 " %" PRIu64 " %zu %.*s\n",
+		    g->device, g->inode, g->offset, g->head_n, HEX, hex);
 	}
 	return span_between(im->text, at);
 }
@@ -337,31 +325,6 @@ number(struct span *line, uint64_t *value)
 	return w.n > 0;
 }
 
-static int
-nibble(char c)
-{
-	if (span_isdigit(c))
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-hex_digest(struct span *line, unsigned char *digest)
-{
-	struct span w = word(line);
-
-	if (w.n != HEX)
-		return false;
-	for (size_t i = 0; i < SURVEY_DIGEST; i++) {
-		int high = nibble(w.p[2 * i]), low = nibble(w.p[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		digest[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
 static bool
 read_growing(struct imported *im, struct span *line)
 {
@@ -375,7 +338,7 @@ read_growing(struct imported *im, struct span *line)
 	g = imported_grow(im, device, inode);
 	g->offset = offset;
 	g->head_n = (size_t)head_n;
-	return hex_digest(line, g->head);
+	return sha256_read(word(line), g->head);
 }
 
 static bool
@@ -386,9 +349,10 @@ read_line(struct imported *im, struct span line)
 	uint64_t n;
 
 	if (span_eq(kind, SPAN("content")))
-		return hex_digest(&line, digest) && imported_add(im, digest);
+		return sha256_read(word(&line), digest) &&
+		       imported_add(im, digest);
 	if (span_eq(kind, SPAN("part")))
-		return hex_digest(&line, digest) && number(&line, &n) &&
+		return sha256_read(word(&line), digest) && number(&line, &n) &&
 		       imported_set_part(im, digest, n);
 	return span_eq(kind, SPAN("growing")) && read_growing(im, &line);
 }

@@ -42,7 +42,7 @@ struct importer {
 	bool inside;
 	unsigned char digest[SURVEY_DIGEST];
 	uint64_t messages, skip;
-	struct digest *plain;   /* of a pipe */
+	struct sha256 *plain;   /* of a pipe */
 	struct message message; /* its times and transport */
 };
 
@@ -247,7 +247,7 @@ take_texts(struct importer *im, struct reader *reader, const struct stat *st)
 		}
 		if (status == READER_BYTES) {
 			if (im->plain != NULL)
-				digest_feed(im->plain, bytes);
+				sha256_add(im->plain, bytes);
 			input_feed(input, bytes);
 			answer = put_all(im, input);
 		}
@@ -358,12 +358,13 @@ take_pipe(struct importer *im, struct reader *reader, const struct stat *st,
 {
 	enum importer_answer answer;
 
-	im->plain = digest_new();
+	im->plain = sha256_new();
 	if (im->plain == NULL)
 		return because(im, IMPORTER_LATER, "no memory");
 	im->messages = im->skip = 0;
 	answer = take_texts(im, reader, st);
-	digest_end(im->plain, im->digest);
+	sha256_end(im->plain, im->digest);
+	sha256_free(im->plain);
 	im->plain = NULL;
 	if (answer != IMPORTER_TAKEN)
 		return answer == IMPORTER_BROKEN ? IMPORTER_HOPELESS : answer;
@@ -420,17 +421,18 @@ importer_file(
 static bool
 head(int fd, size_t n, unsigned char out[SURVEY_DIGEST])
 {
-	struct digest *digest;
+	struct sha256 *digest;
 	char bytes[IMPORTED_HEAD];
 	size_t got;
 
 	if (!disk_read(fd, 0, bytes, n, &got) || got < n)
 		return false;
-	digest = digest_new();
+	digest = sha256_new();
 	if (digest == NULL)
 		return false;
-	digest_feed(digest, span_of(bytes, n));
-	digest_end(digest, out);
+	sha256_add(digest, span_of(bytes, n));
+	sha256_end(digest, out);
+	sha256_free(digest);
 	return true;
 }
 
@@ -566,6 +568,21 @@ follow_items(struct follow *f)
 	return answer;
 }
 
+/* Someone writes to it still, although its name says that it is complete. */
+static bool
+has_grown(int fd, uint64_t size)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_size != size;
+}
+
+static enum importer_answer
+grows_still(struct importer *im)
+{
+	return because(im, IMPORTER_LATER, "it grew while it was read");
+}
+
 static enum importer_answer
 follow_bytes(struct follow *f, uint64_t size, bool last)
 {
@@ -589,7 +606,9 @@ follow_bytes(struct follow *f, uint64_t size, bool last)
 		if (answer == IMPORTER_TAKEN && stopped(f->im))
 			answer = IMPORTER_STOPPED;
 	}
-	if (answer == IMPORTER_TAKEN && last) {
+	if (answer == IMPORTER_TAKEN && last && has_grown(f->fd, size)) {
+		answer = grows_still(f->im);
+	} else if (answer == IMPORTER_TAKEN && last) {
 		input_end(f->input);
 		answer = follow_items(f);
 	}
@@ -625,6 +644,8 @@ end_growing(
 
 	if (status == SURVEY_STOPPED)
 		return IMPORTER_STOPPED;
+	if (has_grown(fd, (uint64_t)st->st_size))
+		return grows_still(im);
 	if (status != SURVEY_FAILED)
 		imported_add(im->imported, survey.digest);
 	imported_grown(im->imported, g);

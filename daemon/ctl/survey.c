@@ -1,7 +1,6 @@
 #include "survey.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,43 +9,6 @@
 #include "text.h"
 
 enum { PIECE = 64 * 1024 };
-
-/* --- digests --- */
-
-struct digest {
-	EVP_MD_CTX *context;
-};
-
-struct digest *
-digest_new(void)
-{
-	struct digest *d = calloc(1, sizeof *d);
-
-	if (d == NULL)
-		return NULL;
-	d->context = EVP_MD_CTX_new();
-	if (d->context == NULL ||
-	    EVP_DigestInit_ex(d->context, EVP_sha256(), NULL) != 1) {
-		EVP_MD_CTX_free(d->context);
-		free(d);
-		return NULL;
-	}
-	return d;
-}
-
-void
-digest_feed(struct digest *d, struct span bytes)
-{
-	EVP_DigestUpdate(d->context, bytes.p, bytes.n);
-}
-
-void
-digest_end(struct digest *d, unsigned char out[SURVEY_DIGEST])
-{
-	EVP_DigestFinal_ex(d->context, out, NULL);
-	EVP_MD_CTX_free(d->context);
-	free(d);
-}
 
 /* --- text or not --- */
 
@@ -144,7 +106,7 @@ stopped(const volatile sig_atomic_t *stop)
 /* All bytes, as they are, to the digest. */
 static enum survey_status
 hash(int fd, uint64_t size, const volatile sig_atomic_t *stop,
-    struct digest *digest, struct survey *s)
+    struct sha256 *digest, struct survey *s)
 {
 	char *piece = malloc(PIECE);
 	enum survey_status status = SURVEY_TEXT;
@@ -160,7 +122,7 @@ hash(int fd, uint64_t size, const volatile sig_atomic_t *stop,
 		else if (n < want)
 			status = because(
 			    s, SURVEY_LATER, "it became shorter meanwhile");
-		digest_feed(digest, span_of(piece, n));
+		sha256_add(digest, span_of(piece, n));
 		at += n;
 		if (stopped(stop))
 			status = SURVEY_STOPPED;
@@ -172,7 +134,7 @@ hash(int fd, uint64_t size, const volatile sig_atomic_t *stop,
 /* Looks for text; all that is packed is unpacked, to `digest` if wanted. */
 static enum survey_status
 check(struct reader *reader, bool packed, const volatile sig_atomic_t *stop,
-    struct digest *digest, struct survey *s)
+    struct sha256 *digest, struct survey *s)
 {
 	struct textcheck text = {0};
 	enum reader_status status = READER_TEXT;
@@ -191,7 +153,7 @@ check(struct reader *reader, bool packed, const volatile sig_atomic_t *stop,
 			any = true;
 			textcheck_feed(&text, bytes);
 			if (digest != NULL)
-				digest_feed(digest, bytes);
+				sha256_add(digest, bytes);
 		}
 		if (stopped(stop))
 			return SURVEY_STOPPED;
@@ -206,7 +168,7 @@ check(struct reader *reader, bool packed, const volatile sig_atomic_t *stop,
 
 static enum survey_status
 look(int fd, uint64_t size, const volatile sig_atomic_t *stop,
-    struct reader *reader, struct digest *digest, struct survey *s)
+    struct reader *reader, struct sha256 *digest, struct survey *s)
 {
 	char start[4];
 	enum reader_kind kind;
@@ -229,7 +191,7 @@ survey_file(
     int fd, uint64_t size, const volatile sig_atomic_t *stop, struct survey *s)
 {
 	struct reader *reader = reader_new(fd, size);
-	struct digest *digest = digest_new();
+	struct sha256 *digest = sha256_new();
 	enum survey_status status;
 
 	*s = (struct survey){0};
@@ -238,7 +200,8 @@ survey_file(
 	else
 		status = because(s, SURVEY_FAILED, "no memory");
 	if (digest != NULL)
-		digest_end(digest, s->digest);
+		sha256_end(digest, s->digest);
+	sha256_free(digest);
 	reader_free(reader);
 	return status;
 }

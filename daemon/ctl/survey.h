@@ -13,16 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sha256.h"
 #include "span.h"
 
-enum { SURVEY_DIGEST = 32 };
-
-/* Bytes to a digest, piece by piece. */
-struct digest;
-struct digest *digest_new(void);
-void digest_feed(struct digest *digest, struct span bytes);
-/* Frees it, too. */
-void digest_end(struct digest *digest, unsigned char out[SURVEY_DIGEST]);
+enum { SURVEY_DIGEST = SHA256_SIZE };
 
 enum survey_status {
 	SURVEY_TEXT,

@@ -23,33 +23,36 @@ log_lines(char *text)
 			log_warnx("%s", line);
 }
 
-/* The settings; what is wrong with them goes to the log. */
-static struct settings *
-load(const struct origin *origin)
+/* The settings, and the files that they name. */
+static bool
+load(struct candidate *c, const struct origin *origin, FILE *errors)
 {
-	struct settings *settings;
+	c->settings = origin_load(origin, errors);
+	if (c->settings == NULL)
+		return false;
+	c->config = settings_config(c->settings);
+	return credentials_load(
+	    &c->credentials, c->config, origin->name, errors);
+}
+
+/* What is wrong with them goes to the log. */
+static bool
+load_logged(struct candidate *c, const struct origin *origin)
+{
 	char *text = NULL;
 	size_t size;
+	bool good;
 	FILE *errors = open_memstream(&text, &size);
 
 	if (errors == NULL) {
 		log_warn("%s", origin->name);
-		return NULL;
+		return false;
 	}
-	settings = origin_load(origin, errors);
+	good = load(c, origin, errors);
 	if (fclose(errors) == 0)
 		log_lines(text);
 	free(text);
-	return settings;
-}
-
-static void
-wrong_cb(void *arg, const struct config_listen *listen, const char *why)
-{
-	const struct origin *origin = arg;
-
-	log_warnx(
-	    "%s:%u: tls %s: %s", origin->name, listen->line, listen->text, why);
+	return good;
 }
 
 bool
@@ -59,12 +62,8 @@ candidate_build(struct candidate *c, const struct origin *origin,
 {
 	char why[512];
 
-	*c = (struct candidate){.settings = load(origin)};
-	if (c->settings == NULL)
-		return false;
-	c->config = settings_config(c->settings);
-	if (!credentials_load(&c->credentials, c->config, wrong_cb,
-		(void *)(uintptr_t)origin))
+	*c = (struct candidate){0};
+	if (!load_logged(c, origin))
 		goto fail;
 	if (!endpoints_open(&c->endpoints, c->config, have, why, sizeof why)) {
 		log_warnx("%s: %s", origin->name, why);

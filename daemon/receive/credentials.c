@@ -10,7 +10,7 @@ enum { WHY = 512, DAY = 24 * 60 * 60 };
 
 bool
 credentials_load(struct credentials *c, const struct config *config,
-    credentials_wrong_cb *wrong, void *arg)
+    const char *name, FILE *errors)
 {
 	char why[WHY];
 	bool good = true;
@@ -19,7 +19,7 @@ credentials_load(struct credentials *c, const struct config *config,
 	c->tls = calloc(config->listens + 1, sizeof(struct tls *));
 	c->warned = calloc(config->listens + 1, sizeof(int));
 	if (c->tls == NULL || c->warned == NULL) {
-		wrong(arg, &config->listen[0], "no memory");
+		fprintf(errors, "%s: no memory\n", name);
 		return false;
 	}
 	for (size_t i = 0; i < config->listens; i++) {
@@ -29,7 +29,8 @@ credentials_load(struct credentials *c, const struct config *config,
 			continue;
 		c->tls[i] = tls_load(listen, why, sizeof why);
 		if (c->tls[i] == NULL)
-			wrong(arg, listen, why);
+			fprintf(errors, "%s:%u: tls %s: %s\n", name,
+			    listen->line, listen->text, why);
 		good = good && c->tls[i] != NULL;
 	}
 	return good;
@@ -56,7 +57,7 @@ credentials_apply(const struct credentials *c, struct endpoints *endpoints)
 /* --- in step with the files --- */
 
 static void
-refresh(struct credentials *c, size_t i, const struct endpoint *endpoint)
+refresh(struct credentials *c, size_t i, struct endpoint *endpoint)
 {
 	char why[WHY];
 	struct tls *tls = tls_load(&c->config->listen[i], why, sizeof why);
@@ -70,6 +71,7 @@ refresh(struct credentials *c, size_t i, const struct endpoint *endpoint)
 	tls_release(c->tls[i]);
 	c->tls[i] = tls;
 	c->warned[i] = 0;
+	endpoint_apply(endpoint, &c->config->listen[i], tls);
 	log_info("%s: certificate and key loaded again", endpoint->name);
 }
 
@@ -79,7 +81,6 @@ credentials_refresh(struct credentials *c, struct endpoints *endpoints)
 	for (size_t i = 0; i < endpoints->count; i++)
 		if (c->tls[i] != NULL && tls_has_changed(c->tls[i]))
 			refresh(c, i, endpoints->list[i]);
-	credentials_apply(c, endpoints);
 }
 
 bool

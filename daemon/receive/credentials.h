@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config.h"
 #include "endpoint.h"
@@ -20,13 +21,11 @@ struct credentials {
 	int *warned;      /* of each, how urgent the last warning was */
 };
 
-/* What to do with one listener's files that cannot be used. */
-typedef void credentials_wrong_cb(
-    void *arg, const struct config_listen *listen, const char *why);
-
-/* Loads all; each one that cannot be is told of. False: at least one. */
+/* Loads all. False: see what was printed to `errors`, a line for each that
+ * cannot be used; `name` stands for the configuration in them. Clear it
+ * either way. */
 bool credentials_load(struct credentials *credentials,
-    const struct config *config, credentials_wrong_cb *wrong, void *arg);
+    const struct config *config, const char *name, FILE *errors);
 void credentials_clear(struct credentials *credentials);
 
 /* The endpoints of the same configuration are what its entries say. */

@@ -90,15 +90,6 @@ parse_options(struct options *options, int argc, char **argv)
 	}
 }
 
-static void
-wrong_cb(void *arg, const struct config_listen *listen, const char *why)
-{
-	const struct origin *origin = arg;
-
-	fprintf(stderr, "%s:%u: tls %s: %s\n", origin->name, listen->line,
-	    listen->text, why);
-}
-
 /* The configuration, and the files that its TLS listeners name. */
 static int
 check(struct origin *origin)
@@ -110,7 +101,7 @@ check(struct origin *origin)
 	if (settings == NULL)
 		return FINDINGS;
 	good = credentials_load(
-	    &credentials, settings_config(settings), wrong_cb, origin);
+	    &credentials, settings_config(settings), origin->name, stderr);
 	credentials_clear(&credentials);
 	settings_free(settings);
 	if (!good)

@@ -333,17 +333,21 @@ gate_of(struct tcp *tcp, const struct in6_addr *address)
 
 /* What its peer has done wrong: once a minute for each. */
 static void
-conn_complain(struct conn *c, const char *what)
+conn_tell(struct conn *c, struct log_gate *gate, const char *what)
 {
 	char name[PEER_NAME];
 	uint64_t held;
 
-	if (!log_gate_open(gate_of(c->tcp, &c->peer.address),
-		pipeline_now(c->tcp->pipeline), &held))
-		return;
-	log_warnx("%s: %s, closed (%llu more before)",
-	    peer_name(&c->peer, conn_transport(c), name), what,
-	    (unsigned long long)held);
+	if (log_gate_open(gate, pipeline_now(c->tcp->pipeline), &held))
+		log_warnx("%s: %s, closed (%llu more before)",
+		    peer_name(&c->peer, conn_transport(c), name), what,
+		    (unsigned long long)held);
+}
+
+static void
+conn_complain(struct conn *c, const char *what)
+{
+	conn_tell(c, gate_of(c->tcp, &c->peer.address), what);
 }
 
 /* The buffer, begun with what is kept. */
@@ -358,14 +362,7 @@ conn_begin(struct conn *c)
 static void
 conn_fail(struct conn *c, const char *what)
 {
-	struct log_gate *gate = &c->tcp->failed;
-	char name[PEER_NAME];
-	uint64_t held;
-
-	if (log_gate_open(gate, pipeline_now(c->tcp->pipeline), &held))
-		log_warnx("%s: %s, closed (%llu more before)",
-		    peer_name(&c->peer, conn_transport(c), name), what,
-		    (unsigned long long)held);
+	conn_tell(c, &c->tcp->failed, what);
 	conn_free(c);
 }
 
@@ -812,8 +809,8 @@ end_overdue(struct conn *c)
 	conn_put_unfinished(c);
 	tcp->counters->frame_timeouts++;
 	c->peer.row->timeouts++;
-	refuse(tcp, &c->peer, &tcp->overdue,
-	    "message not finished within frame_timeout, kept as it is, closed");
+	conn_tell(c, &tcp->overdue,
+	    "message not finished within frame_timeout, kept as it is");
 	conn_free(c);
 }
 

@@ -56,9 +56,8 @@ wrong(char *why, size_t size, const char *path, const char *advice)
 {
 	char text[160];
 
-	snprintf(why, size, "%s: %s%s%s", path,
-	    library_error(text, sizeof text), advice != NULL ? "; " : "",
-	    advice != NULL ? advice : "");
+	snprintf(why, size, "%s: %s; %s", path,
+	    library_error(text, sizeof text), advice);
 	return false;
 }
 

@@ -86,13 +86,14 @@ enum publish_step {
 	PUBLISH_DONE,
 };
 
-/* What a closed segment holds, as the ledger tells it. */
+/* What a segment holds, as the ledger tells it. */
 struct content {
-	bool known; /* all of it was read */
+	bool known; /* all that is below */
 	bool told;  /* its line was added */
 	bool has_ids;
 	bool has_times;
-	uint64_t lines, first_end; /* first_end: of the first record's line */
+	uint64_t lines;     /* with the header */
+	uint64_t first_end; /* of the first record's line */
 	uint8_t sum[SHA256_SIZE];
 	struct ledger_id first, last;
 	char first_time[TIMESTAMP_RFC3339_US], last_time[TIMESTAMP_RFC3339_US];
@@ -109,7 +110,6 @@ struct segment {
 	uint64_t start;     /* ring position of its first byte */
 	uint64_t committed; /* of `size` */
 	uint64_t unsynced_since;
-	uint64_t lines;   /* in it */
 	uint64_t counted; /* records of it in the committed count */
 	bool header;      /* one of the lines is the header */
 	bool linked;      /* has its name for tail -F */
@@ -124,7 +124,9 @@ struct segment {
 	bool plain;    /* no room to compress it */
 	enum spool_compress compress; /* as it is named in ready/ */
 	uint64_t published_size;
-	struct content content;
+	struct content content; /* its lines are counted while it is written */
+	struct sha256 *sha;     /* of the same lines */
+	uint64_t seen, hashed;  /* bytes of both, from the first on */
 	int64_t first_us, last_us; /* received; 0: not known */
 	uint64_t origin; /* its number before it got another; 0: it did not */
 };
@@ -291,6 +293,7 @@ bool dirs_keep_original(
 /* segment.c */
 struct segment *segment_new(
     struct spool_stream *stream, uint64_t number, const char *extension);
+void segment_free(struct segment *segment);
 bool stream_create(struct spool_stream *stream);
 void stream_work(struct spool_stream *stream, bool all);
 uint64_t stream_backlog(struct spool_stream *stream);
@@ -323,7 +326,10 @@ void recover_guests(struct spool *spool);
 /* False: no memory. */
 bool ledger_init(struct spool *spool);
 void ledger_clear(struct spool *spool);
-/* Reads a slice of the segment in work; *done when that was the last. */
+/* These lines are written behind the segment's `size`. */
+void ledger_see(struct segment *segment, struct span lines);
+/* Makes the content of the segment in work known. What was not seen while it
+ * was written is read, a slice at a time; *done when that was the last. */
 bool ledger_read(struct segment *segment, bool *done);
 /* Adds the line of a segment that is to be published, or will not be. False:
  * errno. */

@@ -604,19 +604,26 @@ ledger_clear(struct spool *spool)
 
 /* --- what is in a file --- */
 
-static void
-content_count(
-    struct content *content, struct span piece, uint64_t at, bool header)
+static bool
+segment_has_header(const struct segment *segment)
 {
-	uint64_t first = header ? 2 : 1;
-	struct span rest = piece;
-	size_t n;
+	return lines_kind(segment->extension) == LINES_CSV;
+}
 
-	for (; (n = span_find(rest, '\n')) < rest.n;
-	     rest = span_skip(rest, n + 1))
+/* `piece` begins at the byte `at` of the file. */
+static void
+content_count(struct segment *segment, struct span piece, uint64_t at)
+{
+	struct content *content = &segment->content;
+	uint64_t first = segment_has_header(segment) ? 2 : 1;
+	struct span rest = piece;
+	const char *lf;
+
+	while (rest.n > 0 && (lf = memchr(rest.p, '\n', rest.n)) != NULL) {
+		rest = span_between(lf + 1, span_end(rest));
 		if (++content->lines == first)
-			content->first_end =
-			    at + (uint64_t)(rest.p + n + 1 - piece.p);
+			content->first_end = at + (piece.n - rest.n);
+	}
 }
 
 /* What is there of the last line, which ends with `in`. */
@@ -653,20 +660,15 @@ content_line(const struct segment *segment, uint64_t end, struct ledger_id *id,
 	return ledger_find_id(tail, span_str(prefix), id);
 }
 
-static bool
-segment_has_header(const struct segment *segment)
-{
-	return lines_kind(segment->extension) == LINES_CSV;
-}
-
+/* `sha` has taken all of it; NULL: none is wanted. */
 static void
-content_finish(struct segment *segment)
+content_finish(struct segment *segment, struct sha256 *sha)
 {
-	struct spool *spool = segment->stream->spool;
 	struct content *content = &segment->content;
 	struct timestamp_days days = {0};
 
-	sha256_end(spool->sha, content->sum);
+	if (sha)
+		sha256_end(sha, content->sum);
 	content->known = true;
 	content->first_time[0] = content->last_time[0] = '\0';
 	content->has_ids = content_line(segment, content->first_end,
@@ -681,8 +683,34 @@ content_finish(struct segment *segment)
 	}
 	content->has_times =
 	    content->first_time[0] != '\0' && content->last_time[0] != '\0';
-	if (segment_has_header(segment) && content->lines > 0)
-		content->lines--;
+}
+
+void
+ledger_see(struct segment *segment, struct span lines)
+{
+	const struct spool *spool = segment->stream->spool;
+
+	content_count(segment, lines, segment->size);
+	segment->seen += lines.n;
+	if (!ledger_is_on(spool) || !spool->options.ledger.checksum)
+		return;
+	if (segment->size == 0 && !segment->sha)
+		segment->sha = sha256_new();
+	if (!segment->sha || segment->hashed != segment->size)
+		return;
+	sha256_add(segment->sha, lines);
+	segment->hashed += lines.n;
+}
+
+/* All of it, as it was written? */
+static bool
+segment_was_seen(const struct segment *segment)
+{
+	const struct spool *spool = segment->stream->spool;
+
+	return segment->seen == segment->size &&
+	       (!spool->options.ledger.checksum ||
+		   segment->hashed == segment->size);
 }
 
 bool
@@ -693,6 +721,11 @@ ledger_read(struct segment *segment, bool *done)
 	struct span piece;
 	size_t n;
 
+	*done = segment_was_seen(segment);
+	if (*done) {
+		content_finish(segment, segment->sha);
+		return true;
+	}
 	if (spool->source_at == 0) {
 		*content = (struct content){0};
 		sha256_begin(spool->sha);
@@ -705,14 +738,13 @@ ledger_read(struct segment *segment, bool *done)
 		return false;
 	}
 	piece = span_of(spool->scratch, n);
-	content_count(
-	    content, piece, spool->source_at, segment_has_header(segment));
+	content_count(segment, piece, spool->source_at);
 	if (spool->options.ledger.checksum)
 		sha256_add(spool->sha, piece);
 	spool->source_at += n;
 	*done = spool->source_at >= segment->size;
 	if (*done)
-		content_finish(segment);
+		content_finish(segment, spool->sha);
 	return true;
 }
 
@@ -761,9 +793,10 @@ static void
 put_content(struct ledger_text *line, const struct segment *segment)
 {
 	const struct content *content = &segment->content;
+	bool header = segment_has_header(segment) && content->lines > 0;
 	char hex[SHA256_HEX];
 
-	ledger_put_number(line, "records", content->lines);
+	ledger_put_number(line, "records", content->lines - header);
 	ledger_put_number(line, "bytes", segment->size);
 	if (segment->stream->spool->options.ledger.checksum) {
 		sha256_hex(content->sum, hex);

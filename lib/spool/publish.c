@@ -70,7 +70,7 @@ publish_clear(struct spool *spool)
 		return;
 	publish_stop(spool);
 	while (spool->queue)
-		free(publish_take(spool));
+		segment_free(publish_take(spool));
 }
 
 static void
@@ -82,7 +82,7 @@ publish_finished(struct spool *spool)
 	segment = publish_take(spool);
 	if (segment->fault.error)
 		spool->stuck--;
-	free(segment);
+	segment_free(segment);
 }
 
 static bool

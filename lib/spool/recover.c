@@ -254,7 +254,7 @@ finding_name(void *arg, const char *name)
 		finding->highest = number;
 	segment = segment_new(stream, number, extension);
 	if (!segment || !finding_add(finding, segment)) {
-		free(segment);
+		segment_free(segment);
 		finding->no_memory = true;
 	}
 }

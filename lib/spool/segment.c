@@ -71,7 +71,9 @@ segment_poison(struct segment *segment, const char *doing)
 static uint64_t
 segment_records(const struct segment *segment)
 {
-	return segment->lines - (segment->header && segment->lines > 0);
+	uint64_t lines = segment->content.lines;
+
+	return lines - (segment->header && lines > 0);
 }
 
 /* All that was written is durable. */
@@ -171,6 +173,16 @@ segment_new(struct spool_stream *stream, uint64_t number, const char *extension)
 	return segment;
 }
 
+void
+segment_free(struct segment *segment)
+{
+	if (!segment)
+		return;
+	disk_close(&segment->fd);
+	sha256_free(segment->sha);
+	free(segment);
+}
+
 static int
 create_exclusive(int dir, const char *name)
 {
@@ -223,7 +235,7 @@ stream_create(struct spool_stream *stream)
 	name_live(name, wanted->number, wanted->extension);
 	segment->fd = create_file(stream, name);
 	if (segment->fd < 0) {
-		free(segment);
+		segment_free(segment);
 		return stream_waits(stream, "new segment");
 	}
 	segment->start = wanted->position;
@@ -342,17 +354,6 @@ stream_close_old(struct spool_stream *stream)
 
 /* --- write --- */
 
-static uint64_t
-count_lines(struct span in)
-{
-	uint64_t lines = 0;
-	size_t n;
-
-	for (; (n = span_find(in, '\n')) < in.n; in = span_skip(in, n + 1))
-		lines++;
-	return lines;
-}
-
 /* The part of `in` up to its last LF. */
 static struct span
 whole_lines(struct span in)
@@ -370,8 +371,8 @@ segment_wrote(struct segment *segment, struct span lines)
 
 	if (segment->size == segment->committed)
 		segment->unsynced_since = spool->now;
+	ledger_see(segment, lines);
 	segment->size += lines.n;
-	segment->lines += count_lines(lines);
 	spool->usage.live += lines.n;
 	spool_count(&spool->accepted, segment_records(segment) - before);
 }

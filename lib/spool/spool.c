@@ -452,15 +452,6 @@ stream_new(struct spool *spool, const char *name, char *why, size_t size)
 	return stream;
 }
 
-static void
-segment_free(struct segment *segment)
-{
-	if (!segment)
-		return;
-	disk_close(&segment->fd);
-	free(segment);
-}
-
 void
 stream_free(struct spool_stream *stream)
 {
