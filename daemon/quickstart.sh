@@ -33,7 +33,8 @@ program=build/release/daemon/receive/sepmlogd
 
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
-    libsystemd-dev unixodbc-dev || exit 3
+    libsystemd-dev unixodbc-dev libcurl4-openssl-dev libssh-dev \
+    librdkafka-dev || exit 3
 echo "Building sepmlogd (build/release)"
 mkdir -p build
 if ! cmake --preset release -DBUILD_TESTING=OFF >build/release.log 2>&1; then
@@ -80,8 +81,8 @@ until grep -q 'tcp .*: listening' "$run/log"; do
 		echo "sepmlogd did not start:" >&2
 		cat "$run/log" >&2
 		if grep -q 'in use' "$run/log"; then
-			echo "Something else has port $port. Which one:" \
-			    "ss -lntup 'sport = :$port'" >&2
+			echo "Something else has port $port or 9514. Which one:" \
+			    "ss -lntup 'sport = :$port or sport = :9514'" >&2
 			echo "If it is an earlier quickstart, end it with ^C" \
 			    "and start this again." >&2
 		fi
@@ -90,6 +91,7 @@ until grep -q 'tcp .*: listening' "$run/log"; do
 	sleep 0.1
 done
 echo "sepmlogd listens on $address port $port, UDP and TCP"
+echo "What goes on: http://127.0.0.1:9514/"
 echo
 
 # One readable line for each record. In JSON text a quote inside a value is

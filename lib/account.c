@@ -547,6 +547,7 @@ take_file(struct account *a)
 	    .name = ledger_text(e, "name"),
 	    .stream = ledger_text(e, "stream"),
 	    .compression = ledger_text(e, "compression"),
+	    .time = ledger_text(e, "time"),
 	    .segment = ledger_number(e, "segment"),
 	    .records = ledger_number(e, "records"),
 	    .bytes = ledger_number(e, "bytes"),

@@ -29,6 +29,7 @@ enum account_level {
 /* A `file` line that counts. */
 struct account_file {
 	struct span name, stream, compression;
+	struct span time; /* when the line was written */
 	uint64_t segment, records, bytes;
 	bool has_sum;
 	uint8_t sum[SHA256_SIZE];

@@ -89,6 +89,13 @@ struct config_ledger {
 	unsigned sources; /* sender addresses that are told apart */
 };
 
+/* Where the status is shown over HTTP. */
+struct config_status {
+	char *listen; /* as written: a path, or `127.0.0.1:9514`; NULL: off */
+	struct sockaddr_storage addr; /* AF_UNIX, AF_INET or AF_INET6 */
+	socklen_t addr_len;
+};
+
 /* One key of `where`: the field has one of these values. Text is compared
  * without case. */
 struct config_condition {
@@ -144,6 +151,7 @@ struct config {
 	size_t source_count;
 	struct config_spool spool;
 	struct config_ledger ledger;
+	struct config_status status;
 	struct config_stream *streams;
 	size_t stream_count;
 	struct config_pull pull;

@@ -195,6 +195,12 @@ outlet_bytes(const struct outlet *o)
 	return o->bytes;
 }
 
+uint64_t
+outlet_stored(const struct outlet *o, size_t index)
+{
+	return o->streams[index].stored;
+}
+
 void
 outlet_text(const struct outlet *o, char *out, size_t size)
 {

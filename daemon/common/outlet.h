@@ -44,6 +44,8 @@ size_t outlet_put(struct outlet *outlet, const struct record *record,
 /* The streams that the last record went to: a bit for each, the lowest for the
  * first (there are 32 at most). */
 uint32_t outlet_taken(const struct outlet *outlet);
+/* Records appended to the stream at an index of the configuration. */
+uint64_t outlet_stored(const struct outlet *outlet, size_t index);
 /* Bytes of all lines that it has written. */
 uint64_t outlet_bytes(const struct outlet *outlet);
 /* `traffic 12, events 3`: records appended to each stream. Cut to fit. */

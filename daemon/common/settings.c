@@ -95,8 +95,9 @@ codepage_cb(void *arg, const char *name)
 	return c->codepage;
 }
 
-static void
-print_errors(const char *name, const struct config_errors *errors, FILE *out)
+void
+settings_print_errors(
+    const char *name, const struct config_errors *errors, FILE *out)
 {
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct config_error *e = &errors->list[i];
@@ -124,7 +125,7 @@ settings_from_text(const char *name, struct span text, FILE *errors)
 		return NULL;
 	}
 	settings->config = config_parse(text, &lookup, &found);
-	print_errors(name, &found, errors);
+	settings_print_errors(name, &found, errors);
 	config_errors_clear(&found);
 	if (settings->config)
 		return settings;

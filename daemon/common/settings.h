@@ -28,4 +28,8 @@ const struct config *settings_config(const struct settings *settings);
 
 void settings_free(struct settings *settings);
 
+/* The errors of any configuration file, a line each. */
+void settings_print_errors(
+    const char *name, const struct config_errors *errors, FILE *out);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "chain.h"
 #include "spool/disk.h"
 #include "spool/lines.h"
 #include "spool/names.h"
@@ -15,73 +16,6 @@ enum {
 	PIECE = 128 * 1024,
 	PATH = 2 * LEDGERS_PATH,
 };
-
-/* --- names, in order --- */
-
-struct list {
-	char (*name)[SPOOL_PATH];
-	size_t n, room;
-	bool failed;
-	const char *stream; /* NULL: ledger files */
-};
-
-static bool
-is_wanted(const char *name)
-{
-	struct span stream;
-	uint64_t number;
-
-	return strlen(name) < SPOOL_PATH &&
-	       name_parse_ready(name, &stream, &number) &&
-	       span_eq(stream, SPAN("ledger"));
-}
-
-static void
-list_cb(void *arg, const char *name)
-{
-	struct list *list = arg;
-	size_t room = list->room > 0 ? 2 * list->room : 64;
-	void *names;
-
-	if (!is_wanted(name))
-		return;
-	if (list->n == list->room) {
-		names = reallocarray(list->name, room, SPOOL_PATH);
-		if (names == NULL) {
-			list->failed = true;
-			return;
-		}
-		list->name = names;
-		list->room = room;
-	}
-	snprintf(list->name[list->n++], SPOOL_PATH, "%s", name);
-}
-
-/* By number: the instance in a name may have been made anew. */
-static int
-compare(const void *a, const void *b)
-{
-	struct span stream;
-	uint64_t x = 0, y = 0;
-
-	name_parse_ready(a, &stream, &x);
-	name_parse_ready(b, &stream, &y);
-	return x < y ? -1 : x > y;
-}
-
-static bool
-list_files(int dir, struct list *list)
-{
-	if (!disk_list(dir, list_cb, list))
-		return false;
-	if (list->failed) {
-		errno = ENOMEM;
-		return false;
-	}
-	if (list->n > 0)
-		qsort(list->name, list->n, SPOOL_PATH, compare);
-	return true;
-}
 
 static int
 open_directory(const char *path)
@@ -92,12 +26,12 @@ open_directory(const char *path)
 static bool
 holds_ledger(const char *path)
 {
-	struct list list = {0};
+	struct chain_list list = {0};
 	int dir = open_directory(path);
-	bool any = dir >= 0 && list_files(dir, &list) && list.n > 0;
+	bool any = dir >= 0 && chain_list(&list, dir, "ledger") && list.n > 0;
 
 	disk_close(&dir);
-	free(list.name);
+	chain_list_clear(&list);
 	return any;
 }
 
@@ -163,122 +97,51 @@ ledgers_find(struct ledgers *l, const char *path, char *why, size_t size)
 
 /* --- reading one --- */
 
-struct feed {
-	int dir;
-	char *piece;
-	struct account *account;
-};
-
-/* What a file's first line says that it goes on from. */
-static bool
-read_before(struct feed *f, const char *name, uint8_t before[SHA256_SIZE])
+static void
+begin_cb(void *arg, const char *name, const uint8_t *next)
 {
-	static struct ledger_entry entry;
-	struct stat st;
-	struct span in;
-	size_t n = 0;
-	int fd = disk_open(f->dir, name, &st);
-	bool ok = fd >= 0 && disk_read(fd, 0, f->piece, LEDGER_LINE, &n);
-
-	disk_close(&fd);
-	in = span_of(f->piece, n);
-	return ok && ledger_parse(span_take(in, span_find(in, '\n')), &entry) &&
-	       sha256_read(ledger_text(&entry, "before"), before);
+	account_begin_file(arg, name, next);
 }
 
-/* The lines of a piece; answers what is left behind the last. */
-static size_t
-feed_lines(struct feed *f, struct span in)
+static void
+line_cb(void *arg, struct span line, bool whole)
 {
-	size_t n;
-
-	while ((n = span_find(in, '\n')) < in.n) {
-		account_line(f->account, span_take(in, n), true);
-		in = span_skip(in, n + 1);
-	}
-	/* longer than any line: the rest of it will not be one either */
-	if (in.n == PIECE) {
-		account_line(f->account, in, true);
-		return 0;
-	}
-	memmove(f->piece, in.p, in.n);
-	return in.n;
+	account_line(arg, line, whole);
 }
 
-static bool
-feed_file(struct feed *f, const char *name, const uint8_t *next)
+static void
+end_cb(void *arg)
 {
-	struct stat st;
-	uint64_t at = 0;
-	size_t kept = 0, n;
-	int fd = disk_open(f->dir, name, &st);
-	bool ok = fd >= 0;
-
-	if (!ok)
-		return errno == ENOENT; /* its time had come */
-	account_begin_file(f->account, name, next);
-	do {
-		ok = disk_read(fd, at, f->piece + kept, PIECE - kept, &n);
-		at += n;
-		if (ok)
-			kept = feed_lines(f, span_of(f->piece, kept + n));
-	} while (ok && n > 0);
-	if (ok && kept > 0)
-		account_line(f->account, span_of(f->piece, kept), false);
-	account_end_file(f->account);
-	disk_close(&fd);
-	return ok;
+	account_end_file(arg);
 }
 
 bool
 ledgers_read(const struct ledgers_one *one, struct account *account)
 {
-	struct feed feed = {open_directory(one->path), malloc(PIECE), account};
-	uint8_t next[SHA256_SIZE];
-	struct list list = {0};
-	bool ok =
-	    feed.dir >= 0 && feed.piece != NULL && list_files(feed.dir, &list);
+	const struct chain_reader reader = {begin_cb, line_cb, end_cb, account};
+	int dir = open_directory(one->path);
+	bool ok = dir >= 0 && chain_read(dir, "ledger", &reader);
 
-	for (size_t i = 0; ok && i < list.n; i++) {
-		size_t k = i + 1;
-
-		/* one that has no line says nothing */
-		while (k < list.n && !read_before(&feed, list.name[k], next))
-			k++;
-		ok = feed_file(&feed, list.name[i], k < list.n ? next : NULL);
-	}
-	disk_close(&feed.dir);
-	free(feed.piece);
-	free(list.name);
+	disk_close(&dir);
 	return ok;
-}
-
-static void
-size_cb(void *arg, const char *name)
-{
-	struct {
-		int dir;
-		uint64_t bytes;
-	} *sum = arg;
-	struct stat st;
-
-	if (is_wanted(name) &&
-	    fstatat(sum->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		sum->bytes += (uint64_t)st.st_size;
 }
 
 uint64_t
 ledgers_size(const struct ledgers_one *one)
 {
-	struct {
-		int dir;
-		uint64_t bytes;
-	} sum = {open_directory(one->path), 0};
+	struct chain_list list = {0};
+	struct stat st;
+	uint64_t bytes = 0;
+	int dir = open_directory(one->path);
 
-	if (sum.dir >= 0)
-		disk_list(sum.dir, size_cb, &sum);
-	disk_close(&sum.dir);
-	return sum.bytes;
+	if (dir >= 0 && chain_list(&list, dir, "ledger"))
+		for (size_t i = 0; i < list.n; i++)
+			if (fstatat(dir, list.name[i], &st,
+				AT_SYMLINK_NOFOLLOW) == 0)
+				bytes += (uint64_t)st.st_size;
+	disk_close(&dir);
+	chain_list_clear(&list);
+	return bytes;
 }
 
 /* --- live segments --- */

@@ -4,7 +4,9 @@
  * First all ledgers are added up (account.h). Then the names in the directory
  * are taken, a bounded number at a time, and the ledgers are gone through
  * again: each name has to have its line, and what is in the file has to be
- * what the line says. Memory depends on neither files nor lines.
+ * what the line says. What is not there has to have its receipt, where an
+ * uploader (handed.h) writes them. Memory depends on neither files nor lines,
+ * but for 16 bytes for each file that has a receipt.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@
 
 #include "account.h"
 #include "ctl.h"
+#include "handed.h"
 #include "ledgers.h"
 #include "progress.h"
 #include "published.h"
@@ -31,7 +34,8 @@ enum {
 	RANGES = 4096,
 	TOLD = 1000, /* findings and remarks that are printed */
 	TRIES = 5,   /* while the daemon writes */
-	NAP = 300,   /* ms */
+	TRIES_HANDED = 16,
+	NAP = 300, /* ms */
 	PATH = 2 * LEDGERS_PATH,
 	TEXT = 1024,
 };
@@ -42,12 +46,13 @@ static const char usage_text[] =
     "Adds up the ledger of a spool and compares it with its files: is "
     "anything\n"
     "missing? DIR is the spool, or a directory of files that were taken from\n"
-    "its ready/. The daemon may run meanwhile.\n"
+    "its ready/. Where sepmlog-upload delivers, what is not there needs its\n"
+    "receipt. The daemons may run meanwhile.\n"
     "\n"
     "  --ledger DIR   where the ledger is, or its spool, if that is not DIR\n"
     "  --expect-all   files of the ledger that are not there are missing "
     "(they\n"
-    "                 were taken otherwise)\n"
+    "                 were taken otherwise); receipts imply it\n"
     "  --json         for programs: one JSON object\n"
     "\n"
     "Exit: 0 nothing is missing, 1 there are findings, 2 wrong use, 3 it "
@@ -109,6 +114,10 @@ struct verify {
 	uint64_t *drop;
 	size_t ranges;
 	struct range range[RANGES];
+
+	struct handed *handed; /* NULL: there is no uploader */
+	unsigned handed_again; /* how often they were read again, to be sure */
+	uint64_t delivered, refused, waiting, unknown; /* files */
 
 	struct notes notes;
 	uint64_t findings;
@@ -452,6 +461,7 @@ check_file(struct verify *v, struct item *item, const struct account_file *said)
 		finding(v, "%s: cannot be read: %s", item->name, why);
 	if (stream != NULL)
 		stream->here++;
+	v->waiting++;
 	v->done += is.bytes;
 	v->records += is.records;
 	progress_update(v->progress, v->done, v->records);
@@ -542,6 +552,68 @@ is_given_up(const struct verify *v, const struct account_file *said)
 	return false;
 }
 
+static void
+handed_say_cb(void *arg, const char *text)
+{
+	finding(arg, "receipts: %s", text);
+}
+
+/* Neither in ready/ nor dealt with: it may have been since they were read. */
+static enum handed_fate
+fate_now(struct verify *v, struct span name)
+{
+	if (v->handed_again < TRIES_HANDED) {
+		v->handed_again++;
+		/* what is wrong with them was said */
+		(void)handed_read(v->handed, NULL, NULL);
+	}
+	return handed_find(v->handed, name);
+}
+
+static bool
+is_in_directory(const struct verify *v, struct span name)
+{
+	char path[SPOOL_PATH];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%.*s", (int)name.n, name.p);
+	return fstatat(v->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What is not in ready/ was delivered, or someone else took it: before there
+ * was an uploader that was the way. */
+static bool
+is_before_receipts(const struct verify *v, const struct account_file *said)
+{
+	struct span since = handed_since(v->handed);
+
+	return since.n == 0 || since.n != said->time.n ||
+	       memcmp(said->time.p, since.p, since.n) < 0;
+}
+
+static void
+count_handed(struct verify *v, const struct account_file *said)
+{
+	enum handed_fate fate = handed_find(v->handed, said->name);
+	bool here = fate < HANDED_DELIVERED && is_in_directory(v, said->name);
+
+	if (fate < HANDED_DELIVERED && !here)
+		fate = fate_now(v, said->name);
+	v->delivered += fate == HANDED_DELIVERED;
+	v->refused += fate == HANDED_QUARANTINED;
+	v->waiting += here;
+	if (fate >= HANDED_DELIVERED || here)
+		return;
+	if (fate == HANDED_UNKNOWN && is_before_receipts(v, said))
+		return;
+	v->unknown++;
+	finding(v, "%.*s: %s", (int)said->name.n, said->name.p,
+	    fate == HANDED_PARTLY
+		? "was taken out of ready/ by someone else, "
+		  "before all targets had it"
+		: "is neither in ready/ nor has it a receipt");
+}
+
 /* It is in the ledger, and not here. */
 static void
 count_taken(
@@ -554,6 +626,10 @@ count_taken(
 		return;
 	if (stream != NULL)
 		stream->taken++;
+	if (v->handed != NULL) {
+		count_handed(v, said);
+		return;
+	}
 	if (v->expect_all && !is_still_ready(v, said))
 		finding(v, "%.*s: is missing (%" PRIu64 " records)",
 		    (int)said->name.n, said->name.p, said->records);
@@ -634,6 +710,9 @@ check_chunk(struct verify *v)
 static bool
 check_files(struct verify *v)
 {
+	/* Before the names are listed: what leaves meanwhile is read again. */
+	if (v->handed != NULL && !handed_read(v->handed, handed_say_cb, v))
+		return fails("upload/receipts");
 	if (v->dropped > 0)
 		qsort(v->drop, v->dropped, sizeof v->drop[0], compare_hashes);
 	v->first = true;
@@ -754,6 +833,11 @@ print_text(struct verify *v)
 	    SUM(v, received), SUM(v, stored), SUM(v, filtered));
 	for (size_t i = 0; i < v->ledgers.count; i++)
 		print_causes(v, i);
+	if (v->handed != NULL)
+		printf("receipts: %" PRIu64 " files delivered, %" PRIu64
+		       " quarantined, %" PRIu64 " wait in ready/, %" PRIu64
+		       " unaccounted for\n",
+		    v->delivered, v->refused, v->waiting, v->unknown);
 	putchar('\n');
 	print_notes(v, ACCOUNT_REMARK, "remark");
 	print_notes(v, ACCOUNT_FINDING, "finding");
@@ -848,6 +932,11 @@ print_json(const struct verify *v)
 	       ",\"quarantined_bytes\":%" PRIu64,
 	    SUM(v, received), SUM(v, stored), SUM(v, filtered), SUM(v, dropped),
 	    SUM(v, quarantined));
+	if (v->handed != NULL)
+		printf(",\"receipts\":{\"delivered\":%" PRIu64
+		       ",\"quarantined\":%" PRIu64 ",\"waiting\":%" PRIu64
+		       ",\"unaccounted\":%" PRIu64 "}",
+		    v->delivered, v->refused, v->waiting, v->unknown);
 	json_notes(v, ACCOUNT_REMARK, "remarks");
 	json_notes(v, ACCOUNT_FINDING, "findings");
 	printf(",\"left_out\":%zu}\n", v->notes.left_out);
@@ -862,8 +951,13 @@ open_files(struct verify *v, const char *ledger)
 	struct stat st;
 
 	snprintf(v->files, sizeof v->files, "%s/ready", v->directory);
-	if (stat(v->files, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (stat(v->files, &st) == 0 && S_ISDIR(st.st_mode)) {
+		v->handed = handed_open(v->directory);
+		if (v->handed == NULL && errno != 0)
+			return fails("upload/receipts");
+	} else {
 		snprintf(v->files, sizeof v->files, "%s", v->directory);
+	}
 	v->dir = open(v->files, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (v->dir < 0)
 		return fails(v->files);
@@ -903,6 +997,7 @@ verify_free(struct verify *v)
 	for (size_t i = 0; i < LEDGERS; i++)
 		account_free(v->account[i]);
 	disk_close(&v->dir);
+	handed_free(v->handed);
 	free(v->drop);
 	notes_clear(&v->notes);
 	free(v);

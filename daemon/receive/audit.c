@@ -19,6 +19,8 @@ enum {
 struct source {
 	struct audit_row row; /* first: a row is its source */
 	struct in6_addr address;
+	struct audit_source shown; /* up to the end of the last minute */
+	uint64_t looked;           /* messages when last looked at */
 	unsigned held;
 	LIST_ENTRY(source) others;
 };
@@ -35,6 +37,8 @@ struct audit {
 	int64_t from, end; /* of the minute, UTC us */
 	uint64_t seed;     /* senders must not choose their bucket */
 	size_t count, limit;
+	int64_t looked;      /* when, UTC us */
+	uint64_t past_bytes; /* of sources that made room */
 	struct bucket buckets[BUCKETS];
 	struct source other;
 	size_t listeners;
@@ -256,16 +260,48 @@ copy_source(struct audit *a, struct source *source, struct audit_minute *m)
 	m->sources++;
 }
 
+static uint64_t
+messages_of(const struct audit_row *row)
+{
+	return row->udp + row->tcp + row->tls;
+}
+
+static uint64_t
+refused_of(const struct audit_row *row)
+{
+	return row->datagrams + row->connections + row->over_limit +
+	       row->over_source + row->over_handshakes + row->not_permitted +
+	       row->handshakes;
+}
+
+/* With what the minute has brought so far. */
+static struct audit_source
+shown_of(const struct audit *a, const struct source *source)
+{
+	struct audit_source shown = source->shown;
+
+	shown.other = source == &a->other;
+	shown.address = source->address;
+	shown.messages += messages_of(&source->row);
+	shown.bytes += source->row.bytes;
+	shown.unparsed += source->row.unparsed;
+	shown.refused += refused_of(&source->row);
+	return shown;
+}
+
 /* One that was silent makes room, if many are known. */
 static void
 reset_source(struct audit *a, struct source *source, struct audit_minute *m)
 {
 	(void)m;
 	if (source != &a->other && source->held == 0 && is_idle(&source->row) &&
-	    a->count > a->limit / 2)
+	    a->count > a->limit / 2) {
+		a->past_bytes += source->shown.bytes;
 		source_drop(a, source);
-	else
-		memset(&source->row, 0, sizeof source->row);
+		return;
+	}
+	source->shown = shown_of(a, source);
+	memset(&source->row, 0, sizeof source->row);
 }
 
 static struct audit_minute *
@@ -320,6 +356,79 @@ audit_clock(struct audit *a, int64_t now)
 {
 	if (now >= a->end || now < a->end - 2 * (int64_t)MINUTE)
 		end_minute(a, now);
+}
+
+/* --- what people are shown --- */
+
+/* Half of a rate is of the last five looks. */
+static void
+look(struct source *source, const struct audit_source *shown, double seconds,
+    int64_t now)
+{
+	uint64_t new = shown->messages - source->looked;
+	double rate = seconds > 0 ? (double)new / seconds : 0;
+
+	if (new > 0)
+		source->shown.seen = now;
+	source->shown.rate += (rate - source->shown.rate) * 0.13;
+	if (source->shown.rate < 0.01)
+		source->shown.rate = 0;
+	source->looked = shown->messages;
+}
+
+void
+audit_look(struct audit *a, int64_t now, struct audit_sum *sum)
+{
+	double seconds = a->looked == 0 ? 0 : (double)(now - a->looked) / 1e6;
+	struct audit_source shown = shown_of(a, &a->other);
+	struct source *source;
+
+	look(&a->other, &shown, seconds, now);
+	*sum = (struct audit_sum){a->past_bytes + shown.bytes, a->count};
+	for (size_t i = 0; i < BUCKETS; i++)
+		LIST_FOREACH(source, &a->buckets[i], others)
+		{
+			shown = shown_of(a, source);
+			look(source, &shown, seconds, now);
+			sum->bytes += shown.bytes;
+		}
+	a->looked = now;
+}
+
+/* Into a list that is in order, and stays that way. */
+static size_t
+insert(struct audit_source *list, size_t count, size_t max,
+    const struct audit_source *one)
+{
+	size_t at = count;
+
+	if (one->messages == 0 && one->refused == 0)
+		return count;
+	while (at > 0 && list[at - 1].messages < one->messages)
+		at--;
+	if (at == max)
+		return count;
+	if (count == max)
+		count--;
+	memmove(&list[at + 1], &list[at], (count - at) * sizeof *list);
+	list[at] = *one;
+	return count + 1;
+}
+
+size_t
+audit_sources(struct audit *a, struct audit_source *list, size_t max)
+{
+	struct audit_source shown = shown_of(a, &a->other);
+	size_t count = insert(list, 0, max, &shown);
+	struct source *source;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		LIST_FOREACH(source, &a->buckets[i], others)
+		{
+			shown = shown_of(a, source);
+			count = insert(list, count, max, &shown);
+		}
+	return count;
 }
 
 struct audit_minute *

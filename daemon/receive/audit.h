@@ -89,6 +89,30 @@ unsigned audit_stream(const struct audit *audit, size_t index);
 void audit_drops(struct audit *audit, const char *listener, uint64_t n);
 void audit_pause(struct audit *audit, const char *listener);
 
+/* --- what people are shown --- */
+
+/* An address and what came from it since it is known. */
+struct audit_source {
+	bool other; /* all that are not told apart */
+	struct in6_addr address;
+	uint64_t messages, bytes, unparsed, refused;
+	double rate;  /* messages a second, of late */
+	int64_t seen; /* UTC us; 0: not since the first look */
+};
+
+/* Sums of all sources. */
+struct audit_sum {
+	uint64_t bytes;
+	size_t sources; /* that are known */
+};
+
+/* Looks at each source, about once a second. */
+void audit_look(struct audit *audit, int64_t now, struct audit_sum *sum);
+
+/* The busiest first, at most `max` of them; answers how many. */
+size_t audit_sources(
+    struct audit *audit, struct audit_source *list, size_t max);
+
 /* --- minutes --- */
 
 /* All up to now, at the end. NULL: no memory. */

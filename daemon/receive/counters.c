@@ -4,10 +4,11 @@
 
 static const struct {
 	size_t offset;
-	const char *words;
+	const char *name, *words;
 	bool loss;
 } rows[] = {
-#define ROW(name, words, loss) {offsetof(struct counters, name), words, loss},
+#define ROW(name, words, loss)                                                 \
+	{offsetof(struct counters, name), #name, words, loss},
     COUNTERS_TABLE(ROW)
 #undef ROW
 };
@@ -29,6 +30,16 @@ counters_losses(const struct counters *c)
 		if (rows[i].loss)
 			sum += value(c, i);
 	return sum;
+}
+
+bool
+counters_row(const struct counters *c, size_t i, struct counters_row *row)
+{
+	if (i >= ROWS)
+		return false;
+	*row = (struct counters_row){
+	    rows[i].name, rows[i].words, rows[i].loss, value(c, i)};
+	return true;
 }
 
 void

@@ -47,6 +47,17 @@ struct counters {
 /* Sum of everything that stands for a loss: rises when there is a new one. */
 uint64_t counters_losses(const struct counters *c);
 
+/* A row of the table. */
+struct counters_row {
+	const char *name, *words;
+	bool loss;
+	uint64_t value;
+};
+
+/* The rows from 0 on; false: there are no more. */
+bool counters_row(
+    const struct counters *c, size_t index, struct counters_row *row);
+
 /* `received by udp 12, received by tcp 0, lines stored 12, unparsed 1`: the
  * three first, and whatever is not zero. Cut to fit. */
 void counters_text(const struct counters *c, char *out, size_t size);

@@ -71,7 +71,7 @@ demo_text(const char *directory, const char *address)
 		put_listen(out, "::1");
 	fputs(spool, out);
 	put_quoted(out, directory);
-	putc('\n', out);
+	fputs("\nstatus: { listen: '127.0.0.1:9514' }\n", out);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

@@ -25,6 +25,7 @@ struct pipeline {
 	struct parser *parser;
 	struct event_key *event_key; /* NULL: not wanted */
 	struct outlet *outlet;
+	struct recent *recent; /* NULL: nobody looks */
 
 	uint64_t now;        /* monotonic ms */
 	int64_t received_us; /* UTC */
@@ -81,6 +82,12 @@ pipeline_attach(
 	p->spooler = spooler;
 	outlet_attach(p->outlet, spooler_spool(spooler),
 	    before != NULL ? before->outlet : NULL);
+}
+
+void
+pipeline_show(struct pipeline *p, struct recent *recent)
+{
+	p->recent = recent;
 }
 
 /* --- one wake-up --- */
@@ -215,6 +222,15 @@ pipeline_put(struct pipeline *p, struct message *message,
 		event_key_set(p->event_key, &p->record);
 	count(p, outlet_put(p->outlet, &p->record, source, p->now));
 	count_for_source(p, message, row);
+	if (p->record.type == RECORD_UNPARSED && p->recent != NULL)
+		recent_add(p->recent, message,
+		    record_text(&p->record, RECORD_F_REASON));
+}
+
+uint64_t
+pipeline_stored(const struct pipeline *p, size_t index)
+{
+	return outlet_stored(p->outlet, index);
 }
 
 void

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "counters.h"
 #include "message.h"
+#include "recent.h"
 #include "spooler.h"
 
 struct pipeline;
@@ -33,6 +34,9 @@ void pipeline_free(struct pipeline *pipeline);
  * name go on from those of `before` (may be NULL). */
 void pipeline_attach(struct pipeline *pipeline, struct spooler *spooler,
     const struct pipeline *before);
+
+/* Where messages that cannot be parsed are shown; borrowed. */
+void pipeline_show(struct pipeline *pipeline, struct recent *recent);
 
 /* Takes the time for all messages of this wake-up. False: not now. */
 bool pipeline_begin(struct pipeline *pipeline);
@@ -57,6 +61,8 @@ uint64_t pipeline_full_since(const struct pipeline *pipeline);
 /* Is there enough room now to go on? Then listeners may be resumed. */
 bool pipeline_retry(struct pipeline *pipeline);
 
+/* Records appended to the stream at an index of the configuration. */
+uint64_t pipeline_stored(const struct pipeline *pipeline, size_t index);
 /* `traffic 12, events 3`: records appended to each stream. Cut to fit. */
 void pipeline_text(const struct pipeline *pipeline, char *out, size_t size);
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -321,11 +322,11 @@ static const int listener_calls[] = {SYS_bind, SYS_listen};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-enum { HEAD = 6, SOCKET = 8, PER_CALL = 2, LAST = 1 };
+enum { HEAD = 6, IOCTL = 5, SOCKET = 8, PER_CALL = 2, LAST = 1 };
 
 struct program {
 	struct sock_filter
-	    code[HEAD + SOCKET +
+	    code[HEAD + IOCTL + SOCKET +
 		 PER_CALL * (COUNT(calls) + COUNT(listener_calls)) + LAST];
 	unsigned short n;
 };
@@ -364,6 +365,17 @@ add_calls(struct program *p, const int *list, size_t count)
 	}
 }
 
+/* libevent asks how much there is to read, and can do without an answer. */
+static void
+add_ioctl(struct program *p)
+{
+	unless_equal(p, SYS_ioctl, 4);
+	load(p, offsetof(struct seccomp_data, args) + sizeof(uint64_t));
+	unless_equal(p, FIONREAD, 1);
+	answer(p, SECCOMP_RET_ALLOW);
+	answer(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 /* A reload may ask for an address that only a socket unit can give: that fails,
  * as it does in the unit, and is said. */
 static void
@@ -397,6 +409,7 @@ sandbox_calls(bool may_listen)
 	add_calls(&p, calls, COUNT(calls));
 	if (may_listen)
 		add_calls(&p, listener_calls, COUNT(listener_calls));
+	add_ioctl(&p);
 	add_socket(&p, may_listen);
 	answer(&p, SECCOMP_RET_KILL_PROCESS);
 

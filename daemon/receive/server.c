@@ -26,6 +26,7 @@
 #include "notify.h"
 #include "report.h"
 #include "sandbox.h"
+#include "status.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -40,6 +41,7 @@ enum {
 	/* Descriptors that connections must not take: ours, and what the spool
 	 * opens in passing. */
 	RESERVED = 24,
+	RESERVED_STATUS = 128,
 	RESERVED_PER_STREAM = 6,
 };
 
@@ -64,6 +66,9 @@ struct server {
 	struct fdstore_kept kept; /* of the process before us */
 
 	struct report report;
+	struct status *status;
+	struct recent recent;
+	bool refused; /* the last reload */
 };
 
 static struct timeval
@@ -197,6 +202,29 @@ view(const struct server *s)
 }
 
 static void
+look_cb(void *arg, struct status_view *view)
+{
+	struct server *s = arg;
+
+	*view = (struct status_view){
+	    .name = s->origin->name,
+	    .config = s->running.config,
+	    .counters = &s->counters,
+	    .endpoints = &s->running.endpoints,
+	    .pipeline = s->running.pipeline,
+	    .spool = spooler_spool(s->spooler),
+	    .recent = &s->recent,
+	    .audit = s->audit,
+	    .connections = tcp_connections(s->tcp),
+	    .sessions = tcp_sessions(s->tcp),
+	    .expires = credentials_expire(&s->running.credentials),
+	    .stale = credentials_are_stale(&s->running.credentials),
+	    .refused = s->refused,
+	    .stopping = s->stopping != 0,
+	};
+}
+
+static void
 warn_if_open_to_all(const struct candidate *c)
 {
 	if (c->config->allows > 0)
@@ -241,7 +269,8 @@ static unsigned
 descriptors_for(const struct config *config)
 {
 	size_t ours = RESERVED + config->listens +
-		      RESERVED_PER_STREAM * config->stream_count;
+		      RESERVED_PER_STREAM * config->stream_count +
+		      (config->status.listen != NULL ? RESERVED_STATUS : 0);
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > UINT32_MAX)
@@ -261,6 +290,7 @@ put_in_force(struct server *s)
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
 	audit_configure(s->audit, c->config);
+	pipeline_show(c->pipeline, &s->recent);
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -274,6 +304,7 @@ static void
 reload_end(struct server *s, bool done)
 {
 	s->waiting = false;
+	s->refused = !done;
 	if (done) {
 		struct report_view seen = view(s);
 
@@ -342,6 +373,8 @@ reload_begin(struct server *s)
 		return;
 	}
 	objection = spooler_objection(s->spooler, s->next.config);
+	if (objection == NULL)
+		objection = status_objection(s->status, s->next.config);
 	if (objection == NULL && !tcp_prepare(s->tcp, s->next.config))
 		objection = "no memory";
 	if (objection != NULL) {
@@ -571,6 +604,7 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	tcp_tick(s->tcp);
 	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
+	status_tick(s->status, clock_ms());
 }
 
 static void
@@ -760,6 +794,18 @@ open_listeners(struct server *s)
 	       tcp_prepare(s->tcp, s->running.config);
 }
 
+static bool
+open_status(struct server *s)
+{
+	char why[TEXT];
+
+	s->status =
+	    status_new(s->base, s->running.config, look_cb, s, why, sizeof why);
+	if (s->status == NULL)
+		log_warnx("%s", why);
+	return s->status != NULL;
+}
+
 /* What is wrong with it is no reason to refuse anything. */
 static void
 take_over(struct server *s)
@@ -835,7 +881,8 @@ server_new(const struct origin *origin)
 		log_warnx("the event loop cannot be set up");
 		goto fail;
 	}
-	if (!open_audit(s) || !build_first(s) || !open_spool(s))
+	if (!open_audit(s) || !build_first(s) || !open_spool(s) ||
+	    !open_status(s))
 		goto fail;
 	if (!open_listeners(s) || !add_timers(s) || !start_confined(s)) {
 		log_warn("start");
@@ -879,6 +926,7 @@ server_free(struct server *s)
 	struct spooler_end end = {0};
 	uint64_t accepted;
 
+	status_free(s->status);
 	tcp_free(s->tcp);
 	udp_free(s->udp);
 	if (s->spooler != NULL)

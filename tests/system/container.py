@@ -72,6 +72,13 @@ wait_stored first 2
 echo "active $(systemctl is-active sepmlogd.service)"
 echo "spool $(stat -c '%U:%G %a' $spool)"
 echo "segment $(stat -c '%U:%G' $spool/live/traffic/*.open | head -n 1)"
+echo "status-socket $(stat -c '%U:%G %a' /run/sepmlogd/status.sock)"
+echo "status $(python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/sepmlogd/status.sock")
+s.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+print(s.makefile().read().split()[-1])')"
 
 # Over restarts the sockets stay.
 i=0
@@ -286,6 +293,10 @@ class Container(harness.Case):
     def test_the_group_can_read_the_spool(self):
         self.assert_found("spool", "sepmlogd:sepmlog 750")
         self.assert_found("segment", "sepmlogd:sepmlog")
+
+    def test_the_group_can_look_at_the_status(self):
+        self.assert_found("status-socket", "sepmlogd:sepmlog 660")
+        self.assert_found("status", "ready")
 
     def test_restarts_lose_nothing(self):
         self.assert_found("restart", "0", "0", "0", "60")

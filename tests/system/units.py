@@ -27,7 +27,7 @@ class Units(harness.Case):
                 file.write("\n".join(
                     self.harmless(line) for line in text.splitlines()))
             self.paths.append(copy)
-        self.assertEqual(len(self.paths), 7)
+        self.assertEqual(len(self.paths), 8)
 
     @staticmethod
     def harmless(line):
@@ -45,9 +45,11 @@ class Units(harness.Case):
         self.assertEqual(about_us, [])
 
     def test_exposure(self):
-        # Ten times the score. A puller has to reach its database.
+        # Ten times the score. A puller has to reach its database, an
+        # uploader its targets.
         thresholds = {"sepmlogd.service": 3, "sepmlog-pull.service": 13,
-                      "sepmlog-import.service": 9}
+                      "sepmlog-import.service": 9,
+                      "sepmlog-upload.service": 13}
         for service in (p for p in self.paths if p.endswith(".service")):
             with self.subTest(service=service):
                 self.check_exposure(

@@ -19,6 +19,7 @@ progress_init(struct progress *p, FILE *to, uint64_t total)
 	    .terminal = isatty(fileno(to)) == 1,
 	    .total = total,
 	    .begun = clock_ms(),
+	    .unit = "records",
 	};
 	p->drawn = p->begun;
 }
@@ -75,7 +76,7 @@ draw(struct progress *p, uint64_t done, uint64_t records, uint64_t ms)
 	fputs(is, p->to);
 	if (p->total > 0)
 		fprintf(p->to, " of %s", of);
-	fprintf(p->to, "  %s/s  %" PRIu64 " records", rate, records);
+	fprintf(p->to, "  %s/s  %" PRIu64 " %s", rate, records, p->unit);
 	if (p->total > 0 && done > 0)
 		draw_left(p->to, ms, done, p->total);
 	fputs(p->terminal ? "" : "\n", p->to);

@@ -14,6 +14,7 @@ struct progress {
 	uint64_t total;        /* bytes; 0: not known */
 	uint64_t begun, drawn; /* monotonic ms */
 	bool shown;
+	const char *unit; /* of what is counted: `records` */
 };
 
 void progress_init(struct progress *progress, FILE *to, uint64_t total);

@@ -1,0 +1,6 @@
+# cmake -DIN=FILE -DNAME=c_name -DOUT=FILE.c -P embed.cmake
+# A text file as a string of C.
+file(READ ${IN} hex HEX)
+string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+file(WRITE ${OUT}
+  "#include \"show.h\"\n\nconst char ${NAME}[] = {${bytes}0};\n")

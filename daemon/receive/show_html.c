@@ -1,0 +1,422 @@
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "show.h"
+#include "show_put.h"
+#include "timestamp.h"
+#include "trouble.h"
+
+enum { SOURCES = 50, NUMBER = 32 };
+
+/* --- pieces --- */
+
+static void
+put(struct evbuffer *out, const char *html)
+{
+	evbuffer_add(out, html, strlen(html));
+}
+
+static void
+put_text(struct evbuffer *out, const char *text)
+{
+	show_put_html(out, span_str(text));
+}
+
+/* `1,234,567` */
+static const char *
+grouped(uint64_t n, char out[NUMBER])
+{
+	char digits[NUMBER];
+	int count = snprintf(digits, sizeof digits, "%" PRIu64, n), to = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (i > 0 && (count - i) % 3 == 0)
+			out[to++] = ',';
+		out[to++] = digits[i];
+	}
+	out[to] = '\0';
+	return out;
+}
+
+/* `1.2 GiB` */
+static const char *
+sized(uint64_t n, char out[NUMBER])
+{
+	static const char *const units[] = {
+	    "B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)n;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < 5) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(
+	    out, NUMBER, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+	return out;
+}
+
+/* `3 s`, `5 min`, `2 h 10 min`, `4 d 3 h` */
+static const char *
+lasted(uint64_t s, char out[NUMBER])
+{
+	if (s < 120)
+		snprintf(out, NUMBER, "%" PRIu64 " s", s);
+	else if (s < 7200)
+		snprintf(out, NUMBER, "%" PRIu64 " min", s / 60);
+	else if (s < 48 * 3600)
+		snprintf(out, NUMBER, "%" PRIu64 " h %" PRIu64 " min", s / 3600,
+		    s % 3600 / 60);
+	else
+		snprintf(out, NUMBER, "%" PRIu64 " d %" PRIu64 " h", s / 86400,
+		    s % 86400 / 3600);
+	return out;
+}
+
+static void
+put_number(struct evbuffer *out, uint64_t n)
+{
+	char text[NUMBER];
+
+	evbuffer_add_printf(out, "<td class=n>%s</td>", grouped(n, text));
+}
+
+static void
+put_size(struct evbuffer *out, uint64_t n)
+{
+	char text[NUMBER];
+
+	evbuffer_add_printf(out, "<td class=n>%s</td>", sized(n, text));
+}
+
+static void
+begin_table(struct evbuffer *out, const char *title, const char *head)
+{
+	evbuffer_add_printf(out,
+	    "<section><h2>%s</h2><div class=wide><table><thead><tr>%s</tr>"
+	    "</thead><tbody>",
+	    title, head);
+}
+
+static void
+end_table(struct evbuffer *out)
+{
+	put(out, "</tbody></table></div></section>\n");
+}
+
+const char *
+show_source(const struct audit_source *source, char out[INET6_ADDRSTRLEN])
+{
+	const struct in6_addr *a = &source->address;
+
+	if (source->other)
+		return "others";
+	if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, &a->s6_addr[12], out, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
+	return out;
+}
+
+const char *
+show_trouble(const struct show *show)
+{
+	if (show->view->stopping)
+		return "stopping";
+	if (show->spool.state == SPOOL_FULL)
+		return "the spool is full";
+	if (show->spool.state == SPOOL_DISK_ERROR)
+		return "the disk refuses to store";
+	if (pipeline_full_since(show->view->pipeline) != 0)
+		return "the buffers are full, reading has stopped";
+	return NULL;
+}
+
+/* --- sections --- */
+
+static void
+put_warnings(const struct show *show, struct evbuffer *out)
+{
+	struct troubles found;
+
+	trouble_find(show, &found);
+	if (found.count == 0) {
+		put(out, "<p class=good>All is well: messages are taken, "
+			 "parsed and stored.</p>\n");
+		return;
+	}
+	put(out, "<ul class=warnings>");
+	for (size_t i = 0; i < found.count; i++) {
+		evbuffer_add_printf(out, "<li class=%s><strong>",
+		    found.list[i].stops ? "bad" : "warn");
+		put_text(out, found.list[i].what);
+		put(out, "</strong> ");
+		put_text(out, found.list[i].cure);
+		put(out, "</li>");
+	}
+	put(out, "</ul>\n");
+}
+
+static void
+put_tile(struct evbuffer *out, const char *name, const char *value,
+    const char *more, bool bad)
+{
+	evbuffer_add_printf(out,
+	    "<div class=\"tile%s\"><span>%s</span><b>%s</b><small>%s</small>"
+	    "</div>",
+	    bad ? " bad" : "", name, value, more);
+}
+
+/* Per second, over the last whole seconds. */
+static double
+rate_of(const struct history *history, bool bytes)
+{
+	const struct history_series *s = &history->fine;
+	size_t count = history_count(s), n = 0;
+	uint64_t sum = 0;
+
+	for (size_t i = count > 11 ? count - 11 : 0; i + 1 < count; i++, n++) {
+		const struct history_point *p = history_get(s, i);
+
+		sum += bytes ? p->bytes : p->messages;
+	}
+	return n > 0 ? (double)sum / (double)n : 0;
+}
+
+static void
+put_tiles(const struct show *show, struct evbuffer *out)
+{
+	const struct counters *c = show->view->counters;
+	uint64_t quota = show->view->config->spool.quota;
+	uint64_t losses = counters_losses(c);
+	char value[NUMBER], more[2 * NUMBER + 16], part[NUMBER];
+
+	put(out, "<div class=tiles>");
+	snprintf(value, sizeof value, "%.0f", rate_of(show->history, false));
+	snprintf(more, sizeof more, "%s/s",
+	    sized((uint64_t)rate_of(show->history, true), part));
+	put_tile(out, "Messages a second", value, more, false);
+	snprintf(more, sizeof more, "%s", "since the start");
+	put_tile(out, "Received", grouped(c->udp + c->tcp + c->tls, value),
+	    more, false);
+	snprintf(more, sizeof more, "%s not yet durable",
+	    grouped(show->spool.accepted - show->spool.committed, part));
+	put_tile(out, "Records durable", grouped(show->spool.committed, value),
+	    more, false);
+	put_tile(out, "Losses", grouped(losses, value),
+	    losses == 0 ? "none of any cause" : "by cause below", losses > 0);
+	if (quota > 0)
+		snprintf(more, sizeof more, "%.1f %% of %s",
+		    100.0 * (double)show->spool.bytes_used / (double)quota,
+		    sized(quota, part));
+	else
+		snprintf(more, sizeof more, "no quota");
+	put_tile(out, "Spool", sized(show->spool.bytes_used, value), more,
+	    show->spool.state != SPOOL_OK);
+	snprintf(
+	    more, sizeof more, "of %u", show->view->config->max_connections);
+	snprintf(value, sizeof value, "%u", show->view->connections);
+	put_tile(out, "Connections", value, more, false);
+	put(out, "</div>\n");
+}
+
+static void
+put_source(
+    const struct show *show, struct evbuffer *out, const struct audit_source *s)
+{
+	char text[INET6_ADDRSTRLEN], ago[NUMBER];
+	double parsed = s->messages > 0
+			    ? 100.0 * (double)(s->messages - s->unparsed) /
+				  (double)s->messages
+			    : 0;
+
+	evbuffer_add_printf(out, "<tr><td>%s</td>", show_source(s, text));
+	if (s->seen != 0)
+		evbuffer_add_printf(out, "<td>%s ago</td>",
+		    lasted((uint64_t)((show->now - s->seen) / 1000000), ago));
+	else
+		put(out, "<td>–</td>");
+	evbuffer_add_printf(out, "<td class=n>%.1f</td>", s->rate);
+	put_number(out, s->messages);
+	put_size(out, s->bytes);
+	evbuffer_add_printf(out, "<td class=n>%.2f %%</td>", parsed);
+	put_number(out, s->refused);
+	put(out, "</tr>");
+}
+
+static void
+put_sources(const struct show *show, struct evbuffer *out)
+{
+	static struct audit_source list[SOURCES];
+	size_t count = audit_sources(show->view->audit, list, SOURCES);
+
+	begin_table(out, "Senders",
+	    "<th>Address<th>Last message<th class=n>Messages a second"
+	    "<th class=n>Messages<th class=n>Bytes<th class=n>Parsed"
+	    "<th class=n>Refused");
+	for (size_t i = 0; i < count; i++)
+		put_source(show, out, &list[i]);
+	if (count == 0)
+		put(out, "<tr><td colspan=7>none yet</td></tr>");
+	end_table(out);
+	if (show->sum.sources > SOURCES)
+		evbuffer_add_printf(out, "<p>The busiest %d of %zu.</p>\n",
+		    SOURCES, show->sum.sources);
+}
+
+static void
+put_streams(const struct show *show, struct evbuffer *out)
+{
+	const struct config *config = show->view->config;
+
+	begin_table(out, "Streams", "<th>Stream<th class=n>Records");
+	for (size_t i = 0; i < config->stream_count; i++) {
+		put(out, "<tr><td>");
+		put_text(out, config->streams[i].name);
+		put(out, "</td>");
+		put_number(out, pipeline_stored(show->view->pipeline, i));
+		put(out, "</tr>");
+	}
+	end_table(out);
+}
+
+static void
+put_counters(
+    const struct show *show, struct evbuffer *out, const char *title, bool loss)
+{
+	struct counters_row row;
+
+	begin_table(out, title, "<th>What<th class=n>Since the start");
+	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++) {
+		if (row.loss != loss)
+			continue;
+		evbuffer_add_printf(out, "<tr%s><td>%s</td>",
+		    loss && row.value > 0 ? " class=bad" : "", row.words);
+		put_number(out, row.value);
+		put(out, "</tr>");
+	}
+	end_table(out);
+}
+
+static void
+put_listeners(const struct show *show, struct evbuffer *out)
+{
+	begin_table(out, "Listeners", "<th>Socket<th>Of");
+	for (size_t i = 0; i < show->view->endpoints->count; i++) {
+		const struct endpoint *e = show->view->endpoints->list[i];
+
+		put(out, "<tr><td>");
+		put_text(out, e->name);
+		evbuffer_add_printf(out, "</td><td>%s</td></tr>",
+		    e->passed ? "the service manager" : "sepmlogd");
+	}
+	end_table(out);
+}
+
+static void
+put_spool(const struct show *show, struct evbuffer *out)
+{
+	const struct spool_status *spool = &show->spool;
+
+	begin_table(out, "Spool", "<th>What<th class=n>");
+	put(out, "<tr><td>files published</td>");
+	put_number(out, spool->files_published);
+	put(out, "</tr><tr><td>records in them</td>");
+	put_number(out, spool->published);
+	put(out, "</tr><tr><td>files deleted to make room</td>");
+	put_number(out, spool->files_dropped);
+	put(out, "</tr><tr><td>bytes in live/ and ready/</td>");
+	put_size(out, spool->bytes_used);
+	evbuffer_add_printf(out,
+	    "</tr><tr><td>fullest buffer</td><td class=n>%u %%</td></tr>",
+	    spool_fill(show->view->spool));
+	end_table(out);
+}
+
+static void
+put_recent(const struct show *show, struct evbuffer *out)
+{
+	const struct recent_message *m;
+	char ago[NUMBER];
+
+	begin_table(out, "Last messages that could not be parsed",
+	    "<th>When<th>From<th>Why<th>Message");
+	for (size_t i = 0; (m = recent_get(show->view->recent, i)) != NULL;
+	     i++) {
+		evbuffer_add_printf(out, "<tr><td>%s ago</td><td>",
+		    lasted((uint64_t)((show->now - m->received_us) / 1000000),
+			ago));
+		put_text(out, m->peer);
+		put(out, "</td><td>");
+		put_text(out, m->reason);
+		put(out, "</td><td><code>");
+		show_put_html(out, span_of(m->bytes, m->n));
+		put(out, m->length > m->n ? "</code> …</td></tr>"
+					  : "</code></td></tr>");
+	}
+	if (show->view->recent->count == 0)
+		put(out, "<tr><td colspan=4>none</td></tr>");
+	end_table(out);
+}
+
+/* What is most wanted, then the charts, if there is script, then all else. */
+static void
+put_top(const struct show *show, struct evbuffer *out)
+{
+	put(out, "<div id=top>\n");
+	put_warnings(show, out);
+	put_tiles(show, out);
+	put(out, "</div>\n");
+}
+
+static void
+put_rest(const struct show *show, struct evbuffer *out)
+{
+	put(out, "<div id=rest>\n");
+	put_sources(show, out);
+	put(out, "<div class=columns>");
+	put_streams(show, out);
+	put_counters(show, out, "Lost, by cause", true);
+	put_counters(show, out, "Received", false);
+	put_spool(show, out);
+	put_listeners(show, out);
+	put(out, "</div>\n");
+	put_recent(show, out);
+	put(out, "</div>\n");
+}
+
+void
+show_live(const struct show *show, struct evbuffer *out)
+{
+	put_top(show, out);
+	put_rest(show, out);
+}
+
+void
+show_page(const struct show *show, struct evbuffer *out)
+{
+	char text[NUMBER];
+
+	put(out, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n"
+		 "<meta name=viewport content=\"width=device-width, "
+		 "initial-scale=1\">\n<meta name=color-scheme "
+		 "content=\"light dark\">\n<title>sepmlogd</title>\n"
+		 "<link rel=stylesheet href=\"/page.css\">\n"
+		 "<script src=\"/page.js\" defer></script></head>\n<body>\n"
+		 "<header><h1>sepmlogd</h1><p>" SEPMLOG_VERSION ", ");
+	put_text(out, show->view->name);
+	evbuffer_add_printf(out,
+	    ", up for <span id=uptime>%s</span><span id=state></span></p>"
+	    "</header>\n",
+	    lasted(show->uptime, text));
+	put(out, "<main>\n");
+	put_top(show, out);
+	put(out, "<div id=charts></div>\n");
+	put_rest(show, out);
+	put(out, "</main>\n<footer><a href=\"/status.json\">status.json</a> "
+		 "<a href=\"/metrics\">metrics</a> "
+		 "<a href=\"/healthz\">healthz</a> "
+		 "<a href=\"/readyz\">readyz</a></footer>\n</body></html>\n");
+}

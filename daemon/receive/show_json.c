@@ -1,0 +1,183 @@
+#include <arpa/inet.h>
+#include <inttypes.h>
+
+#include "show.h"
+#include "show_put.h"
+#include "timestamp.h"
+#include "trouble.h"
+
+enum { SOURCES = 256 };
+
+static void
+put_text(struct evbuffer *out, const char *text)
+{
+	show_put_quoted(out, span_str(text));
+}
+
+static void
+put_time(struct evbuffer *out, int64_t us)
+{
+	char text[TIMESTAMP_RFC3339_US + 1] = "";
+	struct timestamp_days days = {0};
+
+	timestamp_format_us(us, &days, text);
+	evbuffer_add_printf(out, "\"%.*s\"", TIMESTAMP_RFC3339_US, text);
+}
+
+/* --- /history.json --- */
+
+static void
+put_series(
+    struct evbuffer *out, const char *name, const struct history_series *series)
+{
+	size_t count = history_count(series);
+
+	evbuffer_add_printf(out, "\"%s\":{\"step\":%u", name, series->step);
+#define ROW(member)                                                            \
+	evbuffer_add_printf(out, ",\"" #member "\":[");                        \
+	for (size_t i = 0; i < count; i++)                                     \
+		evbuffer_add_printf(out, "%s%" PRIu64, i == 0 ? "" : ",",      \
+		    history_get(series, i)->member);                           \
+	evbuffer_add_printf(out, "]");
+	HISTORY_TABLE(ROW)
+#undef ROW
+	evbuffer_add_printf(out, "}");
+}
+
+void
+show_history(const struct show *show, struct evbuffer *out)
+{
+	evbuffer_add_printf(out, "{\"now\":");
+	put_time(out, show->now);
+	evbuffer_add_printf(out, ",");
+	put_series(out, "fine", &show->history->fine);
+	evbuffer_add_printf(out, ",");
+	put_series(out, "coarse", &show->history->coarse);
+	evbuffer_add_printf(out, "}\n");
+}
+
+/* --- /status.json --- */
+
+static void
+put_troubles(const struct show *show, struct evbuffer *out)
+{
+	struct troubles found;
+
+	trouble_find(show, &found);
+	evbuffer_add_printf(out, ",\"warnings\":[");
+	for (size_t i = 0; i < found.count; i++) {
+		evbuffer_add_printf(out, "%s{\"what\":", i == 0 ? "" : ",");
+		put_text(out, found.list[i].what);
+		evbuffer_add_printf(out, ",\"cure\":");
+		put_text(out, found.list[i].cure);
+		evbuffer_add_printf(out, ",\"stops\":%s}",
+		    found.list[i].stops ? "true" : "false");
+	}
+	evbuffer_add_printf(out, "]");
+}
+
+static void
+put_counters(const struct show *show, struct evbuffer *out)
+{
+	struct counters_row row;
+
+	evbuffer_add_printf(out, ",\"counters\":{");
+	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++)
+		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
+		    row.name, row.value);
+	evbuffer_add_printf(out, "},\"losses\":{");
+	for (size_t i = 0, n = 0; counters_row(show->view->counters, i, &row);
+	     i++)
+		if (row.loss)
+			evbuffer_add_printf(out, "%s\"%s\":%" PRIu64,
+			    n++ == 0 ? "" : ",", row.name, row.value);
+	evbuffer_add_printf(out, "}");
+}
+
+static void
+put_streams(const struct show *show, struct evbuffer *out)
+{
+	const struct config *config = show->view->config;
+
+	evbuffer_add_printf(out, ",\"streams\":{");
+	for (size_t i = 0; i < config->stream_count; i++) {
+		evbuffer_add_printf(out, "%s", i == 0 ? "" : ",");
+		put_text(out, config->streams[i].name);
+		evbuffer_add_printf(
+		    out, ":%" PRIu64, pipeline_stored(show->view->pipeline, i));
+	}
+	evbuffer_add_printf(out, "}");
+}
+
+static void
+put_spool(const struct show *show, struct evbuffer *out)
+{
+	static const char *const states[] = {
+	    [SPOOL_OK] = "ok",
+	    [SPOOL_FULL] = "full",
+	    [SPOOL_DISK_ERROR] = "disk_error",
+	};
+	const struct spool_status *spool = &show->spool;
+
+	evbuffer_add_printf(out,
+	    ",\"spool\":{\"state\":\"%s\",\"written\":%" PRIu64
+	    ",\"committed\":%" PRIu64 ",\"published\":%" PRIu64
+	    ",\"files_published\":%" PRIu64 ",\"files_dropped\":%" PRIu64
+	    ",\"bytes\":%" PRIu64 ",\"quota\":%" PRIu64
+	    ",\"buffer_percent\":%u}",
+	    states[spool->state], spool->accepted, spool->committed,
+	    spool->published, spool->files_published, spool->files_dropped,
+	    spool->bytes_used, show->view->config->spool.quota,
+	    spool_fill(show->view->spool));
+}
+
+static void
+put_sources(const struct show *show, struct evbuffer *out)
+{
+	static struct audit_source list[SOURCES];
+	size_t count = audit_sources(show->view->audit, list, SOURCES);
+	char text[INET6_ADDRSTRLEN];
+
+	evbuffer_add_printf(out, ",\"sources\":[");
+	for (size_t i = 0; i < count; i++) {
+		const struct audit_source *s = &list[i];
+
+		evbuffer_add_printf(out, "%s{\"address\":\"%s\"",
+		    i == 0 ? "" : ",", show_source(s, text));
+		evbuffer_add_printf(out,
+		    ",\"messages\":%" PRIu64 ",\"bytes\":%" PRIu64
+		    ",\"unparsed\":%" PRIu64 ",\"refused\":%" PRIu64
+		    ",\"rate\":%.2f",
+		    s->messages, s->bytes, s->unparsed, s->refused, s->rate);
+		if (s->seen != 0) {
+			evbuffer_add_printf(out, ",\"seen\":");
+			put_time(out, s->seen);
+		}
+		evbuffer_add_printf(out, "}");
+	}
+	evbuffer_add_printf(out, "]");
+}
+
+void
+show_json(const struct show *show, struct evbuffer *out)
+{
+	const char *trouble = show_trouble(show);
+
+	evbuffer_add_printf(out, "{\"program\":\"sepmlogd\",\"version\":"
+				 "\"" SEPMLOG_VERSION "\",\"time\":");
+	put_time(out, show->now);
+	evbuffer_add_printf(out,
+	    ",\"uptime\":%" PRIu64 ",\"ready\":%s,\"connections\":%u,"
+	    "\"tls_sessions\":%u,\"bytes\":%" PRIu64,
+	    show->uptime, trouble == NULL ? "true" : "false",
+	    show->view->connections, show->view->sessions, show->sum.bytes);
+	put_troubles(show, out);
+	put_counters(show, out);
+	put_streams(show, out);
+	put_spool(show, out);
+	put_sources(show, out);
+	if (show->view->expires != INT64_MAX)
+		evbuffer_add_printf(out, ",\"certificate_expires\":%" PRId64,
+		    show->view->expires);
+	evbuffer_add_printf(out, "}\n");
+}

@@ -1,0 +1,149 @@
+#include <inttypes.h>
+
+#include "show.h"
+#include "show_put.h"
+#include "trouble.h"
+
+/* Names that are in use elsewhere for the same thing are used here, too. */
+static void
+head(struct evbuffer *out, const char *name, const char *type, const char *help)
+{
+	evbuffer_add_printf(
+	    out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+put_one(struct evbuffer *out, const char *name, const char *type,
+    const char *help, uint64_t value)
+{
+	head(out, name, type, help);
+	evbuffer_add_printf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void
+put_labelled(struct evbuffer *out, const char *name, const char *label,
+    const char *text, uint64_t value)
+{
+	evbuffer_add_printf(out, "%s{%s=", name, label);
+	show_put_quoted(out, span_str(text));
+	evbuffer_add_printf(out, "} %" PRIu64 "\n", value);
+}
+
+static void
+put_input(const struct show *show, struct evbuffer *out)
+{
+	const struct counters *c = show->view->counters;
+
+	head(out, "input_events_total", "counter",
+	    "Messages received, by transport.");
+	put_labelled(out, "input_events_total", "transport", "udp", c->udp);
+	put_labelled(out, "input_events_total", "transport", "tcp", c->tcp);
+	put_labelled(out, "input_events_total", "transport", "tls", c->tls);
+	put_one(out, "input_event_bytes_total", "counter",
+	    "Bytes of the messages received.", show->sum.bytes);
+	put_one(out, "parsed_events_total", "counter",
+	    "Messages that were understood.",
+	    c->udp + c->tcp + c->tls - c->unparsed);
+	put_one(out, "filtered_events_total", "counter",
+	    "Messages that no stream wants.", c->filtered);
+	put_one(out, "socket_connections", "gauge",
+	    "Connections of senders that are open.", show->view->connections);
+	put_one(out, "socket_max_connections", "gauge",
+	    "Connections that may be open.",
+	    show->view->config->max_connections);
+	put_one(out, "socket_rejected_connections_total", "counter",
+	    "Connections refused or turned away, for all causes.",
+	    c->tcp_refused + c->over_limit + c->over_source +
+		c->over_handshakes + c->handshake_failures + c->not_permitted +
+		c->handshake_timeouts);
+	put_one(out, "socket_receive_dropped_packets_total", "counter",
+	    "Datagrams that the kernel dropped.", c->kernel_drops);
+	put_one(out, "sepmlogd_sources", "gauge",
+	    "Sender addresses that are known.", show->sum.sources);
+}
+
+static void
+put_events(const struct show *show, struct evbuffer *out)
+{
+	struct counters_row row;
+
+	head(out, "sepmlogd_events_total", "counter",
+	    "What became of messages and connections, by kind.");
+	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++)
+		put_labelled(
+		    out, "sepmlogd_events_total", "kind", row.name, row.value);
+	head(out, "sepmlogd_lost_total", "counter",
+	    "Messages, or connections with messages, lost, by cause.");
+	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++)
+		if (row.loss)
+			put_labelled(out, "sepmlogd_lost_total", "cause",
+			    row.name, row.value);
+}
+
+static void
+put_output(const struct show *show, struct evbuffer *out)
+{
+	const struct config *config = show->view->config;
+	const struct spool_status *spool = &show->spool;
+
+	head(out, "output_events_total", "counter",
+	    "Records, by stream that they went to.");
+	for (size_t i = 0; i < config->stream_count; i++)
+		put_labelled(out, "output_events_total", "stream",
+		    config->streams[i].name,
+		    pipeline_stored(show->view->pipeline, i));
+	put_one(out, "sepmlogd_records_written_total", "counter",
+	    "Records that the disk has, not all of them durably.",
+	    spool->accepted);
+	put_one(out, "sepmlogd_records_committed_total", "counter",
+	    "Records that are durable.", spool->committed);
+	put_one(out, "sepmlogd_records_published_total", "counter",
+	    "Records in files that were published in ready/.",
+	    spool->published);
+	put_one(out, "sepmlogd_files_published_total", "counter",
+	    "Files published in ready/.", spool->files_published);
+	put_one(out, "sepmlogd_files_dropped_total", "counter",
+	    "Files deleted in ready/ to make room (on_full: drop_oldest).",
+	    spool->files_dropped);
+	put_one(out, "sepmlogd_spool_bytes", "gauge",
+	    "Bytes in live/ and ready/.", spool->bytes_used);
+	put_one(out, "sepmlogd_spool_quota_bytes", "gauge",
+	    "Bytes that they may take; 0: no limit.", config->spool.quota);
+	put_one(out, "sepmlogd_spool_buffer_percent", "gauge",
+	    "Use of the fullest buffer between the sockets and the disk.",
+	    spool_fill(show->view->spool));
+	put_one(out, "sepmlogd_spool_ok", "gauge",
+	    "1: records are stored; 0: the disk is full or refuses.",
+	    spool->state == SPOOL_OK);
+}
+
+static void
+put_process(const struct show *show, struct evbuffer *out)
+{
+	head(out, "sepmlogd_info", "gauge", "The program.");
+	evbuffer_add_printf(
+	    out, "sepmlogd_info{version=\"" SEPMLOG_VERSION "\"} 1\n");
+	put_one(out, "sepmlogd_uptime_seconds", "gauge", "Since the start.",
+	    show->uptime);
+	put_one(out, "sepmlogd_ready", "gauge",
+	    "1: messages are taken and stored, as /readyz says.",
+	    show_trouble(show) == NULL);
+	put_one(out, "sepmlogd_last_reload_successful", "gauge",
+	    "0: the last reload was refused.", !show->view->refused);
+	if (show->view->expires == INT64_MAX)
+		return;
+	head(out, "sepmlogd_certificate_expiry_timestamp_seconds", "gauge",
+	    "When the first TLS certificate ends.");
+	evbuffer_add_printf(out,
+	    "sepmlogd_certificate_expiry_timestamp_seconds %" PRId64 "\n",
+	    show->view->expires);
+}
+
+void
+show_metrics(const struct show *show, struct evbuffer *out)
+{
+	put_process(show, out);
+	put_input(show, out);
+	put_events(show, out);
+	put_output(show, out);
+}

@@ -1,0 +1,342 @@
+#include "status.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "show.h"
+
+enum {
+	TIMEOUT = 5,      /* s that a request and its answer may take */
+	HEADERS = 4096,   /* bytes of a request */
+	WINDOW_MS = 5000, /* in which at most ... */
+	REQUESTS = 64,    /* ... so many connections are accepted */
+};
+
+struct status {
+	status_look_cb *look;
+	void *arg;
+	struct evhttp *http; /* NULL: nobody can ask */
+	struct evconnlistener *listener;
+	char *listen;
+	uint64_t started, window; /* monotonic ms */
+	unsigned accepted;        /* in this window */
+	struct audit_sum sum;     /* when last looked at */
+	struct history history;
+};
+
+/* --- what is asked for --- */
+
+static void
+show_ready(const struct show *show, struct evbuffer *out)
+{
+	const char *trouble = show_trouble(show);
+
+	evbuffer_add_printf(out, "%s\n", trouble != NULL ? trouble : "ready");
+}
+
+static void
+show_health(const struct show *show, struct evbuffer *out)
+{
+	(void)show;
+	evbuffer_add_printf(out, "ok\n");
+}
+
+static void
+put_style(const struct show *show, struct evbuffer *out)
+{
+	(void)show;
+	evbuffer_add(out, show_style, strlen(show_style));
+}
+
+static void
+put_script(const struct show *show, struct evbuffer *out)
+{
+	(void)show;
+	evbuffer_add(out, show_script, strlen(show_script));
+}
+
+static const struct route {
+	const char *path, *type;
+	void (*show)(const struct show *show, struct evbuffer *out);
+} routes[] = {
+    {"/", "text/html; charset=utf-8", show_page},
+    {"/live", "text/html; charset=utf-8", show_live},
+    {"/page.css", "text/css; charset=utf-8", put_style},
+    {"/page.js", "text/javascript; charset=utf-8", put_script},
+    {"/history.json", "application/json", show_history},
+    {"/status.json", "application/json", show_json},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics},
+    {"/healthz", "text/plain; charset=utf-8", show_health},
+    {"/readyz", "text/plain; charset=utf-8", show_ready},
+};
+
+static const struct route *
+route_of(const char *path)
+{
+	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+		if (path != NULL && strcmp(path, routes[i].path) == 0)
+			return &routes[i];
+	return NULL;
+}
+
+static void
+add_headers(struct evhttp_request *request, const char *type)
+{
+	static const char *const fixed[][2] = {
+	    /* each connection ends: so their number has a bound */
+	    {"Connection", "close"},
+	    {"Cache-Control", "no-store"},
+	    {"X-Content-Type-Options", "nosniff"},
+	    {"X-Frame-Options", "DENY"},
+	    {"Referrer-Policy", "no-referrer"},
+	    {"Cross-Origin-Resource-Policy", "same-origin"},
+	    {"Content-Security-Policy",
+		"default-src 'none'; script-src 'self'; style-src 'self'; "
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; "
+		"frame-ancestors 'none'"},
+	};
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+
+	for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+		evhttp_add_header(headers, fixed[i][0], fixed[i][1]);
+	evhttp_add_header(headers, "Content-Type", type);
+}
+
+static void
+look(const struct status *s, struct status_view *view, struct show *show)
+{
+	s->look(s->arg, view);
+	*show = (struct show){
+	    .view = view,
+	    .history = &s->history,
+	    .now = clock_utc(),
+	    .uptime = (clock_ms() - s->started) / 1000,
+	    .sum = s->sum,
+	};
+	spool_status(view->spool, &show->spool);
+}
+
+static void
+answer(const struct status *s, struct evhttp_request *request,
+    const struct route *route, struct evbuffer *out)
+{
+	struct status_view view;
+	struct show show;
+	int code = HTTP_OK;
+
+	look(s, &view, &show);
+	route->show(&show, out);
+	if (route->show == show_ready && show_trouble(&show) != NULL)
+		code = HTTP_SERVUNAVAIL;
+	add_headers(request, route->type);
+	evhttp_send_reply(request, code, NULL, out);
+}
+
+static void
+request_cb(struct evhttp_request *request, void *arg)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const struct route *route =
+	    route_of(uri != NULL ? evhttp_uri_get_path(uri) : NULL);
+	struct evbuffer *out = evbuffer_new();
+
+	if (out != NULL && route != NULL) {
+		answer(arg, request, route, out);
+	} else if (out != NULL) {
+		add_headers(request, "text/plain; charset=utf-8");
+		evbuffer_add_printf(out, "there is no such page; see /\n");
+		evhttp_send_reply(request, HTTP_NOTFOUND, NULL, out);
+	} else {
+		evhttp_send_error(request, HTTP_INTERNAL, NULL);
+	}
+	if (out != NULL)
+		evbuffer_free(out);
+}
+
+/* --- connections --- */
+
+/* A new one: when there were too many of late, others wait in the queue. */
+static struct bufferevent *
+accepted_cb(struct event_base *base, void *arg)
+{
+	struct status *s = arg;
+
+	if (++s->accepted >= REQUESTS)
+		evconnlistener_disable(s->listener);
+	return bufferevent_socket_new(base, -1, 0);
+}
+
+static void
+turn_window(struct status *s, uint64_t now)
+{
+	if (s->http == NULL || now < s->window + WINDOW_MS)
+		return;
+	s->window = now;
+	if (s->accepted >= REQUESTS)
+		evconnlistener_enable(s->listener);
+	s->accepted = 0;
+}
+
+/* --- the socket --- */
+
+/* One that an earlier process left; nothing else is ever removed. */
+static void
+remove_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)(const void *)address,
+		sizeof *address) < 0 &&
+	    errno == ECONNREFUSED)
+		unlink(address->sun_path);
+	close(fd);
+}
+
+static bool
+bind_to(int fd, const struct config_status *where)
+{
+	mode_t before = umask(0117); /* others have no business there */
+	const int on = 1;
+	bool good;
+
+	if (where->addr.ss_family == AF_UNIX)
+		remove_stale((const void *)&where->addr);
+	else
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	good = bind(fd, (const struct sockaddr *)(const void *)&where->addr,
+		   where->addr_len) == 0 &&
+	       listen(fd, REQUESTS) == 0;
+	umask(before);
+	return good;
+}
+
+static int
+open_socket(const struct config_status *where, char *why, size_t size)
+{
+	int fd = socket(where->addr.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 && bind_to(fd, where))
+		return fd;
+	snprintf(why, size, "status: %s: %s; give another one as status.listen",
+	    where->listen, strerrordesc_np(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static bool
+serve(struct status *s, struct event_base *base, int fd)
+{
+	struct evhttp_bound_socket *bound;
+
+	s->http = evhttp_new(base);
+	if (s->http == NULL) {
+		close(fd);
+		return false;
+	}
+	evhttp_set_timeout(s->http, TIMEOUT);
+	evhttp_set_max_headers_size(s->http, HEADERS);
+	evhttp_set_max_body_size(s->http, 0);
+	evhttp_set_allowed_methods(s->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_gencb(s->http, request_cb, s);
+	evhttp_set_bevcb(s->http, accepted_cb, s);
+	bound = evhttp_accept_socket_with_handle(s->http, fd);
+	if (bound == NULL) {
+		close(fd);
+		return false;
+	}
+	s->listener = evhttp_bound_socket_get_listener(bound);
+	return true;
+}
+
+/* --- life --- */
+
+struct status *
+status_new(struct event_base *base, const struct config *config,
+    status_look_cb *look_cb, void *arg, char *why, size_t size)
+{
+	const struct config_status *where = &config->status;
+	struct status *s = calloc(1, sizeof *s);
+	int fd;
+
+	snprintf(why, size, "status: no memory");
+	if (s == NULL)
+		return NULL;
+	s->look = look_cb;
+	s->arg = arg;
+	s->started = s->window = clock_ms();
+	history_init(&s->history);
+	if (where->listen == NULL)
+		return s;
+	s->listen = strdup(where->listen);
+	fd = s->listen != NULL ? open_socket(where, why, size) : -1;
+	if (fd >= 0 && serve(s, base, fd))
+		return s;
+	status_free(s);
+	return NULL;
+}
+
+void
+status_free(struct status *s)
+{
+	if (s == NULL)
+		return;
+	if (s->http != NULL)
+		evhttp_free(s->http);
+	free(s->listen);
+	free(s);
+}
+
+void
+status_tick(struct status *s, uint64_t now)
+{
+	struct status_view view;
+	struct show show;
+	struct history_point sums;
+	const struct counters *c;
+
+	look(s, &view, &show);
+	audit_look(view.audit, show.now, &s->sum);
+	c = view.counters;
+	sums = (struct history_point){
+	    .messages = c->udp + c->tcp + c->tls,
+	    .bytes = s->sum.bytes,
+	    .stored = c->stored,
+	    .unparsed = c->unparsed,
+	    .drops = c->kernel_drops,
+	    .losses = counters_losses(c),
+	};
+	history_add(&s->history, &sums, now);
+	turn_window(s, now);
+}
+
+const char *
+status_objection(const struct status *s, const struct config *config)
+{
+	const char *now = s->listen != NULL ? s->listen : "";
+	const char *then =
+	    config->status.listen != NULL ? config->status.listen : "";
+
+	return strcmp(now, then) == 0
+		   ? NULL
+		   : "status.listen cannot change without a restart";
+}

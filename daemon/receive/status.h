@@ -1,0 +1,66 @@
+/*
+ * status - what goes on, over HTTP, for people and for those who watch.
+ *
+ *   /             a page; live with script, plain tables without
+ *   /live         its middle part, /history.json what its charts show
+ *   /status.json  the same figures for programs
+ *   /metrics      for Prometheus (text format 0.0.4)
+ *   /healthz      200 while the loop turns
+ *   /readyz       200 while messages are taken and stored, else 503 and why
+ *
+ * Read-only, on a unix socket or a loopback address; nothing is loaded from
+ * elsewhere, and no page may run or send anything (Content-Security-Policy).
+ */
+#ifndef SEPMLOGD_STATUS_H
+#define SEPMLOGD_STATUS_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "audit.h"
+#include "config.h"
+#include "counters.h"
+#include "endpoint.h"
+#include "history.h"
+#include "pipeline.h"
+#include "recent.h"
+#include "spool/spool.h"
+
+/* What it is made from; borrowed. */
+struct status_view {
+	const char *name; /* of the configuration */
+	const struct config *config;
+	const struct counters *counters;
+	const struct endpoints *endpoints;
+	const struct pipeline *pipeline;
+	const struct spool *spool;
+	const struct recent *recent;
+	struct audit *audit;
+	unsigned connections, sessions;
+	int64_t expires; /* the first certificate, UTC s; INT64_MAX: none */
+	bool stale;      /* TLS files have changed, and are of no use */
+	bool refused;    /* the last reload */
+	bool stopping;
+};
+
+typedef void status_look_cb(void *arg, struct status_view *view);
+
+struct status;
+
+/*
+ * Listens where the configuration says; with nothing said it only keeps the
+ * history. NULL: `why` (of `size` bytes) says why it cannot.
+ */
+struct status *status_new(struct event_base *base, const struct config *config,
+    status_look_cb *look, void *arg, char *why, size_t size);
+void status_free(struct status *status);
+
+/* Once a second; `now` is monotonic ms. */
+void status_tick(struct status *status, uint64_t now);
+
+/* Why the new configuration cannot be had without a restart, or NULL. */
+const char *status_objection(
+    const struct status *status, const struct config *config);
+
+#endif

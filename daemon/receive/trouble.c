@@ -1,0 +1,210 @@
+#include "trouble.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	DAY = 24 * 60 * 60, /* s */
+	EXPIRY_NEAR = 30 * DAY,
+	SILENT = 10 * 60, /* s without a message that are worth a word */
+	ENOUGH = 1000,    /* messages to judge by */
+	UNPARSED_PERCENT = 5,
+};
+
+static void __attribute__((format(printf, 4, 5))) add(struct troubles *found,
+    bool stops, const char *cure, const char *format, ...)
+{
+	struct trouble *one;
+	va_list args;
+
+	if (found->count == TROUBLES)
+		return;
+	one = &found->list[found->count++];
+	one->stops = stops;
+	snprintf(one->cure, sizeof one->cure, "%s", cure);
+	va_start(args, format);
+	vsnprintf(one->what, sizeof one->what, format, args);
+	va_end(args);
+}
+
+/* What was added within the time that the fine series holds. */
+static struct history_point
+of_late(const struct history *history)
+{
+	const struct history_series *fine = &history->fine;
+	struct history_point sum = {0};
+
+	for (size_t i = 0; i < history_count(fine); i++) {
+		const struct history_point *p = history_get(fine, i);
+#define ROW(name) sum.name += p->name;
+		HISTORY_TABLE(ROW)
+#undef ROW
+	}
+	return sum;
+}
+
+/* The limit that was reached; the disk itself has none that we know. */
+static const char *
+full_words(const struct show *show)
+{
+	uint64_t quota = show->view->config->spool.quota;
+
+	if (quota > 0 && show->spool.bytes_used >= quota - quota / 64)
+		return "spool.quota is used up";
+	return "no space, or no more than spool.min_free, on its disk";
+}
+
+static void
+find_disk(const struct show *show, struct troubles *found)
+{
+	if (show->spool.state == SPOOL_FULL)
+		add(found, true,
+		    "Let the uploader take files out of ready/, or raise "
+		    "spool.quota. TCP senders wait until there is room; what "
+		    "UDP brings meanwhile is dropped once the receive buffer "
+		    "is full, and counted.",
+		    "The spool is full: %s.", full_words(show));
+	if (show->spool.state == SPOOL_DISK_ERROR)
+		add(found, true,
+		    "Look at the kernel's log and the disk. Records are kept "
+		    "in memory and written to a new file as soon as the disk "
+		    "takes it.",
+		    "The disk refuses to store: %s.",
+		    strerrordesc_np(show->spool.error));
+	if (show->spool.state == SPOOL_OK &&
+	    pipeline_full_since(show->view->pipeline) != 0)
+		add(found, true,
+		    "This is no loss for TCP. If it lasts, the disk is slower "
+		    "than the senders: raise spool.buffer for bursts, or move "
+		    "spool.directory to a faster disk.",
+		    "The spool's buffers are full, reading has stopped.");
+}
+
+static void
+find_losses(const struct show *show, const struct history_point *late,
+    struct troubles *found)
+{
+	const struct counters *c = show->view->counters;
+
+	if (late->drops > 0)
+		add(found, false,
+		    "Raise receive_buffer (and net.core.rmem_max, which caps "
+		    "it, or ReceiveBuffer= of the socket unit), or let SEPM "
+		    "send over TCP.",
+		    "The kernel dropped %" PRIu64 " datagrams in the last "
+		    "ten minutes, for want of room in the receive buffer.",
+		    late->drops);
+	if (c->udp_refused + c->tcp_refused > 0)
+		add(found, false,
+		    "If they are your servers, add their addresses to "
+		    "`allow`; the log names them.",
+		    "%" PRIu64 " datagrams and %" PRIu64 " connections came "
+		    "from addresses that are not in `allow`.",
+		    c->udp_refused, c->tcp_refused);
+	if (c->over_limit + c->over_source > 0)
+		add(found, false,
+		    "Raise max_connections or max_connections_per_source if "
+		    "so many are wanted.",
+		    "%" PRIu64 " connections were more than the limits allow.",
+		    c->over_limit + c->over_source);
+	if (c->handshake_failures + c->not_permitted + c->handshake_timeouts >
+	    0)
+		add(found, false,
+		    "The log says why and for whom: a certificate that is not "
+		    "trusted, a name that is not in permitted_peers, or a "
+		    "sender that does not speak TLS.",
+		    "%" PRIu64 " TLS connections were turned away.",
+		    c->handshake_failures + c->not_permitted +
+			c->handshake_timeouts);
+	if (late->messages >= ENOUGH &&
+	    late->unparsed * 100 > late->messages * UNPARSED_PERCENT)
+		add(found, false,
+		    "The messages below show why. They are stored with their "
+		    "bytes in the stream that takes `unparsed`.",
+		    "%" PRIu64 " of %" PRIu64 " messages of the last ten "
+		    "minutes could not be parsed.",
+		    late->unparsed, late->messages);
+}
+
+static void
+find_certificates(const struct show *show, struct troubles *found)
+{
+	int64_t left = show->view->expires - show->now / 1000000;
+
+	if (show->view->expires != INT64_MAX && left <= 0)
+		add(found, false, "Replace its file; it is loaded by itself.",
+		    "A TLS certificate has expired: senders that check it do "
+		    "not connect.");
+	else if (show->view->expires != INT64_MAX && left <= EXPIRY_NEAR)
+		add(found, false, "Replace its file; it is loaded by itself.",
+		    "A TLS certificate expires in %" PRId64 " days.",
+		    left / DAY);
+	if (show->view->stale)
+		add(found, false, "The log says what is wrong with them.",
+		    "Changed TLS files are of no use; those before them "
+		    "are.");
+	if (show->view->refused)
+		add(found, false,
+		    "sepmlogd -n lists all errors; mend them and reload "
+		    "again.",
+		    "The last reload was refused: the configuration before it "
+		    "is in force.");
+}
+
+/* Records in streams that take traffic, and in those that do not. */
+static void
+count_traffic(const struct show *show, uint64_t *traffic, uint64_t *others)
+{
+	const struct config *config = show->view->config;
+
+	*traffic = *others = 0;
+	for (size_t i = 0; i < config->stream_count; i++)
+		*((config->streams[i].types & 1U << RECORD_TRAFFIC) != 0
+			? traffic
+			: others) += pipeline_stored(show->view->pipeline, i);
+}
+
+static void
+find_silence(const struct show *show, const struct history_point *late,
+    struct troubles *found)
+{
+	const struct counters *c = show->view->counters;
+	uint64_t traffic, others;
+
+	count_traffic(show, &traffic, &others);
+	if (c->udp + c->tcp + c->tls == 0 && show->uptime >= 60)
+		add(found, false,
+		    "In SEPM: Admin, Servers, the site, Configure External "
+		    "Logging: is it enabled, with this machine's address, and "
+		    "one of the ports below? Does a firewall let them "
+		    "through?",
+		    "Nothing has arrived since the start, %" PRIu64
+		    " minutes ago.",
+		    show->uptime / 60);
+	else if (late->messages == 0 && show->uptime >= SILENT)
+		add(found, false,
+		    "Is SEPM running, and the way to here open? It sends in "
+		    "bursts, each time its own interval has passed.",
+		    "Nothing has arrived in the last ten minutes.");
+	else if (traffic == 0 && others >= ENOUGH)
+		add(found, false,
+		    "In SEPM: External Logging, Log Filter: tick Client "
+		    "Traffic Log; and in the firewall policy's rules set "
+		    "Logging to Write to Traffic Log.",
+		    "Of %" PRIu64 " records none is of the traffic log.",
+		    others);
+}
+
+void
+trouble_find(const struct show *show, struct troubles *found)
+{
+	struct history_point late = of_late(show->history);
+
+	found->count = 0;
+	find_disk(show, found);
+	find_losses(show, &late, found);
+	find_certificates(show, found);
+	find_silence(show, &late, found);
+}

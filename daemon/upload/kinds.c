@@ -1,0 +1,156 @@
+#include "kinds.h"
+
+#include "dir.h"
+#include "https.h"
+
+enum { LABEL = 255, PATH = 1024, URL = 800 };
+
+/* --- dir --- */
+
+static void
+read_method(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {{"copy", 4}, {"link", 4}};
+	bool *link = out;
+
+	(void)key;
+	*link = schema_word(l, node, words, SCHEMA_COUNT(words)) == 1;
+}
+
+#define DIR_(member) offsetof(struct dir_options, member)
+
+/* clang-format off */
+static const struct schema_key dir_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "directory", schema_path, DIR_(directory), 1, PATH, SCHEMA_MUST },
+	{ "method",    read_method, DIR_(link),      0, 0,    "copy" },
+};
+/* clang-format on */
+
+/* --- https --- */
+
+static void
+read_request(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {
+	    [HTTPS_PUT] = {"put", 3},
+	    [HTTPS_POST] = {"post", 4},
+	};
+	enum https_method *method = out;
+
+	(void)key;
+	*method =
+	    (enum https_method)schema_word(l, node, words, SCHEMA_COUNT(words));
+}
+
+/* Printable ASCII without blanks; a login would end up in logs. */
+static bool
+is_url(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] <= ' ' || text.p[i] >= 0x7f || text.p[i] == '"')
+			return false;
+	return span_find(text, '@') == text.n;
+}
+
+static void
+read_url(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span scheme = SPAN("https://");
+
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if (span_starts(node->text, scheme) && is_url(node->text))
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no URL such as https://files.example.com/logs/; "
+		    "logins are not for URLs",
+		    SCHEMA_QUOTED(node->text));
+}
+
+static void
+read_proxy(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if ((span_starts(node->text, SPAN("http://")) ||
+		span_starts(node->text, SPAN("https://"))) &&
+	    is_url(node->text))
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no proxy such as http://proxy.example.com:3128",
+		    SCHEMA_QUOTED(node->text));
+}
+
+#define HTTPS(member) offsetof(struct https_options, member)
+
+/* clang-format off */
+static const struct schema_key https_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "url",          read_url,     HTTPS(url),       1, URL, SCHEMA_MUST },
+	{ "method",       read_request, HTTPS(method),    0, 0,   "put" },
+	{ "rename",       schema_yes,   HTTPS(rename),    0, 0,   "no" },
+	{ "verify",       schema_yes,   HTTPS(verify),    0, 0,   "yes" },
+	{ "content_type", schema_text,  HTTPS(content_type), 1, LABEL,
+	  "application/octet-stream" },
+	{ "ca",           schema_path,  HTTPS(ca),          1, PATH,  NULL },
+	{ "certificate",  schema_path,  HTTPS(certificate), 1, PATH,  NULL },
+	{ "key",          schema_path,  HTTPS(key),         1, PATH,  NULL },
+	{ "token_file",   schema_path,  HTTPS(token_file),  1, PATH,  NULL },
+	{ "user",         schema_text,  HTTPS(user),        1, LABEL, NULL },
+	{ "password_file", schema_path, HTTPS(password_file), 1, PATH, NULL },
+	{ "proxy",        read_proxy,   HTTPS(proxy),       1, URL,   NULL },
+	{ "timeout",      schema_time,  HTTPS(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+/* One that is there needs the other. */
+static void
+check_pair(struct schema_loader *l, const struct node *map, const char *one,
+    const char *other)
+{
+	const struct node *a = schema_child(map, one);
+	const struct node *b = schema_child(map, other);
+
+	if (a && !b)
+		schema_fail_key(l, a, "needs '%s' beside it", other);
+	if (b && !a)
+		schema_fail_key(l, b, "needs '%s' beside it", one);
+}
+
+static void
+check_https(
+    struct schema_loader *l, const struct node *map, const void *options)
+{
+	const struct https_options *o = options;
+	const struct node *token = schema_child(map, "token_file");
+
+	check_pair(l, map, "certificate", "key");
+	check_pair(l, map, "user", "password_file");
+	if (token && schema_child(map, "user"))
+		schema_fail_key(l, token, "either this or 'user'");
+	if (o->method == HTTPS_POST && o->rename)
+		schema_fail_key(
+		    l, schema_child(map, "rename"), "only with 'method: put'");
+}
+
+/* --- all --- */
+
+#define KEYS(table) table, SCHEMA_COUNT(table)
+
+const struct kind kinds[] = {
+    {&target_dir, sizeof(struct dir_options), KEYS(dir_keys), NULL},
+    {&target_https, sizeof(struct https_options), KEYS(https_keys),
+	check_https},
+};
+
+const size_t kinds_count = SCHEMA_COUNT(kinds);
+
+_Static_assert(SCHEMA_COUNT(kinds) <= KINDS_MAX, "plan.c has room for less");

@@ -1,0 +1,519 @@
+#include "outbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "clock.h"
+#include "spool/disk.h"
+
+enum { NAP = 60 * 1000 /* ms: how long a wait is at most */ };
+
+/* What is known of a target, here. */
+struct lane {
+	uint64_t paused; /* until, monotonic ms */
+	bool given_up;
+};
+
+struct outbox {
+	const struct plan *plan;
+	bool once;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	size_t n; /* parcels, by name */
+	struct parcel **parcel;
+	struct lane lane[PLAN_TARGETS];
+};
+
+struct outbox *
+outbox_new(const struct plan *plan, bool once)
+{
+	struct outbox *o = calloc(1, sizeof *o);
+	pthread_condattr_t attributes;
+
+	if (o == NULL)
+		return NULL;
+	o->plan = plan;
+	o->once = once;
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->change, &attributes);
+	pthread_condattr_destroy(&attributes);
+	return o;
+}
+
+void
+outbox_free(struct outbox *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < o->n; i++)
+		free(o->parcel[i]);
+	free(o->parcel);
+	pthread_cond_destroy(&o->change);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+/* --- scanning --- */
+
+/* Names: never more than twice what there is room for. */
+struct names {
+	char (*name)[SPOOL_PATH];
+	size_t n, room;
+	bool failed, more;
+};
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void
+names_sort(struct names *names)
+{
+	if (names->n > 0)
+		qsort(names->name, names->n, SPOOL_PATH, compare_names);
+	if (names->n > OUTBOX_FILES) {
+		names->n = OUTBOX_FILES;
+		names->more = true;
+	}
+}
+
+static bool
+names_grow(struct names *names)
+{
+	size_t room = names->room > 0 ? 2 * names->room : 64;
+	void *more = reallocarray(names->name, room, SPOOL_PATH);
+
+	if (more == NULL)
+		return false;
+	names->name = more;
+	names->room = room;
+	return true;
+}
+
+static void
+name_cb(void *arg, const char *name)
+{
+	struct names *names = arg;
+	struct span stream;
+	uint64_t number;
+
+	if (strlen(name) >= SPOOL_PATH ||
+	    !name_parse_ready(name, &stream, &number))
+		return;
+	if (names->n == 2 * OUTBOX_FILES)
+		names_sort(names);
+	if (names->n == names->room && !names_grow(names)) {
+		names->failed = true;
+		return;
+	}
+	snprintf(names->name[names->n++], SPOOL_PATH, "%s", name);
+}
+
+static struct parcel *
+parcel_new(const struct outbox *o, int ready, const char *name)
+{
+	struct parcel *p;
+	struct stat st;
+	struct span stream;
+	uint64_t number;
+
+	/* Links and the like are not sent. */
+	if (fstatat(ready, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return NULL;
+	p = calloc(1, sizeof *p + o->plan->target_count * sizeof(struct leg));
+	if (p == NULL)
+		return NULL;
+	snprintf(p->name, sizeof p->name, "%s", name);
+	p->size = (uint64_t)st.st_size;
+	p->here = true;
+	name_parse_ready(name, &stream, &number);
+	for (size_t i = 0; i < o->plan->target_count; i++)
+		if (plan_wants(&o->plan->targets[i], stream))
+			p->leg[i].state = LEG_WAITING;
+	return p;
+}
+
+static bool
+is_busy(const struct outbox *o, const struct parcel *p)
+{
+	for (size_t i = 0; i < o->plan->target_count; i++)
+		if (p->leg[i].state == LEG_BUSY)
+			return true;
+	return false;
+}
+
+/* Of the old ones and the names, both in order. */
+static size_t
+merge(struct outbox *o, int ready, const struct names *names,
+    struct parcel **merged, size_t *added)
+{
+	size_t i = 0, k = 0, n = 0;
+	struct parcel *p;
+	int order;
+
+	while (i < o->n || k < names->n) {
+		order = i == o->n ? 1
+			: k == names->n
+			    ? -1
+			    : strcmp(o->parcel[i]->name, names->name[k]);
+		if (order > 0) {
+			p = parcel_new(o, ready, names->name[k++]);
+			*added += p != NULL;
+		} else {
+			p = o->parcel[i++];
+			k += order == 0;
+			p->here = order == 0;
+			if (!p->here && !is_busy(o, p)) {
+				free(p);
+				p = NULL;
+			}
+		}
+		if (p != NULL)
+			merged[n++] = p;
+	}
+	return n;
+}
+
+bool
+outbox_scan(struct outbox *o, int ready, size_t *added, bool *more)
+{
+	struct names names = {0};
+	struct parcel **merged = NULL;
+	bool ok = disk_list(ready, name_cb, &names);
+
+	*added = 0;
+	if (ok && names.failed) {
+		errno = ENOMEM;
+		ok = false;
+	}
+	names_sort(&names);
+	pthread_mutex_lock(&o->lock);
+	if (ok) {
+		merged = reallocarray(NULL, o->n + names.n + 1, sizeof *merged);
+		ok = merged != NULL;
+	}
+	if (ok) {
+		o->n = merge(o, ready, &names, merged, added);
+		free(o->parcel);
+		o->parcel = merged;
+	}
+	pthread_mutex_unlock(&o->lock);
+	*more = names.more;
+	free(names.name);
+	return ok;
+}
+
+static struct parcel *
+find(struct outbox *o, struct span name)
+{
+	char key[SPOOL_PATH];
+	size_t low = 0, high = o->n, middle;
+	int order;
+
+	if (name.n >= sizeof key)
+		return NULL;
+	memcpy(key, name.p, name.n);
+	key[name.n] = '\0';
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		order = strcmp(o->parcel[middle]->name, key);
+		if (order == 0)
+			return o->parcel[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+bool
+outbox_has(struct outbox *o, const char *name)
+{
+	bool has;
+
+	pthread_mutex_lock(&o->lock);
+	has = find(o, span_str(name)) != NULL;
+	pthread_mutex_unlock(&o->lock);
+	return has;
+}
+
+void
+outbox_mark(struct outbox *o, struct span name, struct span target,
+    enum leg_state state)
+{
+	struct parcel *p;
+	struct leg *leg;
+
+	pthread_mutex_lock(&o->lock);
+	p = find(o, name);
+	for (size_t i = 0; p != NULL && i < o->plan->target_count; i++) {
+		leg = &p->leg[i];
+		if (span_eq(span_str(o->plan->targets[i].name), target) &&
+		    leg->state == LEG_WAITING && leg->tries == 0)
+			leg->state = state;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* --- taking --- */
+
+static unsigned
+minute_of_day(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	return (unsigned)(tm.tm_hour * 60 + tm.tm_min);
+}
+
+/* The next one for the target. NULL: *wait is when to look again, monotonic
+ * ms; 0: never. */
+static struct parcel *
+next(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
+{
+	struct leg *leg;
+
+	*wait = 0;
+	for (size_t i = 0; i < o->n; i++) {
+		leg = &o->parcel[i]->leg[target];
+		if (leg->state != LEG_WAITING || !o->parcel[i]->here)
+			continue;
+		if (leg->not_before <= now)
+			return o->parcel[i];
+		if (*wait == 0 || leg->not_before < *wait)
+			*wait = leg->not_before;
+	}
+	return NULL;
+}
+
+static struct parcel *
+try(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
+{
+	const struct lane *lane = &o->lane[target];
+
+	*wait = 0;
+	if (lane->given_up)
+		return NULL;
+	*wait = now + NAP;
+	if (!o->once && !plan_window_open(
+			    &o->plan->targets[target].window, minute_of_day()))
+		return NULL;
+	*wait = lane->paused;
+	if (now < lane->paused)
+		return NULL;
+	return next(o, target, now, wait);
+}
+
+static void
+wait_for_change(struct outbox *o, uint64_t until)
+{
+	struct timespec at = {
+	    (time_t)(until / 1000), (long)(until % 1000) * 1000000};
+
+	pthread_cond_timedwait(&o->change, &o->lock, &at);
+}
+
+struct parcel *
+outbox_take(struct outbox *o, size_t target, const atomic_bool *stop)
+{
+	struct parcel *p = NULL;
+	uint64_t now, wait;
+
+	pthread_mutex_lock(&o->lock);
+	while (!atomic_load(stop)) {
+		now = clock_ms();
+		p = try(o, target, now, &wait);
+		if (p != NULL || (o->once && wait == 0))
+			break;
+		if (wait == 0 || wait > now + NAP)
+			wait = now + NAP;
+		wait_for_change(o, wait);
+	}
+	if (p != NULL) {
+		p->leg[target].state = LEG_BUSY;
+		p->leg[target].tries++;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return p;
+}
+
+void
+outbox_put(struct outbox *o, struct parcel *p, size_t target,
+    enum leg_state state, uint64_t not_before)
+{
+	pthread_mutex_lock(&o->lock);
+	p->leg[target].state = state;
+	p->leg[target].not_before = not_before;
+	pthread_cond_broadcast(&o->change);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_pause(struct outbox *o, size_t target, uint64_t ms)
+{
+	pthread_mutex_lock(&o->lock);
+	o->lane[target].paused = clock_ms() + ms;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_give_up(struct outbox *o, size_t target)
+{
+	pthread_mutex_lock(&o->lock);
+	o->lane[target].given_up = true;
+	pthread_cond_broadcast(&o->change);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_set_digest(
+    struct outbox *o, struct parcel *p, const uint8_t sum[SHA256_SIZE])
+{
+	pthread_mutex_lock(&o->lock);
+	memcpy(p->sha256, sum, SHA256_SIZE);
+	p->hashed = true;
+	pthread_mutex_unlock(&o->lock);
+}
+
+bool
+outbox_digest(
+    struct outbox *o, const struct parcel *p, uint8_t sum[SHA256_SIZE])
+{
+	bool hashed;
+
+	pthread_mutex_lock(&o->lock);
+	hashed = p->hashed;
+	memcpy(sum, p->sha256, SHA256_SIZE);
+	pthread_mutex_unlock(&o->lock);
+	return hashed;
+}
+
+void
+outbox_wake(struct outbox *o)
+{
+	pthread_mutex_lock(&o->lock);
+	pthread_cond_broadcast(&o->change);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* --- what is finished --- */
+
+static bool
+is_done(const struct leg *leg)
+{
+	return leg->state == LEG_DELIVERED || leg->state == LEG_REFUSED;
+}
+
+/* By all targets that want it, which are some. */
+static bool
+is_finished(const struct outbox *o, const struct parcel *p)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < o->plan->target_count; i++) {
+		if (p->leg[i].state != LEG_NONE && !is_done(&p->leg[i]))
+			return false;
+		done += is_done(&p->leg[i]);
+	}
+	return done > 0;
+}
+
+const struct parcel *
+outbox_finished(struct outbox *o)
+{
+	struct parcel *found = NULL;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; found == NULL && i < o->n; i++)
+		if (!o->parcel[i]->reported && is_finished(o, o->parcel[i]))
+			found = o->parcel[i];
+	if (found != NULL)
+		found->reported = true;
+	pthread_mutex_unlock(&o->lock);
+	return found;
+}
+
+void
+outbox_unfinish(struct outbox *o, const struct parcel *parcel)
+{
+	struct parcel *p;
+
+	pthread_mutex_lock(&o->lock);
+	p = find(o, span_str(parcel->name));
+	if (p != NULL)
+		p->reported = false;
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_forget(struct outbox *o, const struct parcel *parcel)
+{
+	size_t i = 0;
+
+	pthread_mutex_lock(&o->lock);
+	while (i < o->n && o->parcel[i] != parcel)
+		i++;
+	if (i < o->n) {
+		free(o->parcel[i]);
+		o->n--;
+		memmove(&o->parcel[i], &o->parcel[i + 1],
+		    (o->n - i) * sizeof *o->parcel);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+static void
+count_leg(
+    const struct parcel *p, const struct leg *leg, struct outbox_counts *counts)
+{
+	switch (leg->state) {
+	case LEG_NONE:
+		break;
+	case LEG_WAITING:
+	case LEG_BUSY:
+		counts->waiting++;
+		counts->bytes += p->size;
+		break;
+	case LEG_GIVEN_UP:
+		counts->given_up++;
+		break;
+	case LEG_DELIVERED:
+		counts->delivered++;
+		break;
+	case LEG_REFUSED:
+		counts->refused++;
+		break;
+	}
+}
+
+void
+outbox_count(struct outbox *o, struct outbox_counts *counts)
+{
+	*counts = (struct outbox_counts){0};
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n; i++) {
+		const struct parcel *p = o->parcel[i];
+		bool wanted = false;
+
+		for (size_t k = 0; k < o->plan->target_count; k++) {
+			wanted |= p->leg[k].state != LEG_NONE;
+			count_leg(p, &p->leg[k], counts);
+		}
+		counts->files++;
+		counts->unwanted += !wanted;
+	}
+	pthread_mutex_unlock(&o->lock);
+}

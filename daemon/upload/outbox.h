@@ -1,0 +1,109 @@
+/*
+ * outbox - the files of ready/, and how far each target is with each of them.
+ *
+ * The main thread scans the directory and takes away what is finished; the
+ * threads of the targets take files, each the next by name that its target
+ * has yet to get. Everything here may be called by any thread, but for what
+ * is marked.
+ */
+#ifndef SEPMLOG_OUTBOX_H
+#define SEPMLOG_OUTBOX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "plan.h"
+#include "sha256.h"
+#include "spool/names.h"
+
+enum { OUTBOX_FILES = 65536 }; /* at a time: the first ones by name */
+
+enum leg_state {
+	LEG_NONE, /* the target does not want this file */
+	LEG_WAITING,
+	LEG_BUSY,
+	LEG_GIVEN_UP, /* not tried again in this run (--once) */
+	LEG_DELIVERED,
+	LEG_REFUSED,
+};
+
+/* A file on its way to one target. */
+struct leg {
+	enum leg_state state;
+	unsigned tries;
+	uint64_t not_before; /* monotonic ms */
+};
+
+/* A file. Name and size never change; the rest is the outbox's. */
+struct parcel {
+	char name[SPOOL_PATH];
+	uint64_t size;
+	bool here;     /* it was, at the last scan */
+	bool hashed;   /* sha256 is known */
+	bool reported; /* to the caller of outbox_finished */
+	uint8_t sha256[SHA256_SIZE];
+	struct leg leg[];
+};
+
+struct outbox;
+
+/* Files for the targets of this plan, which must live as long. NULL: no
+ * memory. */
+struct outbox *outbox_new(const struct plan *plan, bool once);
+/* When no other thread uses it. */
+void outbox_free(struct outbox *outbox);
+
+/*
+ * Main thread: new names come in, those that someone else took are forgotten.
+ * False: errno. *added is how many are new, *more whether there are files
+ * that found no room: they come when others are done.
+ */
+bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
+
+/* What a receipt says; nothing for a file that is not here. */
+void outbox_mark(struct outbox *outbox, struct span name, struct span target,
+    enum leg_state state);
+/* Is there a file of this name? */
+bool outbox_has(struct outbox *outbox, const char *name);
+
+/*
+ * The next file for a target; waits for one, until *stop is set (see
+ * outbox_wake), or, with `once`, there will be none: NULL. It is there until
+ * outbox_put. `once` does not look at the time of the day.
+ */
+struct parcel *outbox_take(
+    struct outbox *outbox, size_t target, const atomic_bool *stop);
+void outbox_put(struct outbox *outbox, struct parcel *parcel, size_t target,
+    enum leg_state state, uint64_t not_before);
+/* For `ms` the target gets nothing. */
+void outbox_pause(struct outbox *outbox, size_t target, uint64_t ms);
+/* With `once`: the target gets nothing any more. */
+void outbox_give_up(struct outbox *outbox, size_t target);
+/* Its digest, once one has found it. */
+void outbox_set_digest(struct outbox *outbox, struct parcel *parcel,
+    const uint8_t sum[SHA256_SIZE]);
+bool outbox_digest(struct outbox *outbox, const struct parcel *parcel,
+    uint8_t sum[SHA256_SIZE]);
+/* Everyone that waits looks at *stop. */
+void outbox_wake(struct outbox *outbox);
+
+/* Main thread: one that all its targets are done with, each once; NULL: none.
+ */
+const struct parcel *outbox_finished(struct outbox *outbox);
+/* It could not be taken away: it comes again. */
+void outbox_unfinish(struct outbox *outbox, const struct parcel *parcel);
+/* It was taken away. */
+void outbox_forget(struct outbox *outbox, const struct parcel *parcel);
+
+struct outbox_counts {
+	size_t files, unwanted; /* here; that no target wants */
+	size_t waiting;         /* deliveries to do, those at work included */
+	size_t given_up, refused, delivered;
+	uint64_t bytes; /* of deliveries to do */
+};
+
+void outbox_count(struct outbox *outbox, struct outbox_counts *counts);
+
+#endif

@@ -1,0 +1,347 @@
+"""The status over HTTP: each page is right and harmless, says what is wrong
+and what to do, and those who look cannot disturb those who send."""
+
+import html.parser
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import time
+
+import harness
+from harness import LOOPBACK, connect, free_port, message, send_tcp, \
+    send_udp, wait_until
+
+PAGES = ("/", "/live", "/page.css", "/page.js", "/history.json",
+         "/status.json", "/metrics", "/healthz", "/readyz")
+
+
+class _Unix(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(10)
+        self.sock.connect(self.path)
+
+
+class _Elements(html.parser.HTMLParser):
+    """All tags with their attributes, and the text between."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+class Status(harness.Case):
+    def begin(self, config="", **options):
+        self.port = free_port()
+        return self.daemon(
+            config=f'status: {{ listen: "{LOOPBACK}:{self.port}" }}\n{config}',
+            **options)
+
+    def ask(self, path, method="GET", body=None):
+        peer = http.client.HTTPConnection(LOOPBACK, self.port, timeout=10)
+        try:
+            peer.request(method, path, body)
+            answer = peer.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            peer.close()
+
+    def page(self, path="/"):
+        status, _, text = self.ask(path)
+        self.assertEqual(status, 200, text)
+        return text
+
+    def figures(self):
+        return json.loads(self.page("/status.json"))
+
+    def metrics(self):
+        return dict(line.rsplit(" ", 1)
+                    for line in self.page("/metrics").splitlines()
+                    if not line.startswith("#"))
+
+    def warnings(self):
+        return [w["what"] for w in self.figures()["warnings"]]
+
+    # --- what is shown
+
+    def test_figures_are_those_of_the_daemon(self):
+        with self.begin() as daemon:
+            send_tcp(daemon.port, 1, 300)
+            send_udp(daemon.port, 2, 200)
+            with connect(daemon.port) as peer:
+                peer.sendall(b"nothing that anybody knows\n")
+            daemon.spool.wait_records(501)
+            wait_until(lambda: self.figures()["spool"]["committed"] == 501,
+                       "501 records durable")
+            wait_until(lambda: self.figures()["bytes"] > 0, "a look at bytes")
+            shown, metrics = self.figures(), self.metrics()
+            self.assertEqual(shown["counters"]["tcp"], 301)
+            self.assertEqual(shown["counters"]["udp"], 200)
+            self.assertEqual(shown["streams"]["unparsed"], 1)
+            self.assertEqual(sum(shown["streams"].values()), 501)
+            [source] = shown["sources"]
+            self.assertEqual(source["address"], LOOPBACK)
+            self.assertEqual((source["messages"], source["unparsed"]),
+                             (501, 1))
+            self.assertEqual(source["bytes"], shown["bytes"])
+            self.assertEqual(metrics['input_events_total{transport="tcp"}'],
+                             "301")
+            self.assertEqual(metrics["parsed_events_total"], "500")
+            self.assertEqual(metrics["sepmlogd_records_committed_total"],
+                             "501")
+            self.assertEqual(metrics["sepmlogd_ready"], "1")
+            wait_until(lambda: sum(json.loads(self.page("/history.json"))
+                                   ["fine"]["messages"]) == 501,
+                       "501 messages in the chart")
+            text = _Elements(self.page()).text
+            self.assertIn("501", text)
+            self.assertIn("All is well", text)
+
+    def test_metrics_follow_the_format(self):
+        with self.begin() as daemon:
+            send_tcp(daemon.port, 1, 10)
+            text = self.page("/metrics")
+        kind = None
+        seen = set()
+        for line in text.splitlines():
+            if line.startswith("# HELP "):
+                kind, described = None, line.split(" ", 3)[2]
+                self.assertNotIn(described, seen, "described twice")
+                seen.add(described)
+            elif line.startswith("# TYPE "):
+                name, kind = line.split(" ")[2:]
+                self.assertEqual(name, described)
+                self.assertEqual(name.endswith("_total"), kind == "counter")
+            else:
+                self.assertRegex(line, r'^[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? '
+                                       r'\d+$')
+                self.assertEqual(re.match("[a-z_]+", line)[0], described)
+        self.assertTrue(text.endswith("\n"))
+        if shutil.which("promtool"):
+            subprocess.run(["promtool", "check", "metrics"], input=text,
+                           text=True, check=True, timeout=20)
+
+    def test_the_chart_keeps_time(self):
+        with self.begin():
+            for series, step in (("fine", 1), ("coarse", 60)):
+                data = json.loads(self.page("/history.json"))[series]
+                self.assertEqual(data["step"], step)
+            first = len(json.loads(self.page("/history.json"))
+                        ["fine"]["messages"])
+            time.sleep(3)
+            later = len(json.loads(self.page("/history.json"))
+                        ["fine"]["messages"])
+            self.assertIn(later - first, (2, 3, 4))
+
+    # --- what is harmless
+
+    def test_nothing_of_a_sender_becomes_markup(self):
+        evil = (b"<13><script>alert(1)</script><img src=x onerror=alert(2)>"
+                b"\"'&amp; \x1b[2J \xe2\x80\xae\xe2\x80\xa8 \xc2\x9b \xff\n")
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(evil)
+            daemon.spool.wait_records(1, "unparsed")
+            for path in ("/", "/live"):
+                text = self.page(path)
+                page = _Elements(text)
+                scripts = [a for t, a in page.tags if t == "script"]
+                self.assertEqual(scripts, [{"src": "/page.js", "defer": None}]
+                                 if path == "/" else [])
+                self.assertFalse([t for t, a in page.tags if t == "img" or any(
+                    name.startswith("on") for name in a)])
+                self.assertIn("<script>alert(1)</script>", page.text)
+                self.assertIn(r"\x1b[2J \xe2\x80\xae\xe2\x80\xa8 \xc2\x9b "
+                              r"\xff", page.text)
+                self.assertFalse(re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f"
+                                           "\u2028-\u202e]", text))
+
+    def test_pages_may_load_nothing_from_elsewhere(self):
+        with self.begin():
+            for path in PAGES:
+                status, headers, text = self.ask(path)
+                self.assertEqual(status, 200, path)
+                policy = headers["Content-Security-Policy"]
+                self.assertIn("default-src 'none'", policy)
+                self.assertNotIn("unsafe", policy)
+                self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+                self.assertEqual(headers["Cache-Control"], "no-store")
+                found = re.findall(r"(?:https?:)?//[a-z]+\.[a-z]+", text)
+                self.assertIn(found, ([], ["http://www.w"]), path)
+
+    def test_only_looking_is_allowed(self):
+        with self.begin() as daemon:
+            for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+                status, _, _ = self.ask("/", method)
+                self.assertIn(status, (405, 501), method)
+            self.assertEqual(self.ask("/../../etc/passwd")[0], 404)
+            self.assertEqual(self.ask("/%2e%2e/etc/passwd")[0], 404)
+            self.assertEqual(self.ask("/nothing")[0], 404)
+            status, headers, text = self.ask("/", "HEAD")
+            self.assertEqual((status, text), (200, ""))
+            self.assertEqual(self.ask("/healthz?x=1")[0], 200)
+            daemon.stop_cleanly()
+
+    def test_many_who_look_do_not_disturb(self):
+        """Idle ones, and one that asks for the largest page and reads
+        nothing: they are let go, and senders never notice."""
+        with self.begin() as daemon:
+            files = daemon.open_files()
+            idle = []
+            for _ in range(300):
+                peer = socket.socket()
+                peer.setblocking(False)
+                peer.connect_ex((LOOPBACK, self.port))
+                idle.append(peer)
+            time.sleep(1)
+            self.assertLess(daemon.open_files() - files, 100)
+            send_tcp(daemon.port, 1, 2000)
+            daemon.spool.wait_records(2000)
+            for peer in idle:
+                peer.close()
+            wait_until(lambda: daemon.open_files() <= files + 2,
+                       "all of them to be gone", timeout=30)
+            self.assertEqual(self.figures()["counters"]["tcp"], 2000)
+
+    def test_requests_that_are_none(self):
+        with self.begin():
+            for data in (b"\x16\x03\x01" + bytes(500), b"GET " + b"/" * 9000,
+                         b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 2000,
+                         b"GET / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
+                         b"\r\n" * 100, b"GET http://[ HTTP/1.1\r\n\r\n"):
+                with socket.create_connection((LOOPBACK, self.port), 10) as s:
+                    s.sendall(data)
+                    s.shutdown(socket.SHUT_WR)
+                    try:
+                        while s.recv(4096):
+                            pass
+                    except ConnectionResetError:
+                        pass
+            self.page()
+
+    # --- what is wrong is said
+
+    def test_a_full_spool(self):
+        with self.begin(spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
+                        "compress: none\n") as daemon:
+            self.assertEqual(self.ask("/readyz")[0], 200)
+            with connect(daemon.port) as peer:
+                peer.settimeout(1)
+                try:
+                    for n in range(60000):
+                        peer.sendall(message(1, n) + b"\n")
+                except TimeoutError:
+                    pass
+                wait_until(lambda: self.ask("/readyz")[0] == 503,
+                           "not to be ready")
+                self.assertEqual(self.ask("/readyz")[2], "the spool is full\n")
+                self.assertEqual(self.ask("/healthz")[0], 200)
+                [warning] = [w for w in self.figures()["warnings"]
+                             if w["stops"]]
+                self.assertIn("spool.quota", warning["what"])
+                self.assertIn("uploader", warning["cure"])
+                self.assertEqual(self.metrics()["sepmlogd_spool_ok"], "0")
+                self.assertIn("spool is full", _Elements(self.page()).text)
+
+    def test_refused_senders_and_a_refused_reload(self):
+        with self.begin("allow: [192.0.2.0/24]\n") as daemon:
+            send_udp(daemon.port, 1, 5)
+            wait_until(lambda: any("not in `allow`" in w
+                                   for w in self.warnings()), "a warning")
+            self.assertEqual(
+                self.metrics()['sepmlogd_lost_total{cause="udp_refused"}'],
+                "5")
+            with open(daemon.config_path, "a", encoding="utf-8") as file:
+                file.write("colour: blue\n")
+            daemon.signal(1)
+            wait_until(lambda: any("reload was refused" in w
+                                   for w in self.warnings()), "a warning")
+            self.assertEqual(self.metrics()["sepmlogd_last_reload_successful"],
+                             "0")
+
+    def test_another_address_needs_a_restart(self):
+        with self.begin() as daemon:
+            with open(daemon.config_path, encoding="utf-8") as file:
+                text = file.read()
+            with open(daemon.config_path, "w", encoding="utf-8") as file:
+                file.write(text.replace(str(self.port), str(free_port())))
+            daemon.signal(1)
+            daemon.wait_log("status.listen cannot change without a restart")
+            self.page()
+
+    # --- where
+
+    def test_a_unix_socket(self):
+        path = os.path.join(self.directory, "status.sock")
+        config = f"status: {{ listen: {path} }}\n"
+        for name in ("killed", "again"):
+            with self.daemon(name, config=config) as daemon:
+                mode = os.stat(path).st_mode
+                self.assertTrue(stat.S_ISSOCK(mode))
+                self.assertEqual(stat.S_IMODE(mode), 0o660)
+                peer = _Unix(path)
+                peer.request("GET", "/healthz")
+                self.assertEqual(peer.getresponse().read(), b"ok\n")
+                peer.close()
+                daemon.kill()
+
+    def test_a_place_that_is_taken(self):
+        path = os.path.join(self.directory, "precious")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("precious")
+        with socket.socket(socket.AF_UNIX) as other:
+            served = os.path.join(self.directory, "served")
+            other.bind(served)
+            other.listen(1)
+            for place in (path, served):
+                daemon = self.daemon(
+                    os.path.basename(place) + ".d",
+                    config=f"status: {{ listen: {place} }}\n")
+                daemon.start(wait=False)
+                self.assertEqual(daemon.process.wait(20), 3)
+                self.assertIn("status.listen", daemon.log())
+                self.assertTrue(os.path.exists(place))
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_nobody_elsewhere_can_look(self):
+        path = os.path.join(self.directory, "t.yaml")
+        for place, word in (("0.0.0.0:9514", "this machine alone"),
+                            ("'[::]:9514'", "this machine alone"),
+                            ("192.0.2.1:9514", "this machine alone"),
+                            ("localhost:9514", "not looked up"),
+                            ("/" + 200 * "x", "longer")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(f"status: {{ listen: {place} }}\n")
+            result = subprocess.run(
+                [harness.SEPMLOGD, "-n", "-c", path], capture_output=True,
+                text=True, timeout=20, check=False)
+            self.assertEqual(result.returncode, 1, place)
+            self.assertRegex(result.stderr, r"t\.yaml:1:\d+: status\.listen: ")
+            self.assertIn(word, result.stderr)
+
+    def test_without_a_place_nobody_listens(self):
+        with self.daemon() as daemon:
+            send_tcp(daemon.port, 1, 10)
+            daemon.spool.wait_records(10)
+            daemon.stop_cleanly()
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,842 @@
+"""sepmlog-upload: every file arrives, whole, whatever breaks meanwhile, and
+leaves ready/ only when all targets have it."""
+
+import base64
+import hashlib
+import http.server
+import json
+import os
+import random
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import certificates
+import harness
+import uploads
+from harness import LOOPBACK, wait_until
+from uploads import directory_target
+
+KILLS = int(os.environ.get("SEPMLOG_KILLS", "20"))
+INSIDE = "SEPMLOG_IN_NAMESPACE"
+
+_NGINX = """
+daemon off;
+worker_processes 1;
+{user}
+pid {work}/nginx.pid;
+error_log {work}/error.log;
+events {{ worker_connections 64; }}
+http {{
+  access_log {work}/access.log;
+  client_body_temp_path {work}/body;
+  proxy_temp_path {work}/proxy;
+  fastcgi_temp_path {work}/fastcgi;
+  uwsgi_temp_path {work}/uwsgi;
+  scgi_temp_path {work}/scgi;
+  client_max_body_size {most};
+  server {{
+    listen {address} ssl;
+    ssl_certificate {certificate};
+    ssl_certificate_key {key};
+    {more}
+    location / {{
+      root {root};
+      dav_methods PUT MOVE DELETE;
+    }}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """A real server that takes files by PUT."""
+
+    def __init__(self, work, root, certificate, more="", most="0"):
+        os.makedirs(os.path.join(work, "body"), exist_ok=True)
+        os.makedirs(root, exist_ok=True)
+        self.work, self.port = work, harness.free_port()
+        self.config = os.path.join(work, "nginx.conf")
+        with open(self.config, "w", encoding="ascii") as file:
+            file.write(_NGINX.format(
+                work=work, root=root, most=most, more=more,
+                address=f"{LOOPBACK}:{self.port}",
+                user="user root;" if os.geteuid() == 0 else "",
+                certificate=certificate[0], key=certificate[1]))
+        self.process = None
+
+    @property
+    def url(self):
+        return f"https://{LOOPBACK}:{self.port}/"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["nginx", "-c", self.config, "-e",
+             os.path.join(self.work, "error.log")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_until(self._answers, "nginx runs")
+        return self
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            with open(os.path.join(self.work, "error.log"),
+                      encoding="utf-8") as file:
+                raise AssertionError(file.read()[-2000:])
+        try:
+            harness.connect(self.port, timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def kill(self):
+        """Master and worker, with whatever they are at."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, 9)
+            self.process.wait()
+
+
+class Moody:
+    """A server that does what a list says, request by request, and then is
+    good. `moods`: a status, (status, headers), or {"cut": bytes}."""
+
+    def __init__(self, directory, certificate, moods=()):
+        self.directory = directory
+        self.moods, self.requests = list(moods), []
+        outer = self
+
+        class Handler(_MoodyHandler):
+            moody = outer
+
+        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
+        self.server.daemon_threads = True
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*certificate)
+        self.server.socket = self.context.wrap_socket(
+            self.server.socket, server_side=True)
+        threading.Thread(target=self.server.serve_forever,
+                         kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"https://{LOOPBACK}:{self.server.server_address[1]}/in"
+
+    def statuses(self):
+        return [mood for _, _, mood in self.requests]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class _MoodyHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    moody = None
+
+    def log_message(self, *args):  # pylint: disable=arguments-differ
+        pass
+
+    def _answer(self, status, headers=None):
+        self.send_response(status)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _take(self):
+        mood = self.moody.moods.pop(0) if self.moody.moods else 201
+        name = os.path.basename(self.path)
+        self.moody.requests.append((name, dict(self.headers), mood))
+        size = int(self.headers["Content-Length"])
+        if isinstance(mood, dict):
+            self.rfile.read(min(mood["cut"], size))
+            self.close_connection = True
+            self.connection.shutdown(2)
+            return
+        data = self.rfile.read(size)
+        status, headers = mood if isinstance(mood, tuple) else (mood, {})
+        if status == 201:
+            sum_ = base64.b64encode(hashlib.sha256(data).digest()).decode()
+            if self.headers["Content-Digest"] != f"sha-256=:{sum_}:":
+                status = 400
+            else:
+                with open(os.path.join(self.moody.directory, name),
+                          "wb") as file:
+                    file.write(data)
+        self._answer(status, headers)
+
+    do_PUT = do_POST = _take
+
+    def do_HEAD(self):
+        path = os.path.join(self.moody.directory, os.path.basename(self.path))
+        if not os.path.exists(path):
+            self._answer(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(os.path.getsize(path)))
+        self.end_headers()
+
+
+class Directories(uploads.Case):
+    def test_all_targets_then_gone(self):
+        spool = self.spool()
+        for n in range(1, 6):
+            spool.put(n, 200_000)
+        events = spool.put(1, 0, stream="events")
+        uploader = self.uploader(spool, [
+            directory_target("all", self.made("all"), parallel=3),
+            directory_target("some", self.made("some"), files="[traf*]"),
+        ])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.path("all"), spool.sums)
+        traffic = {name: digest for name, digest in spool.sums.items()
+                   if name != events}
+        self.assert_arrived(self.path("some"), traffic)
+        self.assertEqual(spool.ready(), [])
+        self.assertEqual(
+            spool.delivered(), {(name, "all") for name in spool.sums} |
+            {(name, "some") for name in traffic})
+        for receipt in spool.receipts():
+            self.assertEqual(receipt["sha256"], spool.sums[receipt["file"]])
+            self.assertEqual(receipt["check"],
+                             "sha256:" + spool.sums[receipt["file"]])
+        self.assertEqual(len(spool.receipts("freed")), len(spool.sums))
+
+    def test_new_files_are_seen(self):
+        spool = self.spool()
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))]).start()
+        name = spool.put(1)
+        start = time.monotonic()
+        wait_until(lambda: not spool.ready(), "the file is delivered")
+        self.assertLess(time.monotonic() - start, 15, "inotify says nothing")
+        self.assertEqual(os.listdir(self.path("out")), [name])
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_a_target_that_is_down_holds_up_only_itself(self):
+        spool = self.spool()
+        up = self.made("up")
+        uploader = self.uploader(spool, [
+            directory_target("down", self.path("later")),
+            directory_target("up", up)]).start()
+        for n in range(1, 11):
+            spool.put(n)
+        wait_until(lambda: len(os.listdir(up)) == 10, "all are in up/")
+        self.assertEqual(len(spool.ready()), 10)
+        self.assertLessEqual(uploader.log().count("not delivered"), 1)
+        os.mkdir(self.path("later"))
+        wait_until(lambda: not spool.ready(), "all are in later/, too")
+        self.assert_arrived(self.path("later"), spool.sums)
+        self.assertIn("down: works again", uploader.log())
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_other_content_is_refused(self):
+        spool = self.spool()
+        names = [spool.put(n) for n in (1, 2)]
+        out = self.made("out")
+        with open(os.path.join(out, names[0]), "wb") as file:
+            file.write(b"something else")
+        uploader = self.uploader(spool, [
+            directory_target("out", out),
+            directory_target("too", self.made("too"))])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertEqual(spool.ready(), [])
+        self.assertEqual(spool.quarantined(),
+                         [names[0], names[0] + ".reason"])
+        with open(spool.at("upload/quarantine", names[0] + ".reason"),
+                  encoding="utf-8") as file:
+            self.assertRegex(file.read(), r"^out: .*other content")
+        self.assert_arrived(self.path("too"), spool.sums)
+        self.assertEqual(spool.receipts("refused")[0]["file"], names[0])
+
+    def test_kept_files_have_limits(self):
+        spool = self.spool()
+        for n in range(1, 9):
+            spool.put(n, 400_000)
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))],
+            "after: keep\nsent: {size: 1MiB}")
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_arrived(self.path("out"), spool.sums)
+        kept = sorted(os.listdir(spool.at("sent")))
+        self.assertEqual(kept, sorted(spool.sums)[-2:])
+
+    def test_one_uploader_at_a_time(self):
+        spool = self.spool()
+        targets = [directory_target("out", self.made("out"))]
+        first = self.uploader(spool, targets).start()
+        status, said = self.uploader(spool, targets, name="second").run()
+        self.assertEqual(status, 1)
+        self.assertIn("another sepmlog-upload", said)
+        self.assertEqual(first.stop(), 0)
+        self.assertEqual(self.uploader(spool, targets).run("--once")[0], 0)
+
+    def test_ends_within_seconds_and_goes_on(self):
+        spool = self.spool()
+        spool.put(1, 4_000_000)
+        slow = directory_target("out", self.made("out"), bandwidth="256KiB")
+        uploader = self.uploader(spool, [slow]).start()
+        part = os.path.join(self.path("out"), f".{spool.ready()[0]}.part")
+        wait_until(lambda: os.path.exists(part), "it is at work")
+        start = time.monotonic()
+        self.assertEqual(uploader.stop(), 0)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(len(spool.ready()), 1)
+        self.assertEqual(spool.delivered(), set())
+        uploader.configure([dict(slow, bandwidth="0")])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_arrived(self.path("out"), spool.sums)
+
+    def test_bandwidth_is_kept(self):
+        spool = self.spool()
+        for n in (1, 2, 3):
+            spool.put(n, 512 << 10)
+        uploader = self.uploader(spool, [directory_target(
+            "out", self.made("out"), bandwidth="1MiB", parallel=3)])
+        start = time.monotonic()
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assertGreater(time.monotonic() - start, 1.0)
+        self.assert_arrived(self.path("out"), spool.sums)
+
+    def test_reload_brings_a_target(self):
+        spool = self.spool()
+        targets = [directory_target("out", self.path("missing"))]
+        uploader = self.uploader(spool, targets).start()
+        spool.put(1)
+        uploader.wait_log("not delivered")
+        uploader.configure([{"name": "x", "type": "dir"}])
+        uploader.reload()
+        uploader.wait_log("all goes on as before")
+        uploader.configure([directory_target("out", self.made("out")),
+                            directory_target("new", self.made("new"))])
+        uploader.reload()
+        wait_until(lambda: not spool.ready(), "both have it")
+        self.assert_arrived(self.path("out"), spool.sums)
+        self.assert_arrived(self.path("new"), spool.sums)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_outside_its_window_it_waits(self):
+        spool = self.spool()
+        spool.put(1)
+        hour = time.localtime().tm_hour
+        window = f'"{(hour + 3) % 24:02}:00-{(hour + 5) % 24:02}:00"'
+        now = f'"{hour:02}:00-{(hour + 2) % 24:02}:00"'
+        uploader = self.uploader(spool, [
+            directory_target("later", self.made("later"), window=window),
+            directory_target("now", self.made("now"), window=now)]).start()
+        wait_until(lambda: os.listdir(self.path("now")), "one is in now/")
+        self.assertEqual(os.listdir(self.path("later")), [])
+        self.assertEqual(len(spool.ready()), 1)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_what_is_no_file_stays(self):
+        spool = self.spool()
+        name = f"traffic-{uploads.INSTANCE}-{7:016}.jsonl"
+        os.symlink("/etc/passwd", spool.at("ready", name))
+        os.mkfifo(spool.at("ready", name.replace("7.", "8.")))
+        with open(spool.at("ready", "notes.txt"), "w",
+                  encoding="ascii") as file:
+            file.write("mine")
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assertEqual(os.listdir(self.path("out")), [])
+        self.assertEqual(len(spool.ready()), 3)
+
+    def test_damaged_receipts_are_not_believed(self):
+        spool = self.spool()
+        names = [spool.put(n) for n in (1, 2)]
+        data = {}
+        for name in names:
+            with open(spool.at("ready", name), "rb") as file:
+                data[name] = file.read()
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        receipts = spool.at("upload/receipts",
+                            os.listdir(spool.at("upload/receipts"))[0])
+        for n, name in enumerate(names, 1):
+            spool.put(n, data=data[name])
+            os.unlink(self.path("out", name))
+        os.chmod(receipts, 0o640)
+        with open(receipts, "r+b") as file:
+            text = file.read()
+            second = text.index(names[1].encode())
+            file.seek(text.index(b'"size":', second) + 7)
+            file.write(b"9")
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertIn("are not believed", said)
+        # What a good receipt says is there is not sent again.
+        self.assertEqual(os.listdir(self.path("out")), [names[1]])
+        self.assertEqual(spool.ready(), [])
+
+    def test_a_full_disk_there(self):
+        if not os.environ.get(INSIDE):
+            self.skipTest("no mount namespace can be made here")
+        out = self.made("out")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs",
+                        out], check=True)
+        self.addCleanup(subprocess.run, ["umount", out])
+        spool = self.spool()
+        for n in range(1, 6):
+            spool.put(n, 300_000)
+        uploader = self.uploader(spool, [directory_target("out", out)]).start()
+        uploader.wait_log("make room there")
+        self.assertEqual(len(spool.ready()), 2)
+        first = sorted(spool.sums)[:3]
+        self.assert_arrived(out, {name: spool.sums.pop(name)
+                                  for name in first})
+        for name in first:
+            os.unlink(os.path.join(out, name))
+        wait_until(lambda: not spool.ready(), "the others are there, too")
+        self.assert_arrived(out, spool.sums)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_a_full_spool_still_empties(self):
+        if not os.environ.get(INSIDE):
+            self.skipTest("no mount namespace can be made here")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs",
+                        self.made("disk")], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.path("disk")])
+        spool = self.spool("disk/spool")
+        uploader = self.uploader(
+            spool, [directory_target("out", self.path("missing"))]).start()
+        spool.put(1)
+        uploader.wait_log("not delivered")
+        spool.put(2)
+        room = os.statvfs(spool.path)
+        with self.assertRaises(OSError):
+            spool.put(3, room.f_bavail * room.f_bsize + 4096)
+        os.mkdir(self.path("missing"))
+        wait_until(lambda: not spool.ready(), "both are delivered")
+        self.assertEqual(len(spool.delivered()), 2)
+        self.assertEqual(uploader.stop(), 0)
+
+
+class Web(uploads.Case):
+    @classmethod
+    def setUpClass(cls):
+        harness.need("openssl")
+        cls.keys = harness.tempfile.mkdtemp(prefix="sepmlogd-keys-")
+        cls.addClassCleanup(shutil.rmtree, cls.keys, ignore_errors=True)
+        cls.authority = certificates.Authority(cls.keys)
+        cls.server = cls.authority.issue(
+            "server", f"IP:{LOOPBACK}", usage="serverAuth", key="rsa:2048")
+        cls.client = cls.authority.issue("client")
+        cls.expired = cls.authority.issue(
+            "old", f"IP:{LOOPBACK}", usage="serverAuth",
+            start="200101000000Z", end="200201000000Z")
+
+    def target(self, url, **more):
+        return {"name": "web", "type": "https", "url": f'"{url}"',
+                "ca": self.authority.certificate, **more}
+
+    def moody(self, moods=(), certificate=None):
+        moody = Moody(self.made("in"), certificate or self.server, moods)
+        self.addCleanup(moody.close)
+        return moody
+
+    def nginx(self, **more):
+        harness.need("nginx")
+        server = Nginx(self.made("nginx"), self.path("root"), self.server,
+                       **more)
+        self.addCleanup(server.kill)
+        return server
+
+    def secret(self, text, mode=0o600):
+        path = self.path("secret")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        os.chmod(path, mode)
+        return path
+
+    def test_nginx(self):
+        server = self.nginx(more=f"ssl_client_certificate "
+                            f"{self.authority.certificate};"
+                            "ssl_verify_client on;").start()
+        spool = self.spool()
+        for n in range(1, 21):
+            spool.put(n, random.randrange(3_000_000))
+        spool.put(21, 0)
+        uploader = self.uploader(spool, [self.target(
+            server.url, parallel=2, certificate=self.client[0],
+            key=self.client[1])])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(spool.ready(), [])
+        self.assertTrue(all(line["check"].startswith("etag:")
+                            for line in spool.receipts()))
+        without = self.uploader(spool, [self.target(server.url)])
+        spool.put(22)
+        status, said = without.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("whether it wants `certificate`", said)
+        self.assertEqual(len(spool.ready()), 1)
+
+    def test_nginx_by_another_name(self):
+        server = self.nginx().start()
+        spool = self.spool()
+        name = spool.put(1, 2_000_000)
+        uploader = self.uploader(
+            spool, [self.target(server.url, rename="yes")])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(os.listdir(self.path("root")), [name])
+        self.assert_arrived(self.path("root"), spool.sums)
+        with open(self.path("nginx/access.log"), encoding="utf-8") as file:
+            self.assertIn(f"MOVE /.{name}.part", file.read())
+
+    def test_nginx_killed_in_the_middle(self):
+        server = self.nginx().start()
+        spool = self.spool()
+        spool.put(1, 6_000_000)
+        slow = self.target(server.url, bandwidth="3MiB")
+        uploader = self.uploader(spool, [slow]).start()
+        time.sleep(0.7)
+        server.kill()
+        uploader.wait_log("not delivered")
+        self.assertEqual(os.listdir(self.path("root")), [])
+        server.start()
+        wait_until(lambda: not spool.ready(), "it is delivered", 30)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_refused_for_its_size(self):
+        server = self.nginx(most="100k").start()
+        spool = self.spool()
+        large, small = spool.put(1, 3_000_000), spool.put(2, 50_000)
+        uploader = self.uploader(spool, [self.target(server.url)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertEqual(os.listdir(self.path("root")), [small])
+        self.assertEqual(spool.quarantined(), [large, large + ".reason"])
+        self.assertIn("413", spool.receipts("refused")[0]["reason"])
+        self.assertEqual(spool.ready(), [])
+
+    def test_moods(self):
+        """Each is tried again, and nothing else is lost or refused."""
+        cuts = [{"cut": random.randrange(100_000)} for _ in range(3)]
+        for moods in ([401], [403], [404], [500], [503], [302], cuts[:1]):
+            with self.subTest(moods=moods):
+                self.attempt(moods)
+
+    def attempt(self, moods):
+        moody = self.moody(moods)
+        spool = self.spool(f"spool-{moods[0]}")
+        spool.put(1, 100_000)
+        uploader = self.uploader(
+            spool, [self.target(moody.url)], name=f"up-{moods[0]}").start()
+        wait_until(lambda: not spool.ready(), f"delivered after {moods}")
+        self.assertEqual(moody.statuses(), moods + [201])
+        self.assertEqual(spool.receipts()[0]["tries"], len(moods) + 1)
+        self.assertIn("not delivered, again in", uploader.log())
+        self.assertEqual(uploader.stop(), 0)
+        shutil.rmtree(self.path("in"))
+
+    def test_retry_after_is_obeyed(self):
+        moody = self.moody([(429, {"Retry-After": "5"})])
+        spool = self.spool()
+        spool.put(1)
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        uploader.wait_log("answer 429")
+        start = time.monotonic()
+        wait_until(lambda: not spool.ready(), "delivered")
+        self.assertGreater(time.monotonic() - start, 4.0)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_a_cut_file_does_not_hold_up_the_others(self):
+        moody = self.moody([{"cut": 50_000}])
+        spool = self.spool()
+        for n in range(1, 5):
+            spool.put(n, 100_000)
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        wait_until(lambda: not spool.ready(), "all are delivered")
+        order = [name for name, _, _ in moody.requests]
+        self.assertEqual(order[0], order[-1])
+        self.assertEqual(len(order), 5)
+        self.assert_arrived(self.path("in"), spool.sums)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_certificates(self):
+        spool = self.spool()
+        spool.put(1)
+        old = self.moody(certificate=self.expired)
+        status, said = self.uploader(
+            spool, [self.target(old.url)]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("expired", said)
+        self.assertEqual(old.requests, [])
+        good = self.moody()
+        stranger = certificates.Authority(self.made("stranger"), "stranger")
+        status, said = self.uploader(spool, [self.target(
+            good.url, ca=stranger.certificate)]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("check `ca`", said)
+        self.assertEqual(good.requests, [])
+        self.assertEqual(self.uploader(
+            spool, [self.target(good.url)]).run("--once")[0], 0)
+        self.assert_arrived(self.path("in"), spool.sums)
+
+    def test_credentials(self):
+        moody = self.moody()
+        spool = self.spool()
+        spool.put(1)
+        said = self.uploader(spool, [self.target(
+            moody.url, token_file=self.secret("sesame"))]).run("--once")[1]
+        self.assertEqual(moody.requests[0][1]["Authorization"],
+                         "Bearer sesame")
+        spool.put(2)
+        said += self.uploader(spool, [self.target(
+            moody.url, user="me", password_file=self.secret("sesame"),
+            method="post")]).run("--once")[1]
+        self.assertEqual(
+            moody.requests[1][1]["Authorization"],
+            "Basic " + base64.b64encode(b"me:sesame").decode())
+        self.assertIn("filename=", moody.requests[1][1]["Content-Disposition"])
+        self.assertEqual(spool.ready(), [])
+        loose = self.uploader(spool, [self.target(
+            moody.url, token_file=self.secret("sesame", 0o644))])
+        status, more = loose.run("-n")
+        self.assertEqual(status, 1)
+        self.assertIn("chmod 600", more)
+        self.assertNotIn("sesame", said + more)
+        receipts = str(spool.receipts())
+        self.assertNotIn("sesame", receipts)
+
+
+class Killed(Web):
+    """SIGKILL at any moment, again and again, while files keep coming."""
+
+    def setUp(self):
+        super().setUp()
+        self.partial = []
+        self.end = threading.Event()
+
+    def watch(self, spool, directories):
+        """What is there under a final name is whole."""
+        whole = set()
+        while not self.end.is_set():
+            for directory in directories:
+                for name in os.listdir(directory):
+                    path = os.path.join(directory, name)
+                    if name.startswith(".") or path in whole:
+                        continue
+                    if uploads.sha256(path) != spool.sums[name]:
+                        self.partial.append(path)
+                    whole.add(path)
+            time.sleep(0.005)
+
+    def feed(self, spool):
+        number = 1
+        while not self.end.is_set():
+            spool.put(number, random.randrange(400_000))
+            number += 1
+            time.sleep(0.02)
+
+    def test_killed(self):
+        server = self.nginx().start()
+        spool = self.spool()
+        directories = [self.made("out"), self.path("root")]
+        uploader = self.uploader(spool, [
+            directory_target("out", directories[0], parallel=2),
+            self.target(server.url, parallel=2)])
+        threads = [threading.Thread(target=self.watch,
+                                    args=(spool, directories)),
+                   threading.Thread(target=self.feed, args=(spool,))]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(KILLS):
+                uploader.start(wait=False)
+                time.sleep(random.uniform(0.05, 0.6))
+                uploader.kill()
+        finally:
+            self.end.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(self.partial, [])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
+        for directory in directories:
+            self.assert_arrived(directory, spool.sums)
+        self.assertEqual(
+            spool.delivered(), {(name, target) for name in spool.sums
+                                for target in ("out", "web")})
+        self.assertEqual({line["file"] for line in spool.receipts("freed")},
+                         set(spool.sums))
+        self.assertEqual(os.listdir(spool.at("upload/state")), [])
+
+
+for _name in [name for name in dir(Web) if name.startswith("test_")]:
+    setattr(Killed, _name, None)  # they run once
+
+
+class Whole(uploads.Case):
+    """From a message to its receipt, and `sepmlogctl verify` over all."""
+
+    def verify(self, spool, *options):
+        done = subprocess.run(
+            [harness.SEPMLOGCTL, "verify", "--json", *options, spool],
+            stdout=subprocess.PIPE, check=False, timeout=60)
+        return done.returncode, json.loads(done.stdout)
+
+    def test_verify(self):
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        ready = os.path.join(sepmlogd.spool_path, "ready")
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        self.made("out")
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out")),
+            directory_target("later", self.path("later"))]).start()
+        harness.send_tcp(sepmlogd.port, "v", 2000)
+        wait_until(lambda: len(os.listdir(self.path("out"))) >= 5,
+                   "some files are delivered")
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        self.assertGreaterEqual(said["receipts"]["waiting"], 5)
+        os.mkdir(self.path("later"))
+        # ones that a target refuses
+        with open(self.path("later", sorted(os.listdir(ready))[-1]), "w",
+                  encoding="ascii") as file:
+            file.write("other")
+        wait_until(lambda: self.stored() >= 2000, "all are there")
+        sepmlogd.stop_cleanly()
+        wait_until(lambda: not os.listdir(ready), "all are delivered")
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        counts = said["receipts"]
+        self.assertEqual(counts["quarantined"], 1)
+        self.assertEqual((counts["waiting"], counts["unaccounted"]), (0, 0))
+        self.assertEqual(counts["delivered"] + 1,
+                         len(os.listdir(self.path("out"))))
+        self.assertEqual(uploader.stop(), 0)
+        numbers = sorted(
+            int(number) for name in os.listdir(self.path("out"))
+            for number in re.findall(
+                rb'"user":"v-([0-9]+)"',
+                harness.read_file(self.path("out", name))))
+        self.assertEqual(numbers, list(range(2000)))
+
+    def stored(self):
+        return sum(
+            harness.read_file(self.path("out", name)).count(b'"user":"v-')
+            for name in os.listdir(self.path("out"))
+            if not name.startswith("."))
+
+    def test_verify_names_what_someone_else_took(self):
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        ready = os.path.join(sepmlogd.spool_path, "ready")
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.made("out")),
+            directory_target("later", self.path("later"))]).start()
+        harness.send_tcp(sepmlogd.port, "a", 1000)
+        wait_until(lambda: os.listdir(self.path("out")), "one is delivered")
+        harness.send_tcp(sepmlogd.port, "b", 1000)
+        wait_until(lambda: self.delivered_all(ready), "out has all")
+        partly = sorted(os.listdir(ready))[-1]
+        os.unlink(os.path.join(ready, partly))
+        self.assertEqual(uploader.stop(), 0)
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual(status, 1)
+        self.assertEqual(len(said["findings"]), 1)
+        self.assertRegex(said["findings"][0], f"{partly}: .* someone else")
+        known = set(os.listdir(ready))
+        harness.send_tcp(sepmlogd.port, "c", 10)
+        fresh = wait_until(lambda: set(os.listdir(ready)) - known,
+                           "a file without receipt")
+        os.unlink(os.path.join(ready, min(fresh)))
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual(len(said["findings"]), 2, said["findings"])
+        self.assertRegex(str(said["findings"]),
+                         f"{min(fresh)}: is neither in ready/ nor")
+
+    def delivered_all(self, ready):
+        names = os.listdir(ready)
+        return len(names) > 5 and set(names) <= set(
+            os.listdir(self.path("out")))
+
+
+class Words(uploads.Case):
+    def test_all_errors_at_once(self):
+        spool = self.spool()
+        uploader = self.uploader(spool, [
+            {"name": "a", "type": "dir", "directory": "here"},
+            {"name": "a", "type": "https", "url": "http://x/"},
+            {"name": "B", "type": "ftp"}], "after: burn")
+        status, said = uploader.run("-n")
+        self.assertEqual(status, 1)
+        for pattern in (r":\d+:\d+: after: 'burn' is not delete or keep",
+                        r"targets\[0\]\.directory: .* start with '/'",
+                        r"targets\[1\]\.url: .* is no URL",
+                        r"targets\[1\]: same name as targets\[0\]",
+                        r"targets\[2\]\.type: 'ftp' is not "):
+            self.assertRegex(said, pattern)
+
+    def test_example(self):
+        """What comes with the program, with all of its `#` taken out."""
+        path = os.path.join(harness.ROOT, "conf/sepmlog-upload.yaml")
+        with open(path, encoding="ascii") as file:
+            head, _, targets = file.read().partition("targets:\n")
+        lines = [line for line in targets.splitlines()
+                 if re.match(r"#( -|  ) \w+:", line)]
+        uploader = self.uploader(self.spool(), [])
+        with open(uploader.config_path, "w", encoding="ascii") as file:
+            file.write(head + "targets:\n" + "\n".join(
+                " " + line[1:] for line in lines) + "\n")
+        status, said = uploader.run("-n")
+        # Its files are not here, which is the only thing that is wrong.
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"^\S+: target audit: /etc/sepmlogd/upload/")
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+        self.uploader(self.spool("other"), [])
+        with open(uploader.config_path, "w", encoding="ascii") as file:
+            file.write(text)
+        self.assertIn("targets: needs an entry", uploader.run("-n")[1])
+
+    def test_no_spool(self):
+        uploader = self.uploader(
+            self.spool(), [directory_target("out", self.made("out"))])
+        shutil.rmtree(self.path("spool/ready"))
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("start sepmlogd first", said)
+
+    def test_options(self):
+        for option in ("-h", "--help", "-V", "--version"):
+            done = subprocess.run([uploads.UPLOAD, option], check=True,
+                                  stdout=subprocess.PIPE, text=True)
+            self.assertTrue(re.search(r"sepmlog-upload", done.stdout))
+        done = subprocess.run([uploads.UPLOAD, "what"], check=False,
+                              stderr=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 2)
+
+
+def enter_namespace():
+    """Runs this script again where its mounts are nobody else's."""
+    if os.environ.get(INSIDE) or not shutil.which("unshare"):
+        return
+    command = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() != 0:
+        command.append("--map-root-user")
+    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                      check=False, stderr=subprocess.DEVNULL).returncode == 0:
+        os.environ[INSIDE] = "1"
+        os.execvp(command[0], command + [sys.executable] + sys.argv)
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    harness.main()

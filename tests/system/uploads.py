@@ -1,0 +1,193 @@
+"""What the tests of sepmlog-upload share: spools with files to deliver, the
+program itself, and its receipts."""
+
+import glob
+import hashlib
+import json
+import os
+import signal
+import subprocess
+
+import harness
+
+UPLOAD = harness._program(  # pylint: disable=protected-access
+    "SEPMLOG_UPLOAD", "dev", "upload/sepmlog-upload")
+INSTANCE = "3fa94c1e"
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+class Outgoing:
+    """A spool as sepmlogd leaves it, with files of random bytes."""
+
+    def __init__(self, path, make=True):
+        self.path = path
+        self.sums = {}
+        if not make:
+            return  # it is sepmlogd's
+        os.makedirs(os.path.join(path, "ready"))
+        with open(os.path.join(path, "instance"), "w",
+                  encoding="ascii") as file:
+            file.write(INSTANCE + "\n")
+
+    def put(self, number, size=1000, stream="traffic", data=None):
+        """Publishes a file: whole before its name is there."""
+        name = f"{stream}-{INSTANCE}-{number:016}.jsonl.gz"
+        data = os.urandom(size) if data is None else data
+        temporary = os.path.join(self.path, ".new")
+        with open(temporary, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o440)
+        self.sums[name] = hashlib.sha256(data).hexdigest()
+        os.rename(temporary, self.at("ready", name))
+        return name
+
+    def at(self, *parts):
+        return os.path.join(self.path, *parts)
+
+    def ready(self):
+        return sorted(os.listdir(self.at("ready")))
+
+    def quarantined(self):
+        return sorted(os.listdir(self.at("upload/quarantine")))
+
+    def receipts(self, kind="receipt"):
+        """The lines of that kind, after a check of the chain."""
+        return [line for line in self._lines() if line["type"] == kind]
+
+    def _lines(self):
+        lines, chain = [], None
+        for path in sorted(glob.glob(self.at("upload/receipts/*"))):
+            before = None
+            with open(path, "rb") as file:
+                whole = file.read().split(b"\n")[:-1]
+            for raw in whole:
+                body, _, tail = raw.rpartition(b',"chain":"')
+                line = json.loads(raw)
+                if before is None:
+                    before = bytes.fromhex(line["before"])
+                    assert chain in (None, before), path
+                chain = hashlib.sha256(before + body).digest()
+                assert tail == chain.hex().encode() + b'"}', raw
+                before = chain
+                lines.append(line)
+        return lines
+
+    def delivered(self):
+        """{(file, target)} with a receipt."""
+        return {(line["file"], line["target"]) for line in self.receipts()}
+
+
+class Uploader:
+    """sepmlog-upload with a configuration of its own."""
+
+    def __init__(self, directory, spool, targets, options="", name="upload"):
+        self.config_path = os.path.join(directory, f"{name}.yaml")
+        self.log_path = os.path.join(directory, f"{name}.log")
+        self.spool, self.process = spool, None
+        self.configure(targets, options)
+
+    def configure(self, targets, options=""):
+        """`targets`: one map of keys each, values as YAML has them."""
+        text = f'spool: "{self.spool}"\n{options}\ntargets:\n'
+        for target in targets:
+            text += "  - " + "\n    ".join(
+                f"{key}: {value}" for key, value in target.items()) + "\n"
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def command(self, *options):
+        return [UPLOAD, "-c", self.config_path, *options]
+
+    def run(self, *options, timeout=60):
+        """Exit status and all that it says."""
+        done = subprocess.run(
+            self.command(*options), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            timeout=timeout, check=False)
+        with open(self.log_path, "a", encoding="utf-8") as log:
+            log.write(done.stdout)
+        return done.returncode, done.stdout
+
+    def start(self, wait=True):
+        seen = self.log().count("/ready to ")
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log)
+        if wait:
+            harness.wait_until(
+                lambda: self.log().count("/ready to ") > seen or
+                self.process.poll() is not None, "sepmlog-upload runs")
+        return self
+
+    def log(self):
+        try:
+            with open(self.log_path, encoding="utf-8",
+                      errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_log(self, text, timeout=20.0):
+        harness.wait_until(lambda: text in self.log(),
+                           f"the log has {text!r}", timeout)
+
+    def reload(self):
+        seen = self.log().count(self.config_path)
+        self.process.send_signal(signal.SIGHUP)
+        harness.wait_until(
+            lambda: self.log().count(self.config_path) > seen,
+            "it was reloaded")
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, timeout=15):
+        self.process.terminate()
+        return self.process.wait(timeout)
+
+
+class Case(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.uploaders = []
+
+    def spool(self, name="spool"):
+        return Outgoing(self.path(name))
+
+    def path(self, *parts):
+        return os.path.join(self.directory, *parts)
+
+    def made(self, name):
+        os.makedirs(self.path(name), exist_ok=True)
+        return self.path(name)
+
+    def uploader(self, spool, targets, options="", name="upload"):
+        uploader = Uploader(self.directory, spool.path, targets, options, name)
+        self.uploaders.append(uploader)
+        self.addCleanup(uploader.kill)
+        return uploader
+
+    def show_logs(self):
+        super().show_logs()
+        for uploader in self.uploaders:
+            print(f"\n--- {uploader.log_path}\n{uploader.log()[-4000:]}---")
+
+    def assert_arrived(self, directory, sums):
+        """Exactly these files are there, whole."""
+        found = {name: sha256(os.path.join(directory, name))
+                 for name in os.listdir(directory)
+                 if not name.startswith(".")}
+        self.assertEqual(sorted(found), sorted(sums))
+        for name, digest in sums.items():
+            self.assertEqual(found[name], digest, name)
+
+
+def directory_target(name, directory, **more):
+    return {"name": name, "type": "dir", "directory": directory, **more}

@@ -1,0 +1,190 @@
+/*
+ * What the status is made of: points that keep time, messages that are kept,
+ * and text of anybody that stays text.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "history.h"
+#include "recent.h"
+#include "run.h"
+#include "show_put.h"
+
+#define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
+
+/* --- history --- */
+
+static struct history history;
+
+static void
+add(uint64_t messages, uint64_t ms)
+{
+	struct history_point sums = {.messages = messages};
+
+	history_add(&history, &sums, ms);
+}
+
+static uint64_t
+at(const struct history_series *series, size_t index)
+{
+	return history_get(series, index)->messages;
+}
+
+START_TEST(points_hold_what_was_added)
+{
+	history_init(&history);
+	ck_assert_uint_eq(history_count(&history.fine), 0);
+	add(5, 10000);
+	add(7, 10900); /* the same second */
+	add(17, 11000);
+	ck_assert_uint_eq(history_count(&history.fine), 2);
+	ck_assert_uint_eq(at(&history.fine, 0), 7);
+	ck_assert_uint_eq(at(&history.fine, 1), 10);
+	ck_assert_uint_eq(history_count(&history.coarse), 1);
+	ck_assert_uint_eq(at(&history.coarse, 0), 17);
+}
+END_TEST
+
+START_TEST(time_without_a_sample_is_empty)
+{
+	history_init(&history);
+	add(1, 1000);
+	add(3, 5000);
+	ck_assert_uint_eq(history_count(&history.fine), 5);
+	for (size_t i = 1; i < 4; i++)
+		ck_assert_uint_eq(at(&history.fine, i), 0);
+	ck_assert_uint_eq(at(&history.fine, 4), 2);
+}
+END_TEST
+
+START_TEST(the_oldest_points_go)
+{
+	uint64_t n = 0;
+
+	history_init(&history);
+	for (uint64_t s = 0; s < 2 * 24 * 60 * 60; s++)
+		add(n += s, s * 1000);
+	ck_assert_uint_eq(history_count(&history.fine), HISTORY_SECONDS);
+	ck_assert_uint_eq(history_count(&history.coarse), HISTORY_MINUTES);
+	for (size_t i = 0; i < HISTORY_SECONDS; i++)
+		ck_assert_uint_eq(at(&history.fine, i),
+		    2 * 24 * 60 * 60 - HISTORY_SECONDS + i);
+	/* the first minute of the second day: 60 numbers from 86400 on */
+	ck_assert_uint_eq(
+	    at(&history.coarse, 0), 60 * UINT64_C(86400) + 59 * 60 / 2);
+}
+END_TEST
+
+START_TEST(a_long_pause_begins_anew)
+{
+	history_init(&history);
+	add(1, 1000);
+	add(9, UINT64_C(1000) * 60 * 60 * 24 * 365);
+	ck_assert_uint_eq(history_count(&history.fine), 1);
+	ck_assert_uint_eq(at(&history.fine, 0), 8);
+	ck_assert_uint_eq(history_count(&history.coarse), 1);
+}
+END_TEST
+
+/* --- recent --- */
+
+START_TEST(the_last_messages_are_kept)
+{
+	static struct recent recent;
+	char text[RECENT_BYTES + 50];
+
+	memset(&recent, 0, sizeof recent);
+	ck_assert_ptr_null(recent_get(&recent, 0));
+	for (size_t i = 0; i < RECENT + 3; i++) {
+		struct message m = {.received_us = (int64_t)i};
+
+		memset(text, 'a' + (int)i, sizeof text);
+		m.bytes = span_of(text, sizeof text);
+		m.length = 1000;
+		m.peer = span_str("192.0.2.1");
+		recent_add(&recent, &m, span_str("no reason"));
+	}
+	for (size_t i = 0; i < RECENT; i++) {
+		const struct recent_message *m = recent_get(&recent, i);
+
+		ck_assert_int_eq(m->received_us, (int64_t)(RECENT + 2 - i));
+		ck_assert_uint_eq(m->n, RECENT_BYTES);
+		ck_assert_uint_eq(m->length, 1000);
+		ck_assert_int_eq(
+		    m->bytes[RECENT_BYTES - 1], (char)('a' + RECENT + 2 - i));
+		ck_assert_str_eq(m->peer, "192.0.2.1");
+		ck_assert_str_eq(m->reason, "no reason");
+	}
+	ck_assert_ptr_null(recent_get(&recent, RECENT));
+}
+END_TEST
+
+/* --- text --- */
+
+static const struct {
+	const char *in, *html, *quoted;
+} texts[] = {
+    {"", "", "\"\""},
+    {"plain", "plain", "\"plain\""},
+    {"<a b=\"c\">&'", "&lt;a b=&quot;c&quot;&gt;&amp;&#39;",
+	"\"<a b=\\\"c\\\">&'\""},
+    {"\\", "\\", "\"\\\\\""},
+    {"\x01\x1b[2J\x7f\t\n", "\\x01\\x1b[2J\\x7f\\x09\\x0a",
+	"\"\\\\x01\\\\x1b[2J\\\\x7f\\\\x09\\\\x0a\""},
+    {"\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80",
+	"\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80",
+	"\"\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80\""},
+    /* C1, overrides of direction, separators, isolates, byte order mark */
+    {"\xc2\x9b", "\\xc2\\x9b", "\"\\\\xc2\\\\x9b\""},
+    {"\xe2\x80\xae", "\\xe2\\x80\\xae", "\"\\\\xe2\\\\x80\\\\xae\""},
+    {"\xe2\x80\xa8", "\\xe2\\x80\\xa8", "\"\\\\xe2\\\\x80\\\\xa8\""},
+    {"\xe2\x81\xa6", "\\xe2\\x81\\xa6", "\"\\\\xe2\\\\x81\\\\xa6\""},
+    {"\xef\xbb\xbf", "\\xef\\xbb\\xbf", "\"\\\\xef\\\\xbb\\\\xbf\""},
+    /* their neighbours are as good as any */
+    {"\xe2\x80\x93\xe2\x80\xaf", "\xe2\x80\x93\xe2\x80\xaf",
+	"\"\xe2\x80\x93\xe2\x80\xaf\""},
+    /* cut, overlong, half of a pair, beyond the last */
+    {"\xe6\x97", "\\xe6\\x97", "\"\\\\xe6\\\\x97\""},
+    {"\xc0\xbc", "\\xc0\\xbc", "\"\\\\xc0\\\\xbc\""},
+    {"\xed\xa0\x80", "\\xed\\xa0\\x80", "\"\\\\xed\\\\xa0\\\\x80\""},
+    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80",
+	"\"\\\\xf4\\\\x90\\\\x80\\\\x80\""},
+    {"\x80\xff", "\\x80\\xff", "\"\\\\x80\\\\xff\""},
+};
+
+static void
+check_put(
+    void put(struct evbuffer *, struct span), const char *in, const char *want)
+{
+	struct evbuffer *out = evbuffer_new();
+	size_t n = strlen(want);
+
+	put(out, span_str(in));
+	ck_assert_uint_eq(evbuffer_get_length(out), n);
+	ck_assert(n == 0 || memcmp(evbuffer_pullup(out, -1), want, n) == 0);
+	evbuffer_free(out);
+}
+
+START_TEST(text_stays_text)
+{
+	check_put(show_put_html, texts[_i].in, texts[_i].html);
+	check_put(show_put_quoted, texts[_i].in, texts[_i].quoted);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("status");
+	TCase *tc = tcase_create("status");
+
+	tcase_add_test(tc, points_hold_what_was_added);
+	tcase_add_test(tc, time_without_a_sample_is_empty);
+	tcase_add_test(tc, the_oldest_points_go);
+	tcase_add_test(tc, a_long_pause_begins_anew);
+	tcase_add_test(tc, the_last_messages_are_kept);
+	tcase_add_loop_test(tc, text_stays_text, 0, (int)COUNT_OF(texts));
+	suite_add_tcase(suite, tc);
+	return run_suite(suite);
+}
