@@ -2,14 +2,13 @@
 
 import json
 import os
-import random
 import re
 import socket
 import subprocess
 import time
 
 import harness
-from harness import connect, counted, message
+from harness import connect, message
 from lab import Meter, borrow, row, skip
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
@@ -33,45 +32,6 @@ def f40(lab, seconds):
 @row("F41", "known CVEs and bug reports", "all pass", times=(None, 1, 1))
 def f41(_lab, _times):
     return borrow("cves.py")
-
-
-# --- F42 ---------------------------------------------------------------------
-
-BAD = [b"\0", b"\x1b[2J", b"\x7f", b"\xff", b"\xc0\xaf", b"\xed\xa0\x80",
-       b"\xf4\x90\x80\x80", "\u2028".encode(), "\u0085".encode(),
-       "\u009b".encode(), b"\r", b"\n", b'"', b"\\", b"{}", b",", b": "]
-
-
-def hostile(source, n):
-    parts = [source.choice(BAD) if source.random() < 0.5
-             else source.randbytes(source.randint(0, 12))
-             for _ in range(source.randint(1, 8))]
-    start = message("h", n) if source.random() < 0.3 else b"<13>"
-    return start + b"".join(parts) + b"|%d" % n
-
-
-@row("F42", "hostile text: NUL, C0, C1, U+2028, overlong, 0xff",
-     "one line each; valid JSON and UTF-8; no byte < 0x20 but LF, no raw "
-     "0x7f-0x9f", times=(20_000, 100_000, 1_000_000), seconds=240)
-def f42(lab, count):
-    sepmlogd = lab.idle("hostile", spool_options="compress: none\n").start()
-    source = random.Random(42)
-    with connect(sepmlogd.port, timeout=300) as peer:
-        for at in range(0, count, 500):
-            peer.sendall(b"".join(
-                counted(hostile(source, n))
-                for n in range(at, min(count, at + 500))))
-    sepmlogd.stop_cleanly()
-    lines = 0
-    for line in sepmlogd.spool.lines():
-        text = line.decode("utf-8")
-        lab.assertIsNone(re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", text),
-                         repr(text))
-        lines += 1
-    checked = lab.check_lines(sepmlogd.spool)
-    lab.assertEqual((lines, checked), (count, count))
-    return (f"{count} messages, {lines} lines, all valid (that the original "
-            "bytes can be had back is not checked here)")
 
 
 # --- F43, F44 ----------------------------------------------------------------

@@ -24,6 +24,7 @@ import textwrap
 import lab
 import rows_crash  # noqa: F401  (rows register themselves)
 import rows_disk  # noqa: F401
+import rows_hostile  # noqa: F401
 import rows_input  # noqa: F401
 import rows_life  # noqa: F401
 import rows_net  # noqa: F401
