@@ -50,6 +50,15 @@ def skip(reason):
     raise harness.unittest.SkipTest(reason)
 
 
+def part(name, scenario, *words):
+    """One of several of a row: what cannot run here is told, and the others
+    count."""
+    try:
+        return scenario(*words)
+    except harness.unittest.SkipTest as reason:
+        return f"{name}: SKIPPED, {reason}"
+
+
 def need_root():
     if os.geteuid() != 0:
         skip("needs root")
@@ -277,6 +286,11 @@ class Group:
         with open(os.path.join(self.path, name), "w",
                   encoding="ascii") as file:
             file.write(str(value))
+
+    def used(self):
+        path = os.path.join(self.path, "memory.usage_in_bytes")
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
 
     def add(self, pid):
         self.set("cgroup.procs", pid)

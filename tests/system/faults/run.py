@@ -29,8 +29,8 @@ import rows_input  # noqa: F401
 import rows_life  # noqa: F401
 import rows_net  # noqa: F401
 
-COLUMNS = (5, 24, 6, 34, 46, 8)
-HEAD = ("row", "fault", "times", "passes if", "measured", "verdict")
+COLUMNS = (5, 24, 7, 34, 46, 8, 5)
+HEAD = ("row", "fault", "times", "passes if", "measured", "verdict", "s")
 NAMESPACES = ("unshare", "--mount", "--propagation", "private", "--net",
               "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -94,7 +94,8 @@ def run(row, options):
             status = run_child(row, options, result_path, log)
         result = outcome(row, options, status, result_path)
         print_row((row.name, row.fault, times_of(row, options), row.passes,
-                   result["measured"], result["verdict"]))
+                   result["measured"], result["verdict"],
+                   f"{result['seconds']:.0f}"))
         if result["verdict"] == "failed":
             show(log_path)
         sys.stdout.flush()
