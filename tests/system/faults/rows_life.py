@@ -246,36 +246,34 @@ def f68(lab, _):
     return said
 
 
-@row("F71", "leaks: valgrind over a life with load, reload and stop",
-     "0 reports, 0 definite leaks", times=(None, 1, 1), seconds=240)
+@row("F71", "leaks: sanitizers over a life with load, reload and stop",
+     "0 reports, 0 leaks", times=(None, 1, 1), seconds=240)
 def f71(lab, _):
-    harness.need("valgrind")
-    path = os.path.join(lab.directory, "valgrind")
-    sepmlogd = lab.idle("checked", wrap=[
-        "valgrind", "-q", "--leak-check=full", "--error-exitcode=99",
-        "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite",
-        f"--log-file={path}"])
-    sepmlogd.start(wait=False)
-    try:
-        sepmlogd.wait_notify("READY=1", timeout=60)
-    except AssertionError:
-        skip("the sandbox of the release build ends valgrind"
-             if sepmlogd.process.poll() == -signal.SIGSYS
-             else f"no start under valgrind: {sepmlogd.process.poll()}")
-    harness.send_tcp(sepmlogd.port, "v", 3000)
-    harness.send_udp(sepmlogd.port, "w", 500, rate=1000)
-    for _ in range(5):
-        sepmlogd.reload()
-    sepmlogd.signal(signal.SIGUSR1)
-    time.sleep(1.0)
+    """The daemon of build/dev. Valgrind cannot run it: it knows no buffer
+    that is mapped twice, and takes reads of whole blocks for errors."""
+    if not os.access(harness.SEPMLOGD, os.X_OK):
+        skip("no build/dev (cmake --preset dev && cmake --build --preset dev)")
+    with open(harness.SEPMLOGD, "rb") as file:
+        if b"__asan_init" not in file.read():
+            skip(f"{harness.SEPMLOGD} is built without sanitizers")
+    sepmlogd = lab.daemon("checked")
+    lab.addCleanup(sepmlogd.__exit__, None, None, None)
+    sepmlogd.start()
+    with Load(sepmlogd.port, rate=1000) as load:
+        for _ in range(20):
+            sepmlogd.reload()
+        sepmlogd.signal(signal.SIGUSR1)
+        time.sleep(1.0)
     status = sepmlogd.stop()
-    with open(path, encoding="utf-8") as file:
-        said = file.read()
-    if status == -signal.SIGSYS:
-        skip("the sandbox of the release build ends valgrind")
-    lab.assertEqual((status, said), (0, ""))
-    lab.assert_complete(sepmlogd.spool.numbers(), {"v": 3000})
-    return "valgrind: 0 reports, 0 definite leaks (no TSan: see the preset)"
+    log = sepmlogd.log()
+    for word in ("Sanitizer", "runtime error"):
+        lab.assertNotIn(word, log)
+    lab.assertEqual(status, 0)
+    found = sepmlogd.spool.numbers()
+    lab.assert_complete(found, load.sent_tcp)
+    lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
+    return (f"ASan, UBSan and LSan: 0 reports, 0 leaks over {load.sent} "
+            "messages and 20 reloads; TSan is not in this row")
 
 
 @row("F72", "soak", "RSS slope <= 1 KiB/min after 5 min; descriptors "
