@@ -23,10 +23,10 @@ def f60(lab, times):
         for _ in range(10):
             sepmlogd.reload()
         time.sleep(0.5)
-        files, memory = sepmlogd.open_files(), sepmlogd.memory()
+        files, memory = resting_files(sepmlogd), sepmlogd.memory()
         for _ in range(times):
             sepmlogd.reload()
-        now = sepmlogd.open_files()
+        now = resting_files(sepmlogd)
         grown = (sepmlogd.memory() - memory) / (1 << 20)
     sepmlogd.stop_cleanly()
     found = sepmlogd.spool.numbers()
@@ -39,6 +39,16 @@ def f60(lab, times):
     lab.assertEqual(now, files, said)
     lab.assertLessEqual(grown, 1.0, said)
     return said
+
+
+def resting_files(sepmlogd):
+    """Descriptors while no file is on its way into ready/, which needs some
+    for a moment."""
+    counts = []
+    for _ in range(30):
+        counts.append(sepmlogd.open_files())
+        time.sleep(0.05)
+    return min(counts)
 
 
 @row("F61", "broken reload",
@@ -139,7 +149,7 @@ def f66(_lab, _times):
 
 @row("F67", "corrupt leftovers: hole, torn tail, junk, many files, large ones",
      "starts always; good lines published, the rest in quarantine; <= 1 s per "
-     "100 MiB", times=(500, 10_000, 10_000), seconds=300)
+     "100 MiB", times=(None, 10_000, 10_000), seconds=300)
 def f67(lab, files):
     megabytes, seconds = large_leftovers(lab)
     said = (f"{megabytes} MiB of lines and holes: ready after {seconds:.2f} "
