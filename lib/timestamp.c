@@ -281,12 +281,14 @@ scan_zone(struct span in, struct timestamp *t)
 {
 	size_t blanks = scan_blanks(in), n;
 	int c = span_at(in, blanks);
+	int32_t offset;
 
 	if (blanks > 0 && c != '+' && c != '-')
 		return 0;
-	n = scan_offset(span_skip(in, blanks), &t->offset);
+	n = scan_offset(span_skip(in, blanks), &offset);
 	if (n == 0 || span_isdigit(span_at(in, blanks + n)))
 		return 0;
+	t->offset = offset;
 	t->has_offset = true;
 	return blanks + n;
 }
@@ -438,7 +440,8 @@ read_date(struct span text, struct timestamp_date *date)
 {
 	struct civil c = {0};
 
-	if (block_compare(text.p, date->text, DATE_SIZE))
+	/* NULs are what a memo holds before first use, not a date. */
+	if (block_compare(text.p, date->text, DATE_SIZE) && text.p[0] != '\0')
 		return true;
 	if (!scan_date(text, &c) || !civil_valid(&c))
 		return false;

@@ -10,6 +10,12 @@ struct unzstd {
 	const char *why;
 };
 
+bool
+unzstd_is(struct span start)
+{
+	return span_starts(start, SPAN("\x28\xb5\x2f\xfd"));
+}
+
 struct unzstd *
 unzstd_new(void)
 {

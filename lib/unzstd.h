@@ -20,6 +20,9 @@ enum unzstd_status {
 	UNZSTD_BROKEN, /* see unzstd_why */
 };
 
+/* Does it begin like a zstd file? Four bytes tell. */
+bool unzstd_is(struct span start);
+
 /* NULL: no memory. */
 struct unzstd *unzstd_new(void);
 void unzstd_free(struct unzstd *unzstd);

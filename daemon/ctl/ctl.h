@@ -16,9 +16,11 @@ enum ctl_exit {
 };
 
 /* Each command gets its own arguments, argv[0] being its name. */
+enum ctl_exit ctl_doctor(int argc, char **argv);
 enum ctl_exit ctl_import(int argc, char **argv);
 enum ctl_exit ctl_parse(int argc, char **argv);
 enum ctl_exit ctl_pull(int argc, char **argv);
+enum ctl_exit ctl_status(int argc, char **argv);
 enum ctl_exit ctl_verify(int argc, char **argv);
 
 /* Where the configuration is when no option says it. */

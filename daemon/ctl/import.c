@@ -20,14 +20,16 @@
 #include "mover.h"
 #include "progress.h"
 #include "settings.h"
+#include "spool/names.h"
 #include "watch.h"
 
 enum {
 	KEEP = 100000,
 	KEEP_MAX = 10000000,
-	SETTLE = 5,       /* s */
-	RESCAN = 30000,   /* ms */
-	SETTLE_MAX = 3600 /* s */
+	SETTLE = 5,             /* s */
+	RESCAN = 30000,         /* ms */
+	SETTLE_MAX = 3600,      /* s */
+	MARGIN_MAX = 30 * 86400 /* s */
 };
 
 static const char usage_text[] =
@@ -35,8 +37,8 @@ static const char usage_text[] =
     "       sepmlogctl import [OPTION...] --watch DIR\n"
     "\n"
     "SEPM text in FILEs, or in all files below DIRs, into the spool. Plain\n"
-    "text, gzip files and zip archives are told apart by content. A content\n"
-    "is imported once. `-` is standard input.\n"
+    "text, gzip and zstd files and zip archives are told apart by content. A\n"
+    "content is imported once. `-` is standard input.\n"
     "\n"
     "  -c FILE        the configuration; default " CTL_CONFIG "\n"
     "  --from ADDR    read the files as messages of this sender: its source\n"
@@ -46,6 +48,12 @@ static const char usage_text[] =
     "  --again        import known contents, too\n"
     "  --dedup PATH   leave out events that are in these records: JSON lines,\n"
     "                 packed or not, or a directory of them (such as ready/)\n"
+    "  --fill-gaps    take only what is missing: events of the times in which\n"
+    "                 the daemon's ledger counted a loss, that are not in the\n"
+    "                 spool (files that were taken from it: --dedup)\n"
+    "  --margin S     seconds before and behind such a time (default 3600)\n"
+    "  --ignore-taken events of files that were taken may come twice\n"
+    "  -n             with --fill-gaps: import nothing, only show\n"
     "  --move         move what was imported to done/ beside it\n"
     "  --keep N       contents to remember (default 100000)\n"
     "  --progress     show progress even if it goes to no terminal\n"
@@ -71,6 +79,8 @@ struct options {
 	int64_t now;
 	size_t keep;
 	bool again, move, progress;
+	bool fill_gaps, ignore_taken, only_show;
+	int64_t margin;             /* s */
 	struct known *known;        /* NULL: nothing to compare with */
 	struct watch_options watch; /* directory NULL: not */
 	size_t globs;
@@ -285,6 +295,13 @@ print_summary(struct import *im, struct intake_counts *records)
 			    (int)record_type_name[i].n, record_type_name[i].p);
 	if (files.events > 0)
 		printf("; %" PRIu64 " more had come another way", files.events);
+	if (im->options->fill_gaps)
+		printf("; %" PRIu64 " outside of the gaps", files.outside);
+	if (files.timeless > 0)
+		printf("; %" PRIu64 " without a time, not imported",
+		    files.timeless);
+	if (im->options->only_show)
+		printf("; %" PRIu64 " would be imported", files.counted);
 	if (records->filtered > 0)
 		printf("; %" PRIu64 " of them in no stream", records->filtered);
 	putchar('\n');
@@ -344,16 +361,84 @@ find_source(const struct options *o, const struct config *config,
 	return true;
 }
 
+/* --- gaps --- */
+
+static bool
+gaps_fail(const char *why)
+{
+	fprintf(stderr, "sepmlogctl import: --fill-gaps: %s\n", why);
+	return false;
+}
+
+/* Files that were taken may hold what would then come again. */
+static bool
+check_taken(const struct options *o, const struct gaps *gaps)
+{
+	char why[512], name[SPOOL_PATH], text[1024];
+	size_t count;
+
+	if (o->ignore_taken)
+		return true;
+	if (!gaps_missing(
+		gaps, o->known, &count, name, sizeof name, why, sizeof why))
+		return gaps_fail(why);
+	if (count == 0)
+		return true;
+	snprintf(text, sizeof text,
+	    "%zu files, such as %s, were taken from ready/ and may hold events "
+	    "of these times: say where they are by --dedup, or --ignore-taken",
+	    count, name);
+	return gaps_fail(text);
+}
+
+static bool
+read_known(const struct options *o)
+{
+	char why[512], text[640];
+
+	if (!known_read(o->known, true, why, sizeof why))
+		return gaps_fail(why);
+	if (known_without_key(o->known) == 0)
+		return true;
+	snprintf(text, sizeof text,
+	    "%" PRIu64 " records in the spool have no event_key and cannot be "
+	    "compared: set event_key: yes; for the time before it there is "
+	    "only import",
+	    known_without_key(o->known));
+	return gaps_fail(text);
+}
+
+/* The importer is open: what an earlier one committed is in ready/ now. */
+static bool
+find_gaps(
+    const struct options *o, const struct config *config, struct gaps **gaps)
+{
+	const char *spool = config->spool.directory;
+	char why[512];
+
+	*gaps = gaps_new(spool, o->margin, why, sizeof why);
+	if (*gaps == NULL)
+		return gaps_fail(why);
+	gaps_print(*gaps, stdout);
+	printf("%zu gaps\n", gaps_count(*gaps));
+	fflush(stdout);
+	if (!known_add_spool(o->known, spool, why, sizeof why))
+		return gaps_fail(why);
+	return check_taken(o, *gaps) && read_known(o);
+}
+
 static enum ctl_exit
 run(const struct options *o, const struct config *config, int count,
     char **names)
 {
 	struct import im = {.options = o};
+	struct gaps *gaps = NULL;
 	struct importer_options options = {
 	    .now = o->now,
 	    .keep = o->keep,
 	    .again = o->again,
 	    .known = o->known,
+	    .only_count = o->only_show,
 	    .patient = o->watch.directory != NULL,
 	    .stop = &stop,
 	    .progress = NULL,
@@ -366,12 +451,17 @@ run(const struct options *o, const struct config *config, int count,
 	im.importer = importer_open(config, &options);
 	if (im.importer == NULL)
 		return CTL_FAILED;
-	if (o->watch.directory != NULL)
+	if (o->fill_gaps && !find_gaps(o, config, &gaps))
+		answer = CTL_FAILED;
+	else if (o->watch.directory != NULL)
 		answer = watch_run(im.importer, config, &o->watch) ? CTL_DONE
 								   : CTL_FAILED;
-	else
+	else {
+		importer_fill(im.importer, gaps);
 		answer = run_files(&im, count, names);
+	}
 	importer_close(im.importer);
+	gaps_free(gaps);
 	return answer;
 }
 
@@ -427,6 +517,18 @@ add_known(struct options *o, const char *path)
 	return false;
 }
 
+/* Here, as wrong paths are wrong use. */
+static bool
+read_dedup(struct options *o)
+{
+	char why[512];
+
+	if (known_read(o->known, false, why, sizeof why))
+		return true;
+	fprintf(stderr, "sepmlogctl import: --dedup: %s\n", why);
+	return false;
+}
+
 static bool
 set_option(struct options *o, int option, const char *value)
 {
@@ -439,12 +541,25 @@ set_option(struct options *o, int option, const char *value)
 	case 'f':
 		o->from = value;
 		return true;
-	case 'n':
+	case 't':
 		return set_now(o, value);
 	case 'a':
 		return o->again = true;
 	case 'd':
 		return add_known(o, value);
+	case 'F':
+		if (o->known == NULL)
+			o->known = known_new();
+		return o->known != NULL && (o->fill_gaps = true);
+	case 'M':
+		if (!set_number("margin", value, MARGIN_MAX, &number))
+			return false;
+		o->margin = (int64_t)number;
+		return true;
+	case 'I':
+		return o->ignore_taken = true;
+	case 'n':
+		return o->only_show = true;
 	case 'm':
 		return o->move = true;
 	case 'p':
@@ -476,9 +591,12 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 {
 	static const struct option long_options[] = {
 	    {"from", required_argument, NULL, 'f'},
-	    {"now", required_argument, NULL, 'n'},
+	    {"now", required_argument, NULL, 't'},
 	    {"again", no_argument, NULL, 'a'},
 	    {"dedup", required_argument, NULL, 'd'},
+	    {"fill-gaps", no_argument, NULL, 'F'},
+	    {"margin", required_argument, NULL, 'M'},
+	    {"ignore-taken", no_argument, NULL, 'I'},
 	    {"move", no_argument, NULL, 'm'},
 	    {"progress", no_argument, NULL, 'p'},
 	    {"keep", required_argument, NULL, 'k'},
@@ -491,7 +609,7 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 	int option;
 
 	*answer = CTL_USAGE;
-	while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) !=
+	while ((option = getopt_long(argc, argv, "c:hn", long_options, NULL)) !=
 	       -1) {
 		if (option == 'h') {
 			fputs(usage_text, stdout);
@@ -501,11 +619,14 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 		if (!set_option(o, option, optarg))
 			return false;
 	}
-	if ((o->watch.directory != NULL) == (optind < argc)) {
+	if ((o->watch.directory != NULL) == (optind < argc) ||
+	    (o->fill_gaps && o->watch.directory != NULL) ||
+	    (!o->fill_gaps && (o->only_show || o->ignore_taken)) ||
+	    (o->only_show && o->move)) {
 		fputs(usage_text, stderr);
 		return false;
 	}
-	return true;
+	return o->fill_gaps || o->known == NULL || read_dedup(o);
 }
 
 enum ctl_exit
@@ -514,6 +635,7 @@ ctl_import(int argc, char **argv)
 	struct options o = {
 	    .config = CTL_CONFIG,
 	    .keep = KEEP,
+	    .margin = GAPS_MARGIN,
 	    .watch = {.settle = SETTLE * 1000,
 		.rescan = RESCAN,
 		.follow = {"*.tmp"},

@@ -28,6 +28,7 @@ enum {
 struct importer {
 	const struct config *config;
 	struct importer_options options;
+	const struct gaps *gaps; /* NULL: all times */
 	struct intake *intake;
 	struct imported *imported;
 	struct parser *parser;
@@ -92,13 +93,34 @@ importer_due(struct importer *im)
 	return intake_due(im->intake);
 }
 
+static void
+set_part(struct importer *im)
+{
+	if (im->messages > im->skip && im->gaps == NULL)
+		imported_set_part(im->imported, im->digest, im->messages);
+}
+
+/* Its content was taken before, and is not to be taken again. */
+static bool
+is_known(const struct importer *im, const unsigned char *digest)
+{
+	return !im->options.again && im->gaps == NULL &&
+	       imported_has(im->imported, digest);
+}
+
+static bool
+remember(struct importer *im)
+{
+	return im->gaps != NULL || imported_add(im->imported, im->digest);
+}
+
 bool
 importer_commit(struct importer *im)
 {
 	struct span text;
 
-	if (im->inside && im->messages > im->skip)
-		imported_set_part(im->imported, im->digest, im->messages);
+	if (im->inside)
+		set_part(im);
 	text = imported_text(im->imported);
 	if (text.p == NULL) {
 		say(im, "no memory");
@@ -128,12 +150,29 @@ came_another_way(struct importer *im)
 		   record_text(&im->record, RECORD_F_EVENT_KEY));
 }
 
+static bool
+is_of_gaps(struct importer *im)
+{
+	enum gaps_answer answer =
+	    im->gaps != NULL ? gaps_hold(im->gaps, &im->record) : GAPS_INSIDE;
+
+	im->counts.outside += answer == GAPS_OUTSIDE;
+	im->counts.timeless += answer == GAPS_NO_TIME;
+	return answer == GAPS_INSIDE;
+}
+
 static enum importer_answer
 put(struct importer *im, const struct input_item *item)
 {
 	parse(im, item);
+	if (!is_of_gaps(im))
+		return IMPORTER_TAKEN;
 	if (came_another_way(im)) {
 		im->counts.events++;
+		return IMPORTER_TAKEN;
+	}
+	if (im->options.only_count) {
+		im->counts.counted++;
 		return IMPORTER_TAKEN;
 	}
 	while (!intake_put(im->intake, &im->record, im->options.source)) {
@@ -290,16 +329,16 @@ take_file(struct importer *im, int fd, const char *name, const struct stat *st)
 		return because(im, IMPORTER_LATER, "no memory");
 	im->inside = true;
 	im->messages = 0;
-	im->skip = imported_part(im->imported, im->digest);
+	im->skip =
+	    im->gaps != NULL ? 0 : imported_part(im->imported, im->digest);
 	if (im->skip > 0)
 		say(im, "%s: goes on behind message %" PRIu64, name, im->skip);
 	answer = take_texts(im, reader, st);
 	reader_free(reader);
-	if (im->messages > im->skip)
-		imported_set_part(im->imported, im->digest, im->messages);
+	set_part(im);
 	im->inside = false;
 	if (answer == IMPORTER_TAKEN) {
-		if (!imported_add(im->imported, im->digest))
+		if (!remember(im))
 			return because(im, IMPORTER_LATER, "no memory");
 		check_unchanged(im, fd, name, st);
 	}
@@ -325,7 +364,7 @@ regular_file(
 	default:
 		return because(im, IMPORTER_HOPELESS, survey.why);
 	}
-	if (!im->options.again && imported_has(im->imported, survey.digest)) {
+	if (is_known(im, survey.digest)) {
 		say(im, "%s: its content was imported before: skipped", name);
 		return IMPORTER_KNOWN;
 	}
@@ -368,13 +407,12 @@ take_pipe(struct importer *im, struct reader *reader, const struct stat *st,
 	im->plain = NULL;
 	if (answer != IMPORTER_TAKEN)
 		return answer == IMPORTER_BROKEN ? IMPORTER_HOPELESS : answer;
-	if (!im->options.again && imported_has(im->imported, im->digest)) {
+	if (is_known(im, im->digest)) {
 		say(im, "%s: its content was imported before: skipped", name);
 		return IMPORTER_KNOWN;
 	}
-	return imported_add(im->imported, im->digest)
-		   ? IMPORTER_TAKEN
-		   : because(im, IMPORTER_LATER, "no memory");
+	return remember(im) ? IMPORTER_TAKEN
+			    : because(im, IMPORTER_LATER, "no memory");
 }
 
 static enum importer_answer
@@ -735,6 +773,12 @@ importer_open(
 		return im;
 	importer_close(im);
 	return NULL;
+}
+
+void
+importer_fill(struct importer *im, const struct gaps *gaps)
+{
+	im->gaps = gaps;
 }
 
 void

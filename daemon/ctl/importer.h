@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "config.h"
+#include "gaps.h"
 #include "imported.h"
 #include "intake.h"
 #include "known.h"
@@ -28,7 +29,8 @@ struct importer_options {
 	bool patient; /* wait for room for as long as it takes */
 	const volatile sig_atomic_t *stop;
 	struct progress *progress; /* may be NULL */
-	struct known *known; /* events not to take again; NULL: none */
+	struct known *known;       /* events not to take again; NULL: none */
+	bool only_count;           /* put nothing */
 };
 
 enum importer_answer {
@@ -42,7 +44,9 @@ enum importer_answer {
 
 struct importer_counts {
 	uint64_t files, known, failed;
-	uint64_t events; /* that had come another way */
+	uint64_t events;            /* that had come another way */
+	uint64_t outside, timeless; /* not of the gaps; without a time */
+	uint64_t counted;           /* only counted */
 };
 
 struct importer;
@@ -50,6 +54,12 @@ struct importer;
 /* NULL: it has been said why. Borrows both. */
 struct importer *importer_open(
     const struct config *config, const struct importer_options *options);
+/*
+ * From now on only events of these gaps are taken; NULL: of all times. With
+ * gaps no content is known, or remembered: what is in the spool already, the
+ * `known` of the options says. Borrows them.
+ */
+void importer_fill(struct importer *importer, const struct gaps *gaps);
 /* What was not committed is not there. */
 void importer_close(struct importer *importer);
 

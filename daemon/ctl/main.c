@@ -13,9 +13,11 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"doctor", ctl_doctor, "why does nothing arrive?"},
     {"import", ctl_import, "SEPM text in files into the spool"},
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
     {"pull", ctl_pull, "SEPM's database into the spool"},
+    {"status", ctl_status, "what the daemon does, and what is wrong"},
     {"verify", ctl_verify, "is anything missing? the ledger against files"},
 };
 

@@ -7,6 +7,7 @@
 
 #include "gunzip.h"
 #include "spool/disk.h"
+#include "unzstd.h"
 #include "zip.h"
 
 enum {
@@ -22,7 +23,7 @@ struct reader {
 	bool begun;
 	struct span first; /* read to tell the kind, and not given yet */
 	struct gunzip *gunzip;
-	bool ended; /* of the packed bytes */
+	struct unzstd *unzstd;
 	struct zip *zip;
 	bool inside; /* a member of it */
 	struct zip_member member;
@@ -36,6 +37,8 @@ reader_kind(struct span start)
 {
 	if (gunzip_is(start))
 		return READER_GZIP;
+	if (unzstd_is(start))
+		return READER_ZSTD;
 	return zip_is(start) ? READER_ZIP : READER_PLAIN;
 }
 
@@ -59,6 +62,7 @@ reader_free(struct reader *r)
 	if (r == NULL)
 		return;
 	gunzip_free(r->gunzip);
+	unzstd_free(r->unzstd);
 	zip_free(r->zip);
 	free(r);
 }
@@ -153,9 +157,12 @@ begin(struct reader *r)
 		return broken(r, "a zip archive can only be read from a file");
 	if (r->kind == READER_GZIP)
 		r->gunzip = gunzip_new();
+	if (r->kind == READER_ZSTD)
+		r->unzstd = unzstd_new();
 	if (r->kind == READER_ZIP)
 		r->zip = zip_new(zip_bytes, r, r->size);
 	if ((r->kind == READER_GZIP && r->gunzip == NULL) ||
+	    (r->kind == READER_ZSTD && r->unzstd == NULL) ||
 	    (r->kind == READER_ZIP && r->zip == NULL))
 		return broken(r, "no memory");
 	return READER_TEXT;
@@ -198,6 +205,32 @@ next_gzip(struct reader *r, struct span *bytes)
 }
 
 static enum reader_status
+next_zstd(struct reader *r, struct span *bytes)
+{
+	struct span packed;
+	size_t n;
+
+	for (;;) {
+		switch (unzstd_next(r->unzstd, r->plain, PIECE, &n)) {
+		case UNZSTD_BYTES:
+			*bytes = span_of(r->plain, n);
+			return READER_BYTES;
+		case UNZSTD_BROKEN:
+			return broken(r, unzstd_why(r->unzstd));
+		case UNZSTD_MORE:
+			break;
+		}
+		if (!raw(r, &packed))
+			return READER_BROKEN;
+		if (packed.n == 0)
+			return unzstd_ends(r->unzstd)
+				   ? READER_END
+				   : broken(r, unzstd_why(r->unzstd));
+		unzstd_feed(r->unzstd, packed);
+	}
+}
+
+static enum reader_status
 next_zip(struct reader *r, struct span *bytes)
 {
 	size_t n = 0;
@@ -230,6 +263,8 @@ reader_next(struct reader *r, struct span *bytes)
 	switch (r->kind) {
 	case READER_GZIP:
 		return next_gzip(r, bytes);
+	case READER_ZSTD:
+		return next_zstd(r, bytes);
 	case READER_ZIP:
 		return next_zip(r, bytes);
 	default:

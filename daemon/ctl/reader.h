@@ -1,8 +1,9 @@
 /*
  * reader - the texts in a file, unpacked where they are packed.
  *
- * A plain file is one text, and so is a gzip file; a zip archive has one for
- * each member. Told apart by content. Memory does not depend on the file.
+ * A plain file is one text, and so is a gzip or zstd file; a zip archive has
+ * one for each member. Told apart by content. Memory does not depend on the
+ * file, but for the window of zstd, 128 MiB at most.
  */
 #ifndef SEPMLOG_READER_H
 #define SEPMLOG_READER_H
@@ -12,7 +13,7 @@
 
 #include "span.h"
 
-enum reader_kind { READER_PLAIN, READER_GZIP, READER_ZIP };
+enum reader_kind { READER_PLAIN, READER_GZIP, READER_ZSTD, READER_ZIP };
 
 enum reader_status {
 	READER_TEXT,   /* another text begins */

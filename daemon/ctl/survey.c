@@ -173,17 +173,19 @@ look(int fd, uint64_t size, const volatile sig_atomic_t *stop,
 	char start[4];
 	enum reader_kind kind;
 	enum survey_status status = SURVEY_TEXT;
+	bool stream; /* known by its plain text */
 	size_t n;
 
 	if (!disk_read(fd, 0, start, sizeof start, &n))
 		return because(s, SURVEY_FAILED, strerror(errno));
 	kind = reader_kind(span_of(start, n));
-	if (kind != READER_GZIP)
+	stream = kind == READER_GZIP || kind == READER_ZSTD;
+	if (!stream)
 		status = hash(fd, size, stop, digest, s);
 	if (status != SURVEY_TEXT)
 		return status;
-	return check(reader, kind != READER_PLAIN, stop,
-	    kind == READER_GZIP ? digest : NULL, s);
+	return check(
+	    reader, kind != READER_PLAIN, stop, stream ? digest : NULL, s);
 }
 
 enum survey_status

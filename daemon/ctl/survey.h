@@ -3,8 +3,8 @@
  *
  * Finds what it is known by, and whether it can be read to its end, so that of
  * a broken archive nothing is taken at all. A file is known by the SHA-256 of
- * its bytes; one that is packed by gzip by that of its text, as logs are packed
- * some time after they were written.
+ * its bytes; one that is packed by gzip or zstd by that of its text, as logs are
+ * packed some time after they were written.
  */
 #ifndef SEPMLOG_SURVEY_H
 #define SEPMLOG_SURVEY_H

@@ -286,6 +286,10 @@ shown_of(const struct audit *a, const struct source *source)
 	shown.bytes += source->row.bytes;
 	shown.unparsed += source->row.unparsed;
 	shown.refused += refused_of(&source->row);
+	if (source->row.timed > 0 &&
+	    (!shown.timed || source->row.lag < shown.lag))
+		shown.lag = source->row.lag;
+	shown.timed = shown.timed || source->row.timed > 0;
 	return shown;
 }
 
@@ -301,6 +305,8 @@ reset_source(struct audit *a, struct source *source, struct audit_minute *m)
 		return;
 	}
 	source->shown = shown_of(a, source);
+	if (source->row.timed > 0)
+		source->shown.lag = source->row.lag; /* of this minute alone */
 	memset(&source->row, 0, sizeof source->row);
 }
 

@@ -51,6 +51,10 @@ struct audit_row {
 	AUDIT_TABLE(ROW)
 #undef ROW
 	uint64_t streams[AUDIT_STREAMS]; /* records; by audit_stream */
+	/* For people, not for the ledger: messages that say their time, and how
+	 * many seconds before its receipt the newest was sent, by its clock. */
+	uint64_t timed;
+	int64_t lag;
 };
 
 struct audit;
@@ -96,6 +100,8 @@ struct audit_source {
 	bool other; /* all that are not told apart */
 	struct in6_addr address;
 	uint64_t messages, bytes, unparsed, refused;
+	bool timed;   /* do messages say their time? Then ... */
+	int64_t lag;  /* ... seconds that the newest is behind its receipt */
 	double rate;  /* messages a second, of late */
 	int64_t seen; /* UTC us; 0: not since the first look */
 };

@@ -26,9 +26,10 @@ struct endpoint {
 
 	/* Of the module that reads it: udp or tcp. */
 	struct event event;
-	void *owner;    /* NULL: not read yet */
-	bool resting;   /* event not added; to be tried again */
-	uint32_t drops; /* udp: the kernel's counter when last read */
+	void *owner;        /* NULL: not read yet */
+	bool resting;       /* event not added; to be tried again */
+	uint32_t drops;     /* udp: the kernel's counter when last read */
+	int buffer, wanted; /* udp: bytes of its receive buffer */
 };
 
 /* Endpoints are shared by the lists that name them; a list owns only itself. */

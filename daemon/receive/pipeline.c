@@ -190,6 +190,18 @@ count(struct pipeline *p, size_t taken)
 }
 
 static void
+note_lag(const struct record *r, int64_t received_us, struct audit_row *row)
+{
+	int64_t lag;
+
+	if (!record_has(r, RECORD_F_TIME))
+		return;
+	lag = received_us / 1000000 - r->value[RECORD_F_TIME].time;
+	if (row->timed++ == 0 || lag < row->lag)
+		row->lag = lag;
+}
+
+static void
 count_for_source(const struct pipeline *p, const struct message *message,
     struct audit_row *row)
 {
@@ -203,6 +215,7 @@ count_for_source(const struct pipeline *p, const struct message *message,
 	row->unterminated += (r->flags & RECORD_UNTERMINATED) != 0;
 	row->stored += taken != 0;
 	row->filtered += taken == 0;
+	note_lag(r, message->received_us, row);
 	for (; rest != 0; rest &= rest - 1)
 		row->streams[audit_stream(
 		    p->audit, (size_t)__builtin_ctz(rest))]++;

@@ -15,10 +15,20 @@ struct show {
 	const struct status_view *view;
 	const struct history *history;
 	struct audit_sum sum;
-	int64_t now;       /* UTC us */
-	uint64_t uptime;   /* s */
+	int64_t now;     /* UTC us */
+	uint64_t uptime; /* s */
 	struct spool_status spool;
 };
+
+/* Each writes to `out` and answers it: `1,234,567`; bytes as `1.2 GiB`; seconds
+ * as `5 min`, `2 h 10 min`, `4 d 3 h`. */
+enum { SHOW_NUMBER = 32 };
+const char *show_grouped(uint64_t n, char out[SHOW_NUMBER]);
+const char *show_sized(uint64_t n, char out[SHOW_NUMBER]);
+const char *show_lasted(uint64_t s, char out[SHOW_NUMBER]);
+
+/* Messages or bytes a second, over the last ten whole seconds. */
+double show_rate(const struct history *history, bool bytes);
 
 /* Why nothing is taken or stored right now, in words; NULL: all is well. */
 const char *show_trouble(const struct show *show);
@@ -32,6 +42,9 @@ void show_live(const struct show *show, struct evbuffer *out);
 void show_history(const struct show *show, struct evbuffer *out);
 void show_json(const struct show *show, struct evbuffer *out);
 void show_metrics(const struct show *show, struct evbuffer *out);
+void show_text(const struct show *show, struct evbuffer *out);
+/* Only what is wrong and what to do, two lines for each; none: nothing. */
+void show_troubles(const struct show *show, struct evbuffer *out);
 
 /* page.css and page.js, as they are. */
 extern const char show_style[], show_script[];

@@ -8,7 +8,7 @@
 #include "timestamp.h"
 #include "trouble.h"
 
-enum { SOURCES = 50, NUMBER = 32 };
+enum { SOURCES = 50 };
 
 /* --- pieces --- */
 
@@ -24,71 +24,20 @@ put_text(struct evbuffer *out, const char *text)
 	show_put_html(out, span_str(text));
 }
 
-/* `1,234,567` */
-static const char *
-grouped(uint64_t n, char out[NUMBER])
-{
-	char digits[NUMBER];
-	int count = snprintf(digits, sizeof digits, "%" PRIu64, n), to = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (i > 0 && (count - i) % 3 == 0)
-			out[to++] = ',';
-		out[to++] = digits[i];
-	}
-	out[to] = '\0';
-	return out;
-}
-
-/* `1.2 GiB` */
-static const char *
-sized(uint64_t n, char out[NUMBER])
-{
-	static const char *const units[] = {
-	    "B", "KiB", "MiB", "GiB", "TiB", "PiB"};
-	double value = (double)n;
-	size_t unit = 0;
-
-	while (value >= 1024 && unit < 5) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(
-	    out, NUMBER, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-	return out;
-}
-
-/* `3 s`, `5 min`, `2 h 10 min`, `4 d 3 h` */
-static const char *
-lasted(uint64_t s, char out[NUMBER])
-{
-	if (s < 120)
-		snprintf(out, NUMBER, "%" PRIu64 " s", s);
-	else if (s < 7200)
-		snprintf(out, NUMBER, "%" PRIu64 " min", s / 60);
-	else if (s < 48 * 3600)
-		snprintf(out, NUMBER, "%" PRIu64 " h %" PRIu64 " min", s / 3600,
-		    s % 3600 / 60);
-	else
-		snprintf(out, NUMBER, "%" PRIu64 " d %" PRIu64 " h", s / 86400,
-		    s % 86400 / 3600);
-	return out;
-}
-
 static void
 put_number(struct evbuffer *out, uint64_t n)
 {
-	char text[NUMBER];
+	char text[SHOW_NUMBER];
 
-	evbuffer_add_printf(out, "<td class=n>%s</td>", grouped(n, text));
+	evbuffer_add_printf(out, "<td class=n>%s</td>", show_grouped(n, text));
 }
 
 static void
 put_size(struct evbuffer *out, uint64_t n)
 {
-	char text[NUMBER];
+	char text[SHOW_NUMBER];
 
-	evbuffer_add_printf(out, "<td class=n>%s</td>", sized(n, text));
+	evbuffer_add_printf(out, "<td class=n>%s</td>", show_sized(n, text));
 }
 
 static void
@@ -104,34 +53,6 @@ static void
 end_table(struct evbuffer *out)
 {
 	put(out, "</tbody></table></div></section>\n");
-}
-
-const char *
-show_source(const struct audit_source *source, char out[INET6_ADDRSTRLEN])
-{
-	const struct in6_addr *a = &source->address;
-
-	if (source->other)
-		return "others";
-	if (IN6_IS_ADDR_V4MAPPED(a))
-		inet_ntop(AF_INET, &a->s6_addr[12], out, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
-	return out;
-}
-
-const char *
-show_trouble(const struct show *show)
-{
-	if (show->view->stopping)
-		return "stopping";
-	if (show->spool.state == SPOOL_FULL)
-		return "the spool is full";
-	if (show->spool.state == SPOOL_DISK_ERROR)
-		return "the disk refuses to store";
-	if (pipeline_full_since(show->view->pipeline) != 0)
-		return "the buffers are full, reading has stopped";
-	return NULL;
 }
 
 /* --- sections --- */
@@ -169,51 +90,35 @@ put_tile(struct evbuffer *out, const char *name, const char *value,
 	    bad ? " bad" : "", name, value, more);
 }
 
-/* Per second, over the last whole seconds. */
-static double
-rate_of(const struct history *history, bool bytes)
-{
-	const struct history_series *s = &history->fine;
-	size_t count = history_count(s), n = 0;
-	uint64_t sum = 0;
-
-	for (size_t i = count > 11 ? count - 11 : 0; i + 1 < count; i++, n++) {
-		const struct history_point *p = history_get(s, i);
-
-		sum += bytes ? p->bytes : p->messages;
-	}
-	return n > 0 ? (double)sum / (double)n : 0;
-}
-
 static void
 put_tiles(const struct show *show, struct evbuffer *out)
 {
 	const struct counters *c = show->view->counters;
 	uint64_t quota = show->view->config->spool.quota;
 	uint64_t losses = counters_losses(c);
-	char value[NUMBER], more[2 * NUMBER + 16], part[NUMBER];
+	char value[SHOW_NUMBER], more[2 * SHOW_NUMBER + 16], part[SHOW_NUMBER];
 
 	put(out, "<div class=tiles>");
-	snprintf(value, sizeof value, "%.0f", rate_of(show->history, false));
+	snprintf(value, sizeof value, "%.0f", show_rate(show->history, false));
 	snprintf(more, sizeof more, "%s/s",
-	    sized((uint64_t)rate_of(show->history, true), part));
+	    show_sized((uint64_t)show_rate(show->history, true), part));
 	put_tile(out, "Messages a second", value, more, false);
 	snprintf(more, sizeof more, "%s", "since the start");
-	put_tile(out, "Received", grouped(c->udp + c->tcp + c->tls, value),
+	put_tile(out, "Received", show_grouped(c->udp + c->tcp + c->tls, value),
 	    more, false);
 	snprintf(more, sizeof more, "%s not yet durable",
-	    grouped(show->spool.accepted - show->spool.committed, part));
-	put_tile(out, "Records durable", grouped(show->spool.committed, value),
-	    more, false);
-	put_tile(out, "Losses", grouped(losses, value),
+	    show_grouped(show->spool.accepted - show->spool.committed, part));
+	put_tile(out, "Records durable",
+	    show_grouped(show->spool.committed, value), more, false);
+	put_tile(out, "Losses", show_grouped(losses, value),
 	    losses == 0 ? "none of any cause" : "by cause below", losses > 0);
 	if (quota > 0)
 		snprintf(more, sizeof more, "%.1f %% of %s",
 		    100.0 * (double)show->spool.bytes_used / (double)quota,
-		    sized(quota, part));
+		    show_sized(quota, part));
 	else
 		snprintf(more, sizeof more, "no quota");
-	put_tile(out, "Spool", sized(show->spool.bytes_used, value), more,
+	put_tile(out, "Spool", show_sized(show->spool.bytes_used, value), more,
 	    show->spool.state != SPOOL_OK);
 	snprintf(
 	    more, sizeof more, "of %u", show->view->config->max_connections);
@@ -226,7 +131,7 @@ static void
 put_source(
     const struct show *show, struct evbuffer *out, const struct audit_source *s)
 {
-	char text[INET6_ADDRSTRLEN], ago[NUMBER];
+	char text[INET6_ADDRSTRLEN], ago[SHOW_NUMBER];
 	double parsed = s->messages > 0
 			    ? 100.0 * (double)(s->messages - s->unparsed) /
 				  (double)s->messages
@@ -235,7 +140,8 @@ put_source(
 	evbuffer_add_printf(out, "<tr><td>%s</td>", show_source(s, text));
 	if (s->seen != 0)
 		evbuffer_add_printf(out, "<td>%s ago</td>",
-		    lasted((uint64_t)((show->now - s->seen) / 1000000), ago));
+		    show_lasted(
+			(uint64_t)((show->now - s->seen) / 1000000), ago));
 	else
 		put(out, "<td>–</td>");
 	evbuffer_add_printf(out, "<td class=n>%.1f</td>", s->rate);
@@ -243,6 +149,12 @@ put_source(
 	put_size(out, s->bytes);
 	evbuffer_add_printf(out, "<td class=n>%.2f %%</td>", parsed);
 	put_number(out, s->refused);
+	if (s->timed)
+		evbuffer_add_printf(out, "<td class=n>%s %s</td>",
+		    show_lasted((uint64_t)(s->lag < 0 ? -s->lag : s->lag), ago),
+		    s->lag < 0 ? "ahead" : "behind");
+	else
+		put(out, "<td class=n>–</td>");
 	put(out, "</tr>");
 }
 
@@ -255,11 +167,11 @@ put_sources(const struct show *show, struct evbuffer *out)
 	begin_table(out, "Senders",
 	    "<th>Address<th>Last message<th class=n>Messages a second"
 	    "<th class=n>Messages<th class=n>Bytes<th class=n>Parsed"
-	    "<th class=n>Refused");
+	    "<th class=n>Refused<th class=n>Clock");
 	for (size_t i = 0; i < count; i++)
 		put_source(show, out, &list[i]);
 	if (count == 0)
-		put(out, "<tr><td colspan=7>none yet</td></tr>");
+		put(out, "<tr><td colspan=8>none yet</td></tr>");
 	end_table(out);
 	if (show->sum.sources > SOURCES)
 		evbuffer_add_printf(out, "<p>The busiest %d of %zu.</p>\n",
@@ -339,14 +251,15 @@ static void
 put_recent(const struct show *show, struct evbuffer *out)
 {
 	const struct recent_message *m;
-	char ago[NUMBER];
+	char ago[SHOW_NUMBER];
 
 	begin_table(out, "Last messages that could not be parsed",
 	    "<th>When<th>From<th>Why<th>Message");
 	for (size_t i = 0; (m = recent_get(show->view->recent, i)) != NULL;
 	     i++) {
 		evbuffer_add_printf(out, "<tr><td>%s ago</td><td>",
-		    lasted((uint64_t)((show->now - m->received_us) / 1000000),
+		    show_lasted(
+			(uint64_t)((show->now - m->received_us) / 1000000),
 			ago));
 		put_text(out, m->peer);
 		put(out, "</td><td>");
@@ -397,7 +310,7 @@ show_live(const struct show *show, struct evbuffer *out)
 void
 show_page(const struct show *show, struct evbuffer *out)
 {
-	char text[NUMBER];
+	char text[SHOW_NUMBER];
 
 	put(out, "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\n"
 		 "<meta name=viewport content=\"width=device-width, "
@@ -410,7 +323,7 @@ show_page(const struct show *show, struct evbuffer *out)
 	evbuffer_add_printf(out,
 	    ", up for <span id=uptime>%s</span><span id=state></span></p>"
 	    "</header>\n",
-	    lasted(show->uptime, text));
+	    show_lasted(show->uptime, text));
 	put(out, "<main>\n");
 	put_top(show, out);
 	put(out, "<div id=charts></div>\n");

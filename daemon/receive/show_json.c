@@ -149,6 +149,8 @@ put_sources(const struct show *show, struct evbuffer *out)
 		    ",\"unparsed\":%" PRIu64 ",\"refused\":%" PRIu64
 		    ",\"rate\":%.2f",
 		    s->messages, s->bytes, s->unparsed, s->refused, s->rate);
+		if (s->timed)
+			evbuffer_add_printf(out, ",\"lag\":%" PRId64, s->lag);
 		if (s->seen != 0) {
 			evbuffer_add_printf(out, ",\"seen\":");
 			put_time(out, s->seen);

@@ -77,6 +77,8 @@ static const struct route {
     {"/page.js", "text/javascript; charset=utf-8", put_script},
     {"/history.json", "application/json", show_history},
     {"/status.json", "application/json", show_json},
+    {"/status.txt", "text/plain; charset=utf-8", show_text},
+    {"/warnings.txt", "text/plain; charset=utf-8", show_troubles},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics},
     {"/healthz", "text/plain; charset=utf-8", show_health},
     {"/readyz", "text/plain; charset=utf-8", show_ready},

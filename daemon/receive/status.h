@@ -4,6 +4,7 @@
  *   /             a page; live with script, plain tables without
  *   /live         its middle part, /history.json what its charts show
  *   /status.json  the same figures for programs
+ *   /status.txt   and for terminals, /warnings.txt its warnings alone
  *   /metrics      for Prometheus (text format 0.0.4)
  *   /healthz      200 while the loop turns
  *   /readyz       200 while messages are taken and stored, else 503 and why

@@ -11,6 +11,13 @@ enum {
 	SILENT = 10 * 60, /* s without a message that are worth a word */
 	ENOUGH = 1000,    /* messages to judge by */
 	UNPARSED_PERCENT = 5,
+	SOURCES = 64,      /* whose clocks are looked at */
+	CLOCK_SLACK = 120, /* s that a stamp may be ahead */
+	CLOCK_MOST = 7 * DAY,
+	ZONE_STEP = 15 * 60,
+	ZONE_SLACK = 100,
+	ZONE_LEAST = 30 * 60 - ZONE_SLACK,
+	ZONE_MOST = 26 * 60 * 60,
 };
 
 static void __attribute__((format(printf, 4, 5))) add(struct troubles *found,
@@ -45,13 +52,14 @@ of_late(const struct history *history)
 	return sum;
 }
 
-/* The limit that was reached; the disk itself has none that we know. */
+/* The limit that was reached. Of the quota up to a sixteenth is left over for
+ * what is in work (usage.c). */
 static const char *
 full_words(const struct show *show)
 {
 	uint64_t quota = show->view->config->spool.quota;
 
-	if (quota > 0 && show->spool.bytes_used >= quota - quota / 64)
+	if (quota > 0 && show->spool.bytes_used >= quota - quota / 8)
 		return "spool.quota is used up";
 	return "no space, or no more than spool.min_free, on its disk";
 }
@@ -197,6 +205,73 @@ find_silence(const struct show *show, const struct history_point *late,
 		    others);
 }
 
+static void
+find_buffers(const struct show *show, struct troubles *found)
+{
+	const struct endpoints *all = show->view->endpoints;
+	char has[SHOW_NUMBER], wants[SHOW_NUMBER], cure[TROUBLE_TEXT];
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct endpoint *e = all->list[i];
+
+		if (e->transport != CONFIG_UDP || e->buffer >= e->wanted)
+			continue;
+		snprintf(cure, sizeof cure,
+		    "Run `sysctl -w net.core.rmem_max=%d` (and keep it in "
+		    "/etc/sysctl.d/), or set ReceiveBuffer=%d in the socket "
+		    "unit, and reload.",
+		    e->wanted, e->wanted);
+		add(found, false, cure,
+		    "The receive buffer of %s is capped at %s instead of %s: "
+		    "bursts may be dropped.",
+		    e->name, show_sized((uint64_t)e->buffer, has),
+		    show_sized((uint64_t)e->wanted, wants));
+	}
+}
+
+/* Off by what zones and summer time differ by: parts of an hour? */
+static bool
+is_zone(int64_t lag)
+{
+	int64_t off = lag < 0 ? -lag : lag;
+	int64_t rest = off % ZONE_STEP;
+
+	return off >= ZONE_LEAST && off <= ZONE_MOST &&
+	       (rest < ZONE_SLACK || rest > ZONE_STEP - ZONE_SLACK);
+}
+
+/* What is further away was sent long ago and is sent again, or as a test. */
+static bool
+is_clock(int64_t lag)
+{
+	return lag <= -CLOCK_SLACK && lag > -CLOCK_MOST;
+}
+
+static void
+find_clocks(const struct show *show, struct troubles *found)
+{
+	static struct audit_source list[SOURCES];
+	size_t count = audit_sources(show->view->audit, list, SOURCES);
+	char name[INET6_ADDRSTRLEN], off[SHOW_NUMBER];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct audit_source *s = &list[i];
+
+		if (!s->timed || (!is_clock(s->lag) && !is_zone(s->lag)))
+			continue;
+		add(found, false,
+		    is_zone(s->lag)
+			? "It looks like another time zone: set `timezone` for "
+			  "it in `sources` (SEPM sends local times without a "
+			  "zone), and reload."
+			: "Set its clock right (NTP), or ours.",
+		    "The times of %s are %s %s those of their receipt.",
+		    show_source(s, name),
+		    show_lasted((uint64_t)(s->lag < 0 ? -s->lag : s->lag), off),
+		    s->lag < 0 ? "ahead of" : "behind");
+	}
+}
+
 void
 trouble_find(const struct show *show, struct troubles *found)
 {
@@ -205,6 +280,8 @@ trouble_find(const struct show *show, struct troubles *found)
 	found->count = 0;
 	find_disk(show, found);
 	find_losses(show, &late, found);
+	find_buffers(show, found);
+	find_clocks(show, found);
 	find_certificates(show, found);
 	find_silence(show, &late, found);
 }

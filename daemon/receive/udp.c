@@ -285,19 +285,21 @@ buffer_size(int fd)
 }
 
 static void
-set_buffer(const struct endpoint *e, uint64_t want)
+set_buffer(struct endpoint *e, uint64_t want)
 {
 	int size = want < INT32_MAX / 2 ? (int)want : INT32_MAX / 2;
 	int got;
 
 	/* A socket unit may have given it more than we may ask for. */
-	if (buffer_size(e->fd) >= size)
+	e->wanted = size;
+	e->buffer = buffer_size(e->fd);
+	if (e->buffer >= size)
 		return;
 	if (setsockopt(e->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) <
 	    0)
 		(void)setsockopt(
 		    e->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	got = buffer_size(e->fd);
+	got = e->buffer = buffer_size(e->fd);
 	if (got < size)
 		log_warnx("%s: receive_buffer is %d bytes instead of %d: "
 			  "bursts may be dropped; "

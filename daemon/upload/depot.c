@@ -229,8 +229,11 @@ depot_quarantine(const struct depot *d, const char *name, const char *reason)
 	char beside[SPOOL_PATH + 16];
 
 	snprintf(beside, sizeof beside, "%s.reason", name);
-	return write_text(d->quarantine, ".reason", beside, reason) &&
-	       move(d, name, d->quarantine);
+	/* The receipts have it, too; a full disk must not keep the file. */
+	if (!write_text(d->quarantine, ".reason", beside, reason) &&
+	    !disk_is_full(errno))
+		return false;
+	return move(d, name, d->quarantine);
 }
 
 /* --- sent/ --- */

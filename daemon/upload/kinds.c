@@ -2,6 +2,7 @@
 
 #include "dir.h"
 #include "https.h"
+#include "sftp.h"
 
 enum { LABEL = 255, PATH = 1024, URL = 800 };
 
@@ -141,6 +142,44 @@ check_https(
 		    l, schema_child(map, "rename"), "only with 'method: put'");
 }
 
+/* --- sftp --- */
+
+#define SFTP(member) offsetof(struct sftp_options, member)
+
+/* clang-format off */
+static const struct schema_key sftp_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "host",          schema_text,  SFTP(host),      1, LABEL, SCHEMA_MUST },
+	{ "port",          schema_count, SFTP(port),      1, 65535, "22" },
+	{ "user",          schema_text,  SFTP(user),      1, LABEL, SCHEMA_MUST },
+	{ "known_hosts",   schema_path,  SFTP(known_hosts), 1, PATH,
+	  SCHEMA_MUST },
+	{ "key_file",      schema_path,  SFTP(key_file),      1, PATH, NULL },
+	{ "passphrase_file", schema_path, SFTP(passphrase_file), 1, PATH,
+	  NULL },
+	{ "password_file", schema_path,  SFTP(password_file), 1, PATH, NULL },
+	{ "directory",     schema_text,  SFTP(directory), 1, LABEL, NULL },
+	{ "verify",        schema_yes,   SFTP(verify),    0, 0,     "no" },
+	{ "timeout",       schema_time,  SFTP(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+static void
+check_sftp(struct schema_loader *l, const struct node *map, const void *options)
+{
+	const struct node *passphrase = schema_child(map, "passphrase_file");
+	const struct node *host = schema_child(map, "host");
+
+	(void)options;
+	if (passphrase && !schema_child(map, "key_file"))
+		schema_fail_key(l, passphrase, "needs 'key_file' beside it");
+	if (host && !schema_child(map, "key_file") &&
+	    !schema_child(map, "password_file"))
+		schema_fail_key(
+		    l, host, "needs 'key_file' or 'password_file' beside it");
+}
+
 /* --- all --- */
 
 #define KEYS(table) table, SCHEMA_COUNT(table)
@@ -149,6 +188,7 @@ const struct kind kinds[] = {
     {&target_dir, sizeof(struct dir_options), KEYS(dir_keys), NULL},
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
+    {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
 };
 
 const size_t kinds_count = SCHEMA_COUNT(kinds);

@@ -233,7 +233,7 @@ tell_unwanted(struct upload *u)
 	u->unwanted_told = counts.unwanted > 0;
 }
 
-static void
+static bool
 scan(struct upload *u)
 {
 	size_t added = 0;
@@ -251,11 +251,13 @@ scan(struct upload *u)
 	/* For those that had no room before, receipts were not looked up. */
 	if (ok && added > 0 && (more || !u->marked))
 		mark(u);
+	u->left_some |= u->options->once && !ok;
 	if (added > 0)
 		tell_unwanted(u);
 	watch_ready(u);
 	if (added > 0)
 		outbox_wake(crew_outbox(u->crew));
+	return ok;
 }
 
 /* --- what all are done with --- */
@@ -344,7 +346,10 @@ cannot_free(struct upload *u, const char *name)
 	uint64_t held;
 	int error = errno;
 
-	u->next_free = clock_ms() + AGAIN;
+	/* With --once this was its try. */
+	u->left_some |= u->options->once;
+	if (!u->options->once)
+		u->next_free = clock_ms() + AGAIN;
 	if (log_gate_open(&u->free_gate, clock_ms(), &held))
 		crew_tell(u->crew, true,
 		    "%s: delivered, but cannot be taken out of ready/: %s%s",
@@ -354,29 +359,40 @@ cannot_free(struct upload *u, const char *name)
 			: "");
 }
 
-/* As many as one sync is worth. Answers whether there may be more. */
+/* Each is said once, however often it is tried to take it away. */
+static bool
+note_batch(struct upload *u, struct parcel **batch, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!batch[i]->noted && !put_freed(u, batch[i]))
+			return false;
+		batch[i]->noted = true;
+	}
+	return receipts_sync(u->receipts);
+}
+
+/* As many as one sync is worth; one that stays holds up no other. Answers
+ * whether there may be more. */
 static bool
 free_batch(struct upload *u)
 {
 	struct outbox *outbox = crew_outbox(u->crew);
-	const struct parcel *batch[BATCH];
-	size_t n = 0, i;
-	bool ok = true;
+	struct parcel *batch[BATCH];
+	size_t n = 0;
 
-	while (ok && n < BATCH && (batch[n] = outbox_finished(outbox)) != NULL)
-		ok = put_freed(u, batch[n++]);
-	if (n > 0)
-		ok = receipts_sync(u->receipts) && ok;
-	for (i = 0; ok && i < n; i++) {
-		ok = take_away(u, batch[i]);
-		if (ok)
-			outbox_forget(outbox, batch[i]);
+	while (n < BATCH && (batch[n] = outbox_finished(outbox)) != NULL)
+		n++;
+	if (n > 0 && !note_batch(u, batch, n)) {
+		cannot_free(u, batch[0]->name);
+		return false;
 	}
-	if (!ok)
-		cannot_free(u, batch[i > 0 ? i - 1 : 0]->name);
-	for (i -= !ok && i > 0; !ok && i < n; i++)
-		outbox_unfinish(outbox, batch[i]);
-	return ok && n == BATCH;
+	for (size_t i = 0; i < n; i++) {
+		if (take_away(u, batch[i]))
+			outbox_forget(outbox, batch[i]);
+		else
+			cannot_free(u, batch[i]->name);
+	}
+	return n == BATCH;
 }
 
 static void
@@ -384,6 +400,8 @@ free_finished(struct upload *u)
 {
 	if (clock_ms() < u->next_free)
 		return;
+	if (u->next_free > 0)
+		outbox_unfinish(crew_outbox(u->crew));
 	u->next_free = 0;
 	while (free_batch(u))
 		;
@@ -424,11 +442,14 @@ new_crew(struct upload *u, const struct plan *plan, char *why, size_t size)
 static bool
 begin(struct upload *u)
 {
+	bool scanned;
+
 	u->more = u->marked = false;
-	scan(u);
+	scanned = scan(u);
 	if (!u->marked && !mark(u))
 		return false;
-	if (!u->more)
+	/* Not what belongs to files that were not seen. */
+	if (scanned && !u->more)
 		depot_journal_clean(&u->depot, has_cb, crew_outbox(u->crew));
 	if (!crew_start(u->crew)) {
 		log_warn("threads");
@@ -513,7 +534,7 @@ is_over(struct upload *u)
 	if (!u->options->once || !crew_is_done(u->crew) || u->next_free > 0)
 		return false;
 	outbox_count(crew_outbox(u->crew), &counts);
-	u->left_some |= counts.given_up > 0 || counts.waiting > 0;
+	u->left_some |= counts.given_up > 0 || counts.waiting > 0 || u->more;
 	return true;
 }
 

@@ -431,7 +431,7 @@ is_finished(const struct outbox *o, const struct parcel *p)
 	return done > 0;
 }
 
-const struct parcel *
+struct parcel *
 outbox_finished(struct outbox *o)
 {
 	struct parcel *found = NULL;
@@ -447,14 +447,11 @@ outbox_finished(struct outbox *o)
 }
 
 void
-outbox_unfinish(struct outbox *o, const struct parcel *parcel)
+outbox_unfinish(struct outbox *o)
 {
-	struct parcel *p;
-
 	pthread_mutex_lock(&o->lock);
-	p = find(o, span_str(parcel->name));
-	if (p != NULL)
-		p->reported = false;
+	for (size_t i = 0; i < o->n; i++)
+		o->parcel[i]->reported = false;
 	pthread_mutex_unlock(&o->lock);
 }
 

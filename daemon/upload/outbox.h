@@ -43,6 +43,7 @@ struct parcel {
 	bool here;     /* it was, at the last scan */
 	bool hashed;   /* sha256 is known */
 	bool reported; /* to the caller of outbox_finished */
+	bool noted;    /* main thread: the receipts say that it goes */
 	uint8_t sha256[SHA256_SIZE];
 	struct leg leg[];
 };
@@ -91,9 +92,9 @@ void outbox_wake(struct outbox *outbox);
 
 /* Main thread: one that all its targets are done with, each once; NULL: none.
  */
-const struct parcel *outbox_finished(struct outbox *outbox);
-/* It could not be taken away: it comes again. */
-void outbox_unfinish(struct outbox *outbox, const struct parcel *parcel);
+struct parcel *outbox_finished(struct outbox *outbox);
+/* Those that could not be taken away come again. */
+void outbox_unfinish(struct outbox *outbox);
 /* It was taken away. */
 void outbox_forget(struct outbox *outbox, const struct parcel *parcel);
 

@@ -59,28 +59,6 @@ receipts_limit(struct receipts *r, const struct receipts_limits *limits)
 	pthread_mutex_unlock(&r->lock);
 }
 
-bool
-receipts_put(struct receipts *r, const struct ledger_text *line)
-{
-	struct span body = ledger_body(line);
-	bool fits;
-
-	pthread_mutex_lock(&r->lock);
-	if (r->n + body.n + 1 > sizeof r->lines && r->durable == r->n &&
-	    r->fd >= 0)
-		seal(r);
-	fits = r->n + body.n + 1 <= sizeof r->lines;
-	if (fits) {
-		memcpy(r->lines + r->n, body.p, body.n);
-		r->lines[r->n + body.n] = '\n';
-		r->n += body.n + 1;
-	}
-	pthread_mutex_unlock(&r->lock);
-	if (!fits)
-		errno = ENOBUFS;
-	return fits;
-}
-
 /* --- old files --- */
 
 /* Best effort, oldest first. */
@@ -225,17 +203,52 @@ write_lines(struct receipts *r)
 	return true;
 }
 
+static bool
+has_room(const struct receipts *r, struct span body)
+{
+	return r->n + body.n + 1 <= sizeof r->lines;
+}
+
+static bool
+sync_lines(struct receipts *r)
+{
+	bool ok = r->durable == r->n || write_lines(r);
+
+	if (!ok)
+		abandon(r);
+	return ok;
+}
+
+bool
+receipts_put(struct receipts *r, const struct ledger_text *line)
+{
+	struct span body = ledger_body(line);
+	bool fits;
+
+	pthread_mutex_lock(&r->lock);
+	/* the file is full: all of it has to be durable for the next one */
+	if (!has_room(r, body) && sync_lines(r))
+		seal(r);
+	fits = has_room(r, body);
+	if (fits) {
+		memcpy(r->lines + r->n, body.p, body.n);
+		r->lines[r->n + body.n] = '\n';
+		r->n += body.n + 1;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (!fits)
+		errno = ENOBUFS;
+	return fits;
+}
+
 bool
 receipts_sync(struct receipts *r)
 {
-	bool ok = true;
+	bool ok;
 	int error;
 
 	pthread_mutex_lock(&r->lock);
-	if (r->durable < r->n)
-		ok = write_lines(r);
-	if (!ok)
-		abandon(r);
+	ok = sync_lines(r);
 	error = errno;
 	pthread_mutex_unlock(&r->lock);
 	errno = error;

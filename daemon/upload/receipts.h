@@ -29,7 +29,7 @@ void receipts_close(struct receipts *receipts);
 void receipts_limit(
     struct receipts *receipts, const struct receipts_limits *limits);
 
-/* Keeps a line. False: too many wait for a sync that fails, errno. */
+/* Keeps a line. False: too many wait, for no sync succeeds; errno. */
 bool receipts_put(struct receipts *receipts, const struct ledger_text *line);
 /* Makes all lines durable. False: errno; try again. */
 bool receipts_sync(struct receipts *receipts);

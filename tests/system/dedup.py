@@ -74,6 +74,37 @@ class Dedup(harness.Case):
             sorted(r["event_key"] for r in self.published()),
             sorted(r["event_key"] for r in lost))
 
+    def test_a_spool(self):
+        """What may still be thrown away did not come; a file that is there
+        twice came once; streams that hold the same do not add up."""
+        export = self.write("export.csv", one_event.as_csv(self.events))
+        with gzip.open(self.received(self.events[LOST:]), "rb") as file:
+            came = file.read()
+        with gzip.open(self.received(self.events[:LOST]), "rb") as file:
+            more = file.read()
+        harness.need("zstd")
+        other = os.path.join(self.work, "other")
+        for name, data in (
+                ("ready/all-0123abcd-0000000000000001.jsonl", came),
+                ("taken/all-0123abcd-0000000000000001.jsonl.zst", came),
+                ("ready/traffic-0123abcd-0000000000000001.jsonl", came),
+                ("live/all/0000000000000002.jsonl.open", more),
+                ("quarantine/all-1.jsonl", more),
+                ("pull/writer", b""),
+                ("pull/ready/all-0123abce-0000000000000001.jsonl", more)):
+            path = os.path.join(other, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            if name.endswith(".zst"):
+                data = subprocess.run(["zstd", "-cq"], input=data, check=True,
+                                      stdout=subprocess.PIPE).stdout
+            with open(path, "wb") as file:
+                file.write(data)
+        for name, wanted in (("", LOST), ("taken", LOST)):
+            with self.subTest(name):
+                out, _ = self.run_import(
+                    "--again", "--dedup", os.path.join(other, name), export)
+                self.assertIn(f"\n{wanted} records", out)
+
     def test_what_was_imported_counts_not_as_come_another_way(self):
         export = self.write("export.csv", one_event.as_csv(self.events))
         self.run_import(export)

@@ -104,6 +104,14 @@ def free_port():
                 return port
 
 
+def modified(path):
+    """When a file was changed last, in ns; 0: there is none."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 # --- messages ----------------------------------------------------------------
 
 _TEMPLATE = (
@@ -162,6 +170,17 @@ def send_tcp(port, sender, count, first=0, block=512, rate=None):
             end = min(at + block, first + count)
             peer.sendall(b"".join([line % n for n in range(at, end)]))
             _pace(start, at - first + block, rate)
+
+
+def send_until_blocked(port):
+    """Messages over a connection, which is answered and stays open, until
+    the daemon reads no more; about 30 MB at most."""
+    peer = connect(port)
+    peer.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        for n in range(60000):
+            peer.sendall(message(1, n) + b"\n")
+    return peer
 
 
 def send_udp(port, sender, count, first=0, block=64, rate=None):

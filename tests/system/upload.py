@@ -255,6 +255,40 @@ class Directories(uploads.Case):
         self.assert_arrived(self.path("too"), spool.sums)
         self.assertEqual(spool.receipts("refused")[0]["file"], names[0])
 
+    def stuck(self):
+        """Two files, of which the first can be neither delivered nor moved
+        to quarantine."""
+        spool = self.spool()
+        names = [spool.put(n) for n in (1, 2)]
+        with open(os.path.join(self.made("out"), names[0]), "wb") as file:
+            file.write(b"something else")
+        os.makedirs(spool.at("upload/quarantine", names[0]))
+        return spool, names, self.uploader(
+            spool, [directory_target("out", self.path("out"))])
+
+    def test_one_that_stays_holds_up_no_other(self):
+        spool, names, uploader = self.stuck()
+        uploader.start()
+        uploader.wait_log("cannot be taken out")
+        wait_until(lambda: spool.ready() == names[:1], "the other is gone")
+        name = spool.put(3)
+        wait_until(lambda: spool.ready() == names[:1] and
+                   (name, "out") in spool.delivered(), "one more, too")
+        time.sleep(2.5)
+        self.assertEqual([line["file"] for line in spool.receipts("freed")
+                          ].count(names[0]), 1, "said again at each try")
+        os.rmdir(spool.at("upload/quarantine", names[0]))
+        wait_until(lambda: not spool.ready(), "it is moved")
+        self.assertIn(names[0], spool.quarantined())
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_once_ends_though_one_stays(self):
+        spool, names, uploader = self.stuck()
+        status, said = uploader.run("--once", timeout=20)
+        self.assertEqual(status, 1, said)
+        self.assertIn("cannot be taken out", said)
+        self.assertEqual(spool.ready(), names[:1])
+
     def test_kept_files_have_limits(self):
         spool = self.spool()
         for n in range(1, 9):
@@ -417,6 +451,28 @@ class Directories(uploads.Case):
         os.mkdir(self.path("missing"))
         wait_until(lambda: not spool.ready(), "both are delivered")
         self.assertEqual(len(spool.delivered()), 2)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_a_full_spool_still_quarantines(self):
+        if not os.environ.get(INSIDE):
+            self.skipTest("no mount namespace can be made here")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs",
+                        self.made("disk")], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.path("disk")])
+        spool = self.spool("disk/spool")
+        uploader = self.uploader(
+            spool, [directory_target("out", self.path("missing"))]).start()
+        name = spool.put(1)
+        uploader.wait_log("not delivered")
+        room = os.statvfs(spool.path)
+        with self.assertRaises(OSError):
+            spool.put(2, room.f_bavail * room.f_bsize + 4096)
+        with open(os.path.join(self.made("aside"), name), "wb") as file:
+            file.write(b"something else")
+        os.rename(self.path("aside"), self.path("missing"))
+        wait_until(lambda: not spool.ready(), "it is out of the way")
+        self.assertIn(name, spool.quarantined())
+        self.assertEqual(spool.receipts("refused")[0]["file"], name)
         self.assertEqual(uploader.stop(), 0)
 
 

@@ -288,6 +288,29 @@ START_TEST(a_leap_second_is_the_one_before_it)
 }
 END_TEST
 
+/* A memo that knows no date yet is all zero: so is this text. */
+START_TEST(nuls_are_no_date)
+{
+	static const char text[PLAIN + 1] = "\0\0\0\0\0\0\0\0\0\0 08:30:11";
+	struct timestamp_date date = {0};
+	int64_t local;
+
+	ck_assert(!timestamp_read_plain(span_of(text, PLAIN), &date, &local));
+}
+END_TEST
+
+/* What follows is too long for an offset: nothing is left of it. */
+START_TEST(an_offset_with_more_digits_is_none)
+{
+	struct timestamp t;
+
+	ck_assert_uint_eq(
+	    timestamp_scan(SPAN("2016-07-19T14:46:53+023000"), ALL, &t), PLAIN);
+	ck_assert(!t.has_offset);
+	ck_assert_int_eq(t.offset, 0);
+}
+END_TEST
+
 /* Is it a digit where the stamp has one, and else the same byte? A T may stand
  * for the blank. */
 static bool
@@ -727,6 +750,8 @@ suite(void)
 	tcase_add_test(by_hand, every_date_is_its_day);
 	tcase_add_test(by_hand, every_time_of_a_day_is_its_second);
 	tcase_add_test(by_hand, a_leap_second_is_the_one_before_it);
+	tcase_add_test(by_hand, nuls_are_no_date);
+	tcase_add_test(by_hand, an_offset_with_more_digits_is_none);
 	tcase_add_test(by_hand, nothing_else_looks_like_a_stamp);
 	tcase_add_test(by_hand, no_three_letters_else_are_a_month);
 	tcase_add_loop_test(

@@ -1,0 +1,100 @@
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "show.h"
+
+/* --- numbers --- */
+
+const char *
+show_grouped(uint64_t n, char out[SHOW_NUMBER])
+{
+	char digits[SHOW_NUMBER];
+	int count = snprintf(digits, sizeof digits, "%" PRIu64, n), to = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (i > 0 && (count - i) % 3 == 0)
+			out[to++] = ',';
+		out[to++] = digits[i];
+	}
+	out[to] = '\0';
+	return out;
+}
+
+const char *
+show_sized(uint64_t n, char out[SHOW_NUMBER])
+{
+	static const char *const units[] = {
+	    "B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	double value = (double)n;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit < 5) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(out, SHOW_NUMBER, unit == 0 ? "%.0f %s" : "%.1f %s", value,
+	    units[unit]);
+	return out;
+}
+
+const char *
+show_lasted(uint64_t s, char out[SHOW_NUMBER])
+{
+	if (s < 120)
+		snprintf(out, SHOW_NUMBER, "%" PRIu64 " s", s);
+	else if (s < 7200)
+		snprintf(out, SHOW_NUMBER, "%" PRIu64 " min", s / 60);
+	else if (s < 48 * 3600)
+		snprintf(out, SHOW_NUMBER, "%" PRIu64 " h %" PRIu64 " min",
+		    s / 3600, s % 3600 / 60);
+	else
+		snprintf(out, SHOW_NUMBER, "%" PRIu64 " d %" PRIu64 " h",
+		    s / 86400, s % 86400 / 3600);
+	return out;
+}
+
+/* --- what is shown in more than one shape --- */
+
+const char *
+show_source(const struct audit_source *source, char out[INET6_ADDRSTRLEN])
+{
+	const struct in6_addr *a = &source->address;
+
+	if (source->other)
+		return "others";
+	if (IN6_IS_ADDR_V4MAPPED(a))
+		inet_ntop(AF_INET, &a->s6_addr[12], out, INET6_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, a, out, INET6_ADDRSTRLEN);
+	return out;
+}
+
+const char *
+show_trouble(const struct show *show)
+{
+	if (show->view->stopping)
+		return "stopping";
+	if (show->spool.state == SPOOL_FULL)
+		return "the spool is full";
+	if (show->spool.state == SPOOL_DISK_ERROR)
+		return "the disk refuses to store";
+	if (pipeline_full_since(show->view->pipeline) != 0)
+		return "the buffers are full, reading has stopped";
+	return NULL;
+}
+
+double
+show_rate(const struct history *history, bool bytes)
+{
+	const struct history_series *s = &history->fine;
+	size_t count = history_count(s), n = 0;
+	uint64_t sum = 0;
+
+	for (size_t i = count > 11 ? count - 11 : 0; i + 1 < count; i++, n++) {
+		const struct history_point *p = history_get(s, i);
+
+		sum += bytes ? p->bytes : p->messages;
+	}
+	return n > 0 ? (double)sum / (double)n : 0;
+}

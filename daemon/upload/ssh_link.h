@@ -1,0 +1,59 @@
+/*
+ * ssh_link - a subsystem of an SSH server as a stream of bytes (libssh).
+ *
+ * Every call blocks until it is done, the server has said nothing for
+ * `timeout`, or *stop is set, which is seen within a quarter of a second. Only
+ * the look-up of a name is not cut short. The process ignores SIGPIPE.
+ */
+#ifndef SEPMLOG_UPLOAD_SSH_LINK_H
+#define SEPMLOG_UPLOAD_SSH_LINK_H
+
+#include <libssh/libssh.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "secret.h"
+
+enum ssh_link_status {
+	SSH_LINK_OK,
+	SSH_LINK_LOST,    /* `why` says what is wrong and what to do */
+	SSH_LINK_STOPPED, /* *stop was set */
+};
+
+enum { SSH_LINK_WHY = 400 };
+
+/* Where to and as whom; borrowed while a link is opened. */
+struct ssh_login {
+	const char *host;
+	unsigned port;
+	const char *user;
+	const char *known_hosts;
+	const struct secret *password; /* NULL: none */
+	ssh_key key;                   /* NULL: none */
+	unsigned timeout;              /* seconds */
+};
+
+struct ssh_link {
+	ssh_session session; /* NULL: closed */
+	ssh_channel channel;
+	unsigned timeout;
+	const atomic_bool *stop;
+	char why[SSH_LINK_WHY];
+};
+
+/* Connects, checks the server's key and logs in. After any other answer than
+ * OK, *link is closed. */
+enum ssh_link_status ssh_link_open(struct ssh_link *link,
+    const struct ssh_login *login, const char *subsystem,
+    const atomic_bool *stop);
+void ssh_link_close(struct ssh_link *link);
+
+/* All `n` bytes. */
+enum ssh_link_status ssh_link_write(
+    struct ssh_link *link, const void *bytes, size_t n);
+/* Exactly `n` bytes. */
+enum ssh_link_status ssh_link_read(
+    struct ssh_link *link, void *bytes, size_t n);
+
+#endif

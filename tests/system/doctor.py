@@ -1,0 +1,150 @@
+"""`sepmlogctl doctor` and the status name cause and cure of what keeps
+messages away: each fault is made for real."""
+
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import harness
+from harness import LOOPBACK, connect, free_port, message, send_tcp, \
+    send_udp, send_until_blocked, wait_until
+
+
+class Doctor(harness.Case):
+    def begin(self, config="", **options):
+        path = os.path.join(self.directory, "status.sock")
+        return self.daemon(config=f"status: {{ listen: {path} }}\n{config}",
+                           **options)
+
+    def doctor(self, daemon):
+        return subprocess.run(
+            [harness.SEPMLOGCTL, "doctor", "-c", daemon.config_path],
+            capture_output=True, text=True, timeout=60, check=False)
+
+    def assert_found(self, daemon, what, cure):
+        """Waits for the finding: some take a tick of the daemon."""
+        def found():
+            self.result = self.doctor(daemon)
+            return re.search(f"(?m)^!.*{what}.*\n +.*{cure}",
+                             self.result.stdout)
+        wait_until(found, f"{what}, {cure}", timeout=30, pause=0.5)
+        self.assertEqual(self.result.returncode, 1)
+
+    def stamped(self, offset):
+        """A message whose header says another time than now."""
+        stamp = time.strftime("%b %e %H:%M:%S", time.gmtime(
+            time.time() + offset)).encode()
+        return re.sub(rb"^<(\d+)>\w+ +\d+ [\d:]+", rb"<\1>" + stamp,
+                      message(1, 1).rstrip(b"\n"))
+
+    def test_nothing_is_wrong(self):
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(self.stamped(0) + b"\n")
+            daemon.spool.wait_records(1)
+            result = self.doctor(daemon)
+            self.assertEqual(result.stderr, "")
+            for word in ("configuration", "listening: udp", "listening: tcp",
+                         "disk"):
+                self.assertIn(f"ok {word}", result.stdout)
+            # The kernel's counters are the whole machine's.
+            self.assertEqual([line for line in result.stdout.splitlines()
+                              if line.startswith("!")
+                              and "datagrams" not in line], [])
+
+    def test_it_does_not_run(self):
+        daemon = self.begin()
+        self.assert_found(daemon, "Nobody listens at udp", "systemctl enable")
+        self.assertIn("does not answer", self.result.stdout)
+
+    def test_the_configuration_has_errors(self):
+        daemon = self.begin("colour: blue\n")
+        result = self.doctor(daemon)
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stdout, r"sepmlogd\.yaml:\d+:\d+: colour")
+
+    def test_the_wrong_port(self):
+        other = free_port()
+        stop = threading.Event()
+
+        def send():
+            while not stop.wait(0.1):
+                # A socket of its own for each: the answer is an error.
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                    s.sendto(b"<13>x", (LOOPBACK, other))
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        try:
+            with self.begin() as daemon:
+                self.assert_found(daemon, "to ports where nobody listens",
+                                  "another port")
+        finally:
+            stop.set()
+            thread.join()
+
+    def test_a_refused_peer(self):
+        with self.begin("allow: [192.0.2.0/24]\n") as daemon:
+            send_udp(daemon.port, 1, 5)
+            self.assert_found(daemon, "not in `allow`", "add their addresses")
+
+    def test_a_zone_off_by_an_hour(self):
+        for offset, word in ((3600, "ahead of"), (-3600, "behind")):
+            with self.subTest(offset), self.begin() as daemon:
+                with connect(daemon.port) as peer:
+                    peer.sendall(self.stamped(offset) + b"\n")
+                daemon.spool.wait_records(1)
+                self.assert_found(daemon, f"times of {LOOPBACK} are .*{word}",
+                                  "set `timezone`")
+
+    def test_a_clock_that_is_ahead(self):
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(self.stamped(600) + b"\n")
+            daemon.spool.wait_records(1)
+            self.assert_found(daemon, f"times of {LOOPBACK} are .*ahead of",
+                              "Set its clock right")
+
+    def test_a_capped_buffer(self):
+        """Without the privilege to go beyond net.core.rmem_max."""
+        if os.geteuid() != 0:
+            self.skipTest("needs to be root to be less")
+        with self.begin("receive_buffer: 1GiB\n",
+                        wrap=["setpriv", "--bounding-set=-net_admin",
+                              "--inh-caps=-net_admin"]) as daemon:
+            self.assert_found(daemon, "is capped at", "rmem_max=1073741")
+
+    def test_a_full_disk(self):
+        with self.begin(spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
+                        "compress: none\n") as daemon:
+            with send_until_blocked(daemon.port):
+                self.assert_found(daemon, "spool is full: spool.quota",
+                                  "uploader")
+
+    def test_no_traffic_log(self):
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(1500 * b"<54>Oct  4 08:20:49 sepm1 "
+                             b"SymantecServer: Site: Oak Site,Server Name: "
+                             b"SEPM04,Event Description: Package is ready\n")
+            daemon.spool.wait_records(1500)
+            self.assert_found(daemon, "none is of the traffic log",
+                              "Write to Traffic Log")
+
+    def test_the_spool_is_not_there(self):
+        daemon = self.begin()
+        self.assert_found(daemon, f"{daemon.spool_path}: No such file",
+                          "systemd-tmpfiles")
+
+    def test_there_is_nobody_to_ask(self):
+        with self.daemon() as daemon:
+            send_tcp(daemon.port, 1, 1)
+            daemon.spool.wait_records(1)
+            self.assert_found(daemon, "no status.listen", "restart it")
+
+
+if __name__ == "__main__":
+    harness.main()

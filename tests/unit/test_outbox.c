@@ -1,0 +1,285 @@
+/* Which file which target gets next, and when one is finished. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "outbox.h"
+#include "run.h"
+
+static char root[64];
+static int ready = -1;
+static struct span all[] = {{"*", 1}}, some[] = {{"traffic", 7}};
+static struct plan_target targets[] = {
+    {.name = "a", .files = all, .file_count = 1, .parallel = 1},
+    {.name = "b", .files = some, .file_count = 1, .parallel = 1},
+};
+static const struct plan plan = {.targets = targets, .target_count = 2};
+static struct outbox *outbox;
+static atomic_bool stop;
+
+static void
+setup(void)
+{
+	strcpy(root, "/tmp/sepmlog-outbox-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	ready = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	outbox = outbox_new(&plan, true);
+	ck_assert_ptr_nonnull(outbox);
+	atomic_store(&stop, false);
+}
+
+static void
+name_of(char name[64], const char *stream, unsigned n)
+{
+	snprintf(name, 64, "%s-3fa94c1e-%016u.jsonl.gz", stream, n);
+}
+
+static void
+publish(const char *stream, unsigned n)
+{
+	char name[64];
+	int fd;
+
+	name_of(name, stream, n);
+	fd = openat(ready, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, name, n), (ssize_t)n);
+	close(fd);
+}
+
+static void
+take_away(const char *stream, unsigned n)
+{
+	char name[64];
+
+	name_of(name, stream, n);
+	ck_assert_int_eq(unlinkat(ready, name, 0), 0);
+}
+
+static void
+teardown(void)
+{
+	outbox_free(outbox);
+	for (unsigned n = 0; n < 10; n++) {
+		char name[64];
+
+		name_of(name, "traffic", n);
+		unlinkat(ready, name, 0);
+		name_of(name, "events", n);
+		unlinkat(ready, name, 0);
+	}
+	close(ready);
+	rmdir(root);
+}
+
+static size_t
+scan(void)
+{
+	size_t added;
+	bool more;
+
+	ck_assert(outbox_scan(outbox, ready, &added, &more));
+	ck_assert(!more);
+	return added;
+}
+
+static struct parcel *
+take(size_t target)
+{
+	return outbox_take(outbox, target, &stop);
+}
+
+static void
+assert_next(size_t target, const char *stream, unsigned n, enum leg_state then)
+{
+	struct parcel *p = take(target);
+	char name[64];
+
+	name_of(name, stream, n);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_str_eq(p->name, name);
+	ck_assert_uint_eq(p->size, n);
+	outbox_put(outbox, p, target, then, 0);
+}
+
+START_TEST(test_order)
+{
+	publish("traffic", 2);
+	publish("traffic", 1);
+	publish("events", 3);
+	ck_assert_uint_eq(scan(), 3);
+	assert_next(0, "events", 3, LEG_DELIVERED);
+	assert_next(0, "traffic", 1, LEG_WAITING);
+	assert_next(0, "traffic", 1, LEG_DELIVERED);
+	assert_next(0, "traffic", 2, LEG_DELIVERED);
+	ck_assert_ptr_null(take(0));
+	/* the other one has its own way */
+	assert_next(1, "traffic", 1, LEG_GIVEN_UP);
+	assert_next(1, "traffic", 2, LEG_DELIVERED);
+	ck_assert_ptr_null(take(1));
+}
+END_TEST
+
+START_TEST(test_two_of_a_target)
+{
+	struct parcel *one, *two;
+
+	publish("traffic", 1);
+	publish("traffic", 2);
+	scan();
+	one = take(0);
+	two = take(0);
+	ck_assert_ptr_nonnull(two);
+	ck_assert_ptr_ne(one, two);
+	ck_assert_ptr_null(take(0));
+	outbox_put(outbox, one, 0, LEG_DELIVERED, 0);
+	outbox_put(outbox, two, 0, LEG_DELIVERED, 0);
+}
+END_TEST
+
+START_TEST(test_finished)
+{
+	const struct parcel *p;
+	struct outbox_counts counts;
+
+	publish("traffic", 1);
+	publish("events", 2);
+	scan();
+	ck_assert_ptr_null(outbox_finished(outbox));
+	assert_next(0, "events", 2, LEG_DELIVERED);
+	p = outbox_finished(outbox);
+	ck_assert_ptr_nonnull(p);
+	ck_assert_ptr_null(outbox_finished(outbox));
+	outbox_unfinish(outbox);
+	ck_assert_ptr_eq(outbox_finished(outbox), p);
+	outbox_forget(outbox, p);
+	assert_next(0, "traffic", 1, LEG_DELIVERED);
+	ck_assert_ptr_null(outbox_finished(outbox));
+	assert_next(1, "traffic", 1, LEG_REFUSED);
+	ck_assert_ptr_nonnull(outbox_finished(outbox));
+	outbox_count(outbox, &counts);
+	ck_assert_uint_eq(counts.files, 1);
+	ck_assert_uint_eq(counts.refused, 1);
+	ck_assert_uint_eq(counts.delivered, 1);
+	ck_assert_uint_eq(counts.waiting, 0);
+}
+END_TEST
+
+START_TEST(test_marked)
+{
+	char name[64];
+
+	publish("traffic", 1);
+	publish("traffic", 2);
+	scan();
+	name_of(name, "traffic", 1);
+	outbox_mark(outbox, span_str(name), SPAN("a"), LEG_DELIVERED);
+	outbox_mark(outbox, span_str(name), SPAN("gone"), LEG_DELIVERED);
+	outbox_mark(outbox, SPAN("nothing"), SPAN("a"), LEG_DELIVERED);
+	assert_next(0, "traffic", 2, LEG_DELIVERED);
+	ck_assert_ptr_null(take(0));
+	ck_assert_ptr_null(outbox_finished(outbox));
+	outbox_mark(outbox, span_str(name), SPAN("b"), LEG_DELIVERED);
+	ck_assert_str_eq(outbox_finished(outbox)->name, name);
+}
+END_TEST
+
+/* Someone else takes files; one is at work with that. */
+START_TEST(test_taken_by_others)
+{
+	struct parcel *busy;
+
+	publish("traffic", 1);
+	publish("traffic", 2);
+	publish("traffic", 3);
+	scan();
+	busy = take(0);
+	take_away("traffic", 1);
+	take_away("traffic", 2);
+	ck_assert_uint_eq(scan(), 0);
+	ck_assert_str_eq(
+	    busy->name, "traffic-3fa94c1e-0000000000000001.jsonl.gz");
+	outbox_put(outbox, busy, 0, LEG_WAITING, 0);
+	assert_next(0, "traffic", 3, LEG_DELIVERED);
+	ck_assert_ptr_null(take(0));
+	scan();
+	ck_assert(
+	    !outbox_has(outbox, "traffic-3fa94c1e-0000000000000001.jsonl.gz"));
+	ck_assert(
+	    outbox_has(outbox, "traffic-3fa94c1e-0000000000000003.jsonl.gz"));
+	/* it comes back */
+	publish("traffic", 1);
+	ck_assert_uint_eq(scan(), 1);
+	assert_next(0, "traffic", 1, LEG_DELIVERED);
+}
+END_TEST
+
+START_TEST(test_only_files_of_the_spool)
+{
+	ck_assert_int_eq(symlinkat("/etc/passwd", ready,
+			     "traffic-3fa94c1e-0000000000000001.jsonl.gz"),
+	    0);
+	ck_assert_int_eq(symlinkat("x", ready, ".hidden"), 0);
+	ck_assert_uint_eq(scan(), 0);
+	unlinkat(ready, ".hidden", 0);
+}
+END_TEST
+
+START_TEST(test_window)
+{
+	static const struct {
+		unsigned from, to, minute;
+		bool open;
+	} cases[] = {
+	    {60, 120, 59, false},
+	    {60, 120, 60, true},
+	    {60, 120, 119, true},
+	    {60, 120, 120, false},
+	    {1320, 300, 1319, false},
+	    {1320, 300, 1320, true},
+	    {1320, 300, 0, true},
+	    {1320, 300, 299, true},
+	    {1320, 300, 300, false},
+	    {1320, 1440, 1439, true},
+	    {1320, 1440, 0, false},
+	    {0, 1440, 0, true},
+	};
+	const struct plan_window none = {0};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct plan_window window = {
+		    true, cases[i].from, cases[i].to};
+
+		ck_assert_msg(
+		    plan_window_open(&window, cases[i].minute) == cases[i].open,
+		    "case %zu", i);
+	}
+	ck_assert(plan_window_open(&none, 700));
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("outbox");
+	TCase *t = tcase_create("outbox");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_order);
+	tcase_add_test(t, test_two_of_a_target);
+	tcase_add_test(t, test_finished);
+	tcase_add_test(t, test_marked);
+	tcase_add_test(t, test_taken_by_others);
+	tcase_add_test(t, test_only_files_of_the_spool);
+	tcase_add_test(t, test_window);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	return run_suite(suite());
+}
