@@ -160,7 +160,6 @@ START_TEST(test_finished)
 	assert_next(1, "traffic", 1, LEG_REFUSED);
 	ck_assert_ptr_nonnull(outbox_finished(outbox));
 	outbox_count(outbox, &counts);
-	ck_assert_uint_eq(counts.files, 1);
 	ck_assert_uint_eq(counts.refused, 1);
 	ck_assert_uint_eq(counts.delivered, 1);
 	ck_assert_uint_eq(counts.waiting, 0);
