@@ -82,6 +82,9 @@ class Handover(harness.Case):
         for sender in senders:
             sender.stop()
             self.assertIsNone(sender.error, "one was cut off")
+        # What it has not read at its end it leaves to the next life.
+        harness.wait_until(lambda: sepmlogd.waiting_datagrams() == 0,
+                           "all datagrams are read")
         sepmlogd.stop_cleanly()
         self.assertNotIn("dropped by the kernel", sepmlogd.log())
         self.assert_complete(
