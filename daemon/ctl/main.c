@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "shown.h"
 
 struct command {
 	const char *name;
@@ -53,7 +54,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return (int)commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "sepmlogctl: %s: no such command\n", argv[1]);
+	complain("sepmlogctl: %s: no such command", argv[1]);
 	usage(stderr);
 	return CTL_USAGE;
 }

@@ -2,6 +2,7 @@
 
 #include "dir.h"
 #include "https.h"
+#include "s3.h"
 #include "sftp.h"
 
 enum { LABEL = 255, PATH = 1024, URL = 800 };
@@ -180,6 +181,48 @@ check_sftp(struct schema_loader *l, const struct node *map, const void *options)
 		    l, host, "needs 'key_file' or 'password_file' beside it");
 }
 
+/* --- s3 --- */
+
+/* Path style puts the bucket behind it. */
+static void
+read_endpoint(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span scheme = SPAN("https://");
+	struct span host;
+
+	if (!schema_want_text(l, node, key->max))
+		return;
+	host = span_skip(node->text, scheme.n);
+	if (span_starts(node->text, scheme) && is_url(node->text) &&
+	    host.n > 0 && span_find(host, '/') + 1 >= host.n &&
+	    span_find(host, '?') == host.n)
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no endpoint such as https://s3.example.com, "
+		    "without a bucket or path",
+		    SCHEMA_QUOTED(node->text));
+}
+
+#define S3(member) offsetof(struct s3_options, member)
+
+/* clang-format off */
+static const struct schema_key s3_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "endpoint",    read_endpoint, S3(endpoint),    1, LABEL, SCHEMA_MUST },
+	{ "bucket",      schema_text,   S3(bucket),      3, 63,    SCHEMA_MUST },
+	{ "prefix",      schema_text,   S3(prefix),      1, LABEL, NULL },
+	{ "region",      schema_text,   S3(region),      1, 63,    "us-east-1" },
+	{ "key_id",      schema_text,   S3(key_id),      1, 128,   SCHEMA_MUST },
+	{ "secret_file", schema_path,   S3(secret_file), 1, PATH,  SCHEMA_MUST },
+	{ "ca",          schema_path,   S3(ca),          1, PATH,  NULL },
+	{ "proxy",       read_proxy,    S3(proxy),       1, URL,   NULL },
+	{ "timeout",     schema_time,   S3(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
 /* --- all --- */
 
 #define KEYS(table) table, SCHEMA_COUNT(table)
@@ -189,6 +232,7 @@ const struct kind kinds[] = {
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
+    {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
 };
 
 const size_t kinds_count = SCHEMA_COUNT(kinds);

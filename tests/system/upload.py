@@ -109,6 +109,7 @@ class Moody:
     def __init__(self, directory, certificate, moods=()):
         self.directory = directory
         self.moods, self.requests = list(moods), []
+        self.always = {}  # the status of a file, whatever the moods
         outer = self
 
         class Handler(_MoodyHandler):
@@ -152,6 +153,7 @@ class _MoodyHandler(http.server.BaseHTTPRequestHandler):
     def _take(self):
         mood = self.moody.moods.pop(0) if self.moody.moods else 201
         name = os.path.basename(self.path)
+        mood = self.moody.always.get(name, mood)
         self.moody.requests.append((name, dict(self.headers), mood))
         size = int(self.headers["Content-Length"])
         if isinstance(mood, dict):
@@ -290,6 +292,48 @@ class Directories(uploads.Case):
         self.assertEqual(status, 1, said)
         self.assertIn("cannot be taken out", said)
         self.assertEqual(spool.ready(), names[:1])
+
+    def test_out_of_quarantine_it_is_tried_again(self):
+        """Also by one that was started since."""
+        spool = self.spool()
+        name = spool.put(1)
+        there = os.path.join(self.made("out"), name)
+        with open(there, "wb") as file:
+            file.write(b"something else")
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out")),
+            directory_target("too", self.made("too"))])
+        self.assertEqual(uploader.run("--once")[0], 1)
+        os.rename(spool.at("upload/quarantine", name), spool.at("ready", name))
+        os.unlink(there)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
+        self.assert_arrived(self.path("out"), spool.sums)
+        self.assertEqual(len(spool.receipts()), 2, "one for each target")
+
+    def test_receipts_of_another_file_are_not_its(self):
+        """Of the same name, as from another spool."""
+        spool = self.spool()
+        spool.put(1, 1000)
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        name = spool.put(1, 2000)
+        self.assertEqual(uploader.run("--once")[0], 1)
+        self.assertEqual(uploads.sha256(spool.at("upload/quarantine", name)),
+                         spool.sums[name], "it was never delivered")
+
+    def test_unwanted_files_are_told_of(self):
+        spool = self.spool()
+        stays = spool.put(1, stream="events")
+        spool.put(2)
+        uploader = self.uploader(spool, [directory_target(
+            "out", self.made("out"), files="[traffic]")])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 files are wanted by no target", said)
+        self.assertEqual(spool.ready(), [stays])
 
     def test_kept_files_have_limits(self):
         spool = self.spool()
@@ -688,6 +732,21 @@ class Web(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
         self.assertLess(time.monotonic() - start, 5)
         self.assertEqual(len(spool.ready()), 1)
+
+    def test_one_that_always_fails_does_not_hold_up_the_others(self):
+        """It looks as if the server were down, and comes first by name."""
+        spool = self.spool()
+        bad = spool.put(1)
+        for n in range(2, 5):
+            spool.put(n)
+        moody = self.moody()
+        moody.always = {bad: 500}
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        wait_until(lambda: spool.ready() == [bad], "the others are delivered")
+        moody.always = {}
+        wait_until(lambda: not spool.ready(), "all are delivered")
+        self.assert_arrived(self.path("in"), spool.sums)
+        self.assertEqual(uploader.stop(), 0)
 
     def test_certificates(self):
         spool = self.spool()

@@ -17,7 +17,7 @@ from harness import LOOPBACK, wait_until
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 SERVER = "/usr/lib/openssh/sftp-server"
-CUTS = int(os.environ.get("SEPMLOG_CUTS", "12"))
+CUTS = int(os.environ.get("SEPMLOG_CUTS", "8"))
 
 _CONFIG = """
 ListenAddress {address}:{port}
