@@ -561,6 +561,42 @@ handed_say_cb(void *arg, const char *text)
 	finding(arg, "receipts: %s", text);
 }
 
+static bool
+is_in_directory(const struct verify *v, struct span name)
+{
+	char path[SPOOL_PATH];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%.*s", (int)name.n, name.p);
+	return fstatat(v->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Its line is written before it has its name in ready/. */
+static bool
+is_in_live(const struct verify *v, const struct account_file *said)
+{
+	const char *root = v->ledgers.one[v->current].root;
+	char path[2 * PATH];
+	struct stat st;
+	struct span name = said->name;
+	size_t dot = span_find(name, '.');
+	struct span extension = span_skip(name, dot + 1);
+
+	extension = span_take(extension, span_find(extension, '.'));
+	snprintf(path, sizeof path, "%s/live/%.*s/%016" PRIu64 ".%.*s.open",
+	    root, (int)said->stream.n, said->stream.p, said->segment,
+	    (int)extension.n, extension.p);
+	return root[0] != '\0' && stat(path, &st) == 0;
+}
+
+/* On its way, in the order that it goes: so it is seen at one place. */
+static bool
+is_on_its_way(const struct verify *v, const struct account_file *said)
+{
+	return is_in_live(v, said) || is_still_ready(v, said) ||
+	       is_in_directory(v, said->name);
+}
+
 /* Neither in ready/ nor dealt with: it may have been since they were read. */
 static enum handed_fate
 fate_now(struct verify *v, struct span name)
@@ -571,16 +607,6 @@ fate_now(struct verify *v, struct span name)
 		(void)handed_read(v->handed, NULL, NULL);
 	}
 	return handed_find(v->handed, name);
-}
-
-static bool
-is_in_directory(const struct verify *v, struct span name)
-{
-	char path[SPOOL_PATH];
-	struct stat st;
-
-	snprintf(path, sizeof path, "%.*s", (int)name.n, name.p);
-	return fstatat(v->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* What is not in ready/ was delivered, or someone else took it: before there
@@ -598,7 +624,7 @@ static void
 count_handed(struct verify *v, const struct account_file *said)
 {
 	enum handed_fate fate = handed_find(v->handed, said->name);
-	bool here = fate < HANDED_DELIVERED && is_in_directory(v, said->name);
+	bool here = fate < HANDED_DELIVERED && is_on_its_way(v, said);
 
 	if (fate < HANDED_DELIVERED && !here)
 		fate = fate_now(v, said->name);

@@ -931,10 +931,8 @@ class Whole(uploads.Case):
         harness.send_tcp(sepmlogd.port, "a", 1000)
         wait_until(lambda: os.listdir(self.path("out")), "one is delivered")
         harness.send_tcp(sepmlogd.port, "b", 1000)
-        wait_until(lambda: self.delivered_all(ready), "out has all")
-        partly = sorted(os.listdir(ready))[-1]
-        wait_until(lambda: (partly, "out") in spool.delivered(),
-                   "its receipt")
+        wait_until(lambda: self.delivered_all(spool), "out has all")
+        partly = max(name for name, _ in spool.delivered())
         os.unlink(os.path.join(ready, partly))
         self.assertEqual(uploader.stop(), 0)
         status, said = self.verify(sepmlogd.spool_path)
@@ -951,10 +949,12 @@ class Whole(uploads.Case):
         self.assertRegex(str(said["findings"]),
                          f"{min(fresh)}: is neither in ready/ nor")
 
-    def delivered_all(self, ready):
-        names = os.listdir(ready)
-        return len(names) > 5 and set(names) <= set(
-            os.listdir(self.path("out")))
+    @staticmethod
+    def delivered_all(spool):
+        """To `out`, by its receipts, which come after the file."""
+        names = spool.ready()
+        return len(names) > 5 and {(name, "out") for name in names} <= \
+            spool.delivered()
 
 
 class Words(uploads.Case):
