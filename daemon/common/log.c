@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "shown.h"
+
 enum { GATE_INTERVAL = 60 * 1000, LINE = 1024, EXIT_CANNOT_RUN = 3 };
 
 /* Set once by log_init, before there is a second thread. */
@@ -33,27 +35,6 @@ log_init(void)
 	log_levels = stderr_is_journal();
 }
 
-static size_t
-escape(const char *text, char *out, size_t size)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (; *text != '\0' && n + 4 < size; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c >= 0x20 && c < 0x7f) {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '\\';
-		out[n++] = 'x';
-		out[n++] = hex[c >> 4];
-		out[n++] = hex[c & 15];
-	}
-	return n;
-}
-
 static void
 write_line(int level, int error, const char *format, va_list args)
 {
@@ -68,7 +49,7 @@ write_line(int level, int error, const char *format, va_list args)
 		    strerrordesc_np(error));
 	if (log_levels)
 		n = (size_t)snprintf(line, sizeof line, "<%d>", level);
-	n += escape(text, line + n, sizeof line - n);
+	n += shown(text, line + n, sizeof line - n);
 	line[n++] = '\n';
 	/* Where should a failure to log be logged? */
 	if (write(STDERR_FILENO, line, n) < 0)

@@ -2,8 +2,8 @@
  * log - the daemon's own messages, one line each, on standard error.
  *
  * Under systemd every line begins with its level (`<4>`), as sd-daemon(3)
- * has it. A line is one write(2), so any thread may log. Whatever is not
- * printable ASCII is escaped: a name from the network cannot forge a line or
+ * has it. A line is one write(2), so any thread may log. What is not printable
+ * ASCII is escaped (shown.h): a name from the network cannot forge a line or
  * reach a terminal.
  *
  * A message names its object first: `tcp 192.0.2.7:40112: ...`.

@@ -16,6 +16,7 @@ enum ctl_exit {
 };
 
 /* Each command gets its own arguments, argv[0] being its name. */
+enum ctl_exit ctl_check_file(int argc, char **argv);
 enum ctl_exit ctl_doctor(int argc, char **argv);
 enum ctl_exit ctl_import(int argc, char **argv);
 enum ctl_exit ctl_parse(int argc, char **argv);

@@ -20,6 +20,7 @@
 #include "mover.h"
 #include "progress.h"
 #include "settings.h"
+#include "shown.h"
 #include "spool/names.h"
 #include "watch.h"
 
@@ -101,11 +102,9 @@ say(struct import *im, const char *fmt, ...)
 	va_list ap;
 
 	progress_hide(im->progress);
-	fputs("sepmlogctl import: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain_list("sepmlogctl import: ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 /* --- files that were named --- */
@@ -351,9 +350,9 @@ find_source(const struct options *o, const struct config *config,
 	snprintf(mapped, sizeof mapped, "%s%s",
 	    strchr(o->from, ':') != NULL ? "" : "::ffff:", o->from);
 	if (inet_pton(AF_INET6, mapped, &address) != 1) {
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl import: --from %s: give an address such as "
-		    "192.0.2.5\n",
+		    "192.0.2.5",
 		    o->from);
 		return false;
 	}
@@ -366,7 +365,7 @@ find_source(const struct options *o, const struct config *config,
 static bool
 gaps_fail(const char *why)
 {
-	fprintf(stderr, "sepmlogctl import: --fill-gaps: %s\n", why);
+	complain("sepmlogctl import: --fill-gaps: %s", why);
 	return false;
 }
 
@@ -470,8 +469,7 @@ run(const struct options *o, const struct config *config, int count,
 static bool
 wrong(const char *option, const char *value, const char *what)
 {
-	fprintf(
-	    stderr, "sepmlogctl import: --%s %s: %s\n", option, value, what);
+	complain("sepmlogctl import: --%s %s: %s", option, value, what);
 	return false;
 }
 
@@ -513,7 +511,7 @@ add_known(struct options *o, const char *path)
 		o->known = known_new();
 	if (o->known != NULL && known_add(o->known, path, why, sizeof why))
 		return true;
-	fprintf(stderr, "sepmlogctl import: --dedup: %s\n", why);
+	complain("sepmlogctl import: --dedup: %s", why);
 	return false;
 }
 
@@ -525,7 +523,7 @@ read_dedup(struct options *o)
 
 	if (known_read(o->known, false, why, sizeof why))
 		return true;
-	fprintf(stderr, "sepmlogctl import: --dedup: %s\n", why);
+	complain("sepmlogctl import: --dedup: %s", why);
 	return false;
 }
 

@@ -13,6 +13,7 @@
 #include "item.h"
 #include "parser.h"
 #include "reader.h"
+#include "shown.h"
 #include "spool/disk.h"
 #include "survey.h"
 
@@ -53,11 +54,9 @@ say(struct importer *im, const char *fmt, ...)
 	va_list ap;
 
 	progress_hide(im->options.progress);
-	fputs("sepmlogctl import: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain_list("sepmlogctl import: ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 const char *

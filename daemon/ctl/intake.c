@@ -11,6 +11,7 @@
 #include "gate.h"
 #include "life.h"
 #include "outlet.h"
+#include "shown.h"
 #include "spoolplan.h"
 
 enum {
@@ -65,7 +66,7 @@ report_cb(void *arg, enum spool_level level, const char *text)
 {
 	(void)arg;
 	if (level == SPOOL_WARNING)
-		fprintf(stderr, "sepmlogctl: spool: %s\n", text);
+		complain("sepmlogctl: spool: %s", text);
 }
 
 static void
@@ -261,9 +262,9 @@ static void
 release(struct intake *in)
 {
 	if (!gate_release(in->gate, &in->counts.files))
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl: %s/ready: not all files could be moved to "
-		    "%s/ready: %s; tried again with the next commit\n",
+		    "%s/ready: %s; tried again with the next commit",
 		    gate_directory(in->gate), in->config->spool.directory,
 		    errno == EEXIST ? "other files have their names there"
 				    : strerror(errno));

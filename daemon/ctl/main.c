@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "shown.h"
 
 struct command {
 	const char *name;
@@ -13,6 +14,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"check-file", ctl_check_file, "does a file look as its target wants it?"},
     {"doctor", ctl_doctor, "why does nothing arrive?"},
     {"import", ctl_import, "SEPM text in files into the spool"},
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
@@ -31,7 +33,7 @@ usage(FILE *to)
 	    to);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(
-		    to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+		    to, "  %-10s %s\n", commands[i].name, commands[i].summary);
 }
 
 int
@@ -52,7 +54,7 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return (int)commands[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "sepmlogctl: %s: no such command\n", argv[1]);
+	complain("sepmlogctl: %s: no such command", argv[1]);
 	usage(stderr);
 	return CTL_USAGE;
 }

@@ -19,6 +19,7 @@
 #include "input.h"
 #include "item.h"
 #include "parser.h"
+#include "shown.h"
 #include "timestamp.h"
 #include "zonefile.h"
 
@@ -129,8 +130,7 @@ parse_file(struct parse *p, const char *name)
 
 	good = fd >= 0 && parse_fd(p, fd);
 	if (!good)
-		fprintf(stderr, "sepmlogctl parse: %s: %s\n", name,
-		    strerror(errno));
+		complain("sepmlogctl parse: %s: %s", name, strerror(errno));
 	if (fd >= 0 && !standard)
 		close(fd);
 	return good;
@@ -150,8 +150,8 @@ run(struct parse *p, int count, char **names)
 		if (!parse_file(p, names[i]))
 			answer = CTL_FAILED;
 	if (fflush(stdout) != 0 || ferror(stdout)) {
-		fprintf(stderr, "sepmlogctl parse: standard output: %s\n",
-		    strerror(errno));
+		complain(
+		    "sepmlogctl parse: standard output: %s", strerror(errno));
 		answer = CTL_FAILED;
 	}
 	return answer;
@@ -162,7 +162,7 @@ run(struct parse *p, int count, char **names)
 static bool
 wrong(const char *option, const char *value, const char *what)
 {
-	fprintf(stderr, "sepmlogctl parse: --%s %s: %s\n", option, value, what);
+	complain("sepmlogctl parse: --%s %s: %s", option, value, what);
 	return false;
 }
 

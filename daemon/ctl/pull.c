@@ -14,6 +14,7 @@
 #include "pull.h"
 #include "sepm_sql.h"
 #include "settings.h"
+#include "shown.h"
 #include "timestamp.h"
 
 enum {
@@ -68,11 +69,11 @@ stop_cb(int signal)
 static enum ctl_exit
 failed(const struct pull *p, const char *why, const char *advice)
 {
-	fprintf(stderr, "sepmlogctl pull: %s: %s\n", p->name, why);
+	complain("sepmlogctl pull: %s: %s", p->name, why);
 	if (advice != NULL)
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl pull: %s; nothing is lost, the next run goes "
-		    "on\n",
+		    "on",
 		    advice);
 	return CTL_FAILED;
 }
@@ -171,12 +172,12 @@ report(const struct pull *p)
 	    c->rows - c->taken - c->passed, c->unparsed, c->future,
 	    p->intake == NULL ? " (dry run)" : "", stopped ? " (stopped)" : "");
 	if (taken_forgets(p->taken) || c->passed > 0)
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl pull: the serial numbers have too many gaps to "
 		    "remember them all: late rows that are %" PRIu64
 		    " or more gaps back are passed over, as were %" PRIu64
 		    " rows that were probably taken; --from and --to take "
-		    "them, and may take some twice\n",
+		    "them, and may take some twice",
 		    (uint64_t)TAKEN_INTERVALS, c->passed);
 }
 
@@ -237,10 +238,10 @@ open_state(struct pull *p)
 		!taken_read(p->taken, intake_state(p->intake))))
 		return false;
 	if (taken_marker(p->taken)->set && *taken_source(p->taken) != source) {
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl pull: %s: another database than before: its "
 		    "rows are read from the beginning of "
-		    "pull.maximum_history_days\n",
+		    "pull.maximum_history_days",
 		    p->name);
 		taken_marker(p->taken)->set = false;
 	}
@@ -286,7 +287,7 @@ pull(const struct options *o, const struct config *config)
 		intake_patience(p.intake, PATIENCE, &stopped);
 		answer = run(&p);
 	} else {
-		fprintf(stderr, "sepmlogctl pull: %s\n", why);
+		complain("sepmlogctl pull: %s", why);
 	}
 	odbc_close(p.odbc);
 	pull_rows_free(p.rows);
@@ -309,8 +310,7 @@ set_time(const char *option, const char *value, struct pull_range *range,
 		*ms = utc * 1000 + microsecond / 1000;
 		return true;
 	}
-	fprintf(
-	    stderr, "sepmlogctl pull: --%s %s: " CTL_TIME "\n", option, value);
+	complain("sepmlogctl pull: --%s %s: " CTL_TIME "", option, value);
 	return false;
 }
 
@@ -366,8 +366,7 @@ read_options(struct options *o, int argc, char **argv, enum ctl_exit *answer)
 			return false;
 	}
 	if (optind < argc) {
-		fprintf(stderr, "sepmlogctl pull: %s: not an option\n",
-		    argv[optind]);
+		complain("sepmlogctl pull: %s: not an option", argv[optind]);
 		return false;
 	}
 	if (o->range.to != 0 && o->range.to <= o->range.from) {
@@ -405,9 +404,9 @@ ctl_pull(int argc, char **argv)
 	if (settings_config(settings)->pull.set) {
 		answer = pull(&o, settings_config(settings));
 	} else {
-		fprintf(stderr,
+		complain(
 		    "sepmlogctl pull: %s: no `pull` in it: say there where "
-		    "SEPM's database is (sepmlogd.yaml(5))\n",
+		    "SEPM's database is (sepmlogd.yaml(5))",
 		    o.config);
 		answer = CTL_FAILED;
 	}

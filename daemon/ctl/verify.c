@@ -26,6 +26,7 @@
 #include "ledgers.h"
 #include "progress.h"
 #include "published.h"
+#include "shown.h"
 #include "spool/disk.h"
 
 enum {
@@ -131,6 +132,7 @@ notes_add(struct notes *n, enum account_level level, const char *text)
 {
 	struct note *note;
 	size_t room = n->room > 0 ? 2 * n->room : 16;
+	char safe[SHOWN_BYTE * TEXT];
 
 	if (n->count == TOLD) {
 		n->left_out++;
@@ -146,7 +148,8 @@ notes_add(struct notes *n, enum account_level level, const char *text)
 		n->room = room;
 	}
 	n->note[n->count].level = level;
-	n->note[n->count].text = strdup(text);
+	shown(text, safe, sizeof safe); /* names of files are in it */
+	n->note[n->count].text = strdup(safe);
 	n->count += n->note[n->count].text != NULL;
 }
 
@@ -257,7 +260,7 @@ discarded_cb(void *arg, struct span stream, uint64_t from, uint64_t to)
 static bool
 fails(const char *path)
 {
-	fprintf(stderr, "sepmlogctl verify: %s: %s\n", path, strerror(errno));
+	complain("sepmlogctl verify: %s: %s", path, strerror(errno));
 	return false;
 }
 
@@ -967,7 +970,7 @@ open_files(struct verify *v, const char *ledger)
 	}
 	if (ledgers_find(&v->ledgers, ledger, why, sizeof why))
 		return true;
-	fprintf(stderr, "sepmlogctl verify: %s\n", why);
+	complain("sepmlogctl verify: %s", why);
 	return false;
 }
 
@@ -977,7 +980,7 @@ run(struct verify *v, const char *ledger)
 	if (!open_files(v, ledger) || !add_up_at_rest(v) || !check_files(v))
 		return CTL_FAILED;
 	if (v->failed != NULL) {
-		fprintf(stderr, "sepmlogctl verify: %s\n", v->failed);
+		complain("sepmlogctl verify: %s", v->failed);
 		return CTL_FAILED;
 	}
 	progress_hide(v->progress);

@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "mover.h"
+#include "shown.h"
 #include "spool/names.h"
 
 enum {
@@ -63,11 +64,9 @@ static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	va_list ap;
 
-	fputs("sepmlogctl import: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain_list("sepmlogctl import: ", fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 static bool

@@ -113,13 +113,27 @@ tell_status(struct report *r, const struct report_view *view, uint64_t now)
 	notify_status("%s", text);
 }
 
+/* Not left to the next round of the status: who watches it has to act. */
+static bool
+is_other_state(struct report *r, const struct report_view *view)
+{
+	struct spool_status spool;
+	bool other;
+
+	spool_status(view->spool, &spool);
+	other = spool.state != r->state;
+	r->state = spool.state;
+	return other;
+}
+
 void
 report_tick(struct report *r, const struct report_view *view, uint64_t now)
 {
-	bool changed = tell_pressure(r, view, now);
+	bool pressure = tell_pressure(r, view, now);
+	bool state = is_other_state(r, view);
 
 	tell_losses(r, view, now);
-	if (changed || now >= r->status_at)
+	if (pressure || state || now >= r->status_at)
 		tell_status(r, view, now);
 }
 

@@ -27,6 +27,7 @@ struct report_view {
 /* What has been told already. Zero it before first use. */
 struct report {
 	bool pressure;
+	enum spool_state state;
 	uint64_t losses, losses_at;
 	uint64_t status_at; /* when it may be told next */
 	char status[1024];

@@ -60,6 +60,7 @@ struct server {
 	struct candidate next; /* of a reload that waits for the spool */
 	bool waiting, reload_again, stop_wanted;
 	uint64_t stopping;        /* since when; 0: not */
+	uint64_t resumed;         /* when there was room again, at last */
 	uint64_t credentials_at;  /* when to look at them */
 	bool handing_over;        /* connections, once we are stopping */
 	struct fdstore_kept kept; /* of the process before us */
@@ -97,6 +98,53 @@ resume_endpoint(struct server *s, struct endpoint *e)
 		tcp_resume_endpoint(s->tcp, e);
 }
 
+/* Datagrams whose queue ends with us. */
+static bool
+is_last_queue(const struct endpoint *e)
+{
+	return e->transport == CONFIG_UDP && !e->passed;
+}
+
+/* As far as there is room: the rest when there is room again. */
+static void
+read_last_queue(struct server *s, struct endpoint *e)
+{
+	if (!is_last_queue(e))
+		return;
+	udp_empty(s->udp, e);
+	udp_count_drops(s->udp, e);
+}
+
+static void
+give_up_last_queue(struct server *s, struct endpoint *e)
+{
+	unsigned n = is_last_queue(e) ? udp_give_up(s->udp, e) : 0;
+
+	if (n > 0)
+		log_warnx("%s: no room to store %u datagrams that waited: "
+			  "lost; make room for the spool before stopping",
+		    e->name, n);
+}
+
+typedef void endpoint_fn(struct server *s, struct endpoint *e);
+
+static void
+each_endpoint(struct server *s, endpoint_fn *fn)
+{
+	for (size_t i = 0; i < s->running.endpoints.count; i++)
+		fn(s, s->running.endpoints.list[i]);
+}
+
+/* False: something was lost by that. */
+static bool
+give_up_last_queues(struct server *s)
+{
+	uint64_t before = s->counters.abandoned;
+
+	each_endpoint(s, give_up_last_queue);
+	return s->counters.abandoned == before;
+}
+
 /* A queue that ends with us is read to its end first. */
 static void
 detach(struct server *s, struct endpoint *e)
@@ -107,19 +155,9 @@ detach(struct server *s, struct endpoint *e)
 		tcp_detach(s->tcp, e);
 		return;
 	}
-	if (!e->passed)
-		udp_empty(s->udp, e);
+	read_last_queue(s, e);
 	udp_count_drops(s->udp, e);
 	udp_detach(s->udp, e);
-}
-
-typedef void endpoint_fn(struct server *s, struct endpoint *e);
-
-static void
-each_endpoint(struct server *s, endpoint_fn *fn)
-{
-	for (size_t i = 0; i < s->running.endpoints.count; i++)
-		fn(s, s->running.endpoints.list[i]);
 }
 
 static void
@@ -215,10 +253,13 @@ log_listening(const struct endpoints *now, const struct endpoints *before)
 static void
 resume(struct server *s)
 {
+	bool was_full = pipeline_full_since(s->running.pipeline) != 0;
+
 	if (!pipeline_retry(s->running.pipeline) || !udp_resume(s->udp))
 		return;
-	if (s->stopping == 0)
-		each_endpoint(s, resume_endpoint);
+	if (was_full)
+		s->resumed = clock_ms();
+	each_endpoint(s, s->stopping == 0 ? resume_endpoint : read_last_queue);
 	tcp_resume(s->tcp);
 }
 
@@ -305,8 +346,10 @@ reload_swap(struct server *s)
 	candidate_apply(&s->running);
 	for (size_t i = 0; i < old.endpoints.count; i++)
 		if (!endpoints_hold(
-			&s->running.endpoints, old.endpoints.list[i]))
+			&s->running.endpoints, old.endpoints.list[i])) {
 			detach(s, old.endpoints.list[i]);
+			give_up_last_queue(s, old.endpoints.list[i]);
+		}
 	each_endpoint(s, attach);
 	log_listening(&s->running.endpoints, &old.endpoints);
 	candidate_clear(&old, &s->running.endpoints);
@@ -410,6 +453,9 @@ is_silent(struct server *s, uint64_t now)
 		return true;
 	if (last < s->stopping)
 		last = s->stopping;
+	/* Until now nothing was read because there was no room. */
+	if (last < s->resumed)
+		last = s->resumed;
 	return pipeline_full_since(s->running.pipeline) == 0 &&
 	       (tcp_connections(s->tcp) == 0 || now >= last + STOP_QUIET_MS);
 }
@@ -852,6 +898,7 @@ bool
 server_run(struct server *s)
 {
 	struct report_view seen = view(s);
+	bool all;
 
 	put_in_force(s);
 	candidate_apply(&s->running);
@@ -862,7 +909,8 @@ server_run(struct server *s)
 	notify_ready();
 	report_running(&s->report, &seen, clock_ms());
 	event_base_dispatch(s->base);
-	return stop_end(s);
+	all = give_up_last_queues(s);
+	return stop_end(s) && all;
 }
 
 static void

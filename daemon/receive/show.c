@@ -54,6 +54,13 @@ show_lasted(uint64_t s, char out[SHOW_NUMBER])
 	return out;
 }
 
+const char *
+show_since(int64_t then, int64_t now, char out[SHOW_NUMBER])
+{
+	return show_lasted(
+	    now > then ? (uint64_t)(now - then) / 1000000 : 0, out);
+}
+
 /* --- what is shown in more than one shape --- */
 
 const char *

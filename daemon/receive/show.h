@@ -26,6 +26,8 @@ enum { SHOW_NUMBER = 32 };
 const char *show_grouped(uint64_t n, char out[SHOW_NUMBER]);
 const char *show_sized(uint64_t n, char out[SHOW_NUMBER]);
 const char *show_lasted(uint64_t s, char out[SHOW_NUMBER]);
+/* From then to now (UTC us); 0 if the clock was put back since. */
+const char *show_since(int64_t then, int64_t now, char out[SHOW_NUMBER]);
 
 /* Messages or bytes a second, over the last ten whole seconds. */
 double show_rate(const struct history *history, bool bytes);

@@ -140,8 +140,7 @@ put_source(
 	evbuffer_add_printf(out, "<tr><td>%s</td>", show_source(s, text));
 	if (s->seen != 0)
 		evbuffer_add_printf(out, "<td>%s ago</td>",
-		    show_lasted(
-			(uint64_t)((show->now - s->seen) / 1000000), ago));
+		    show_since(s->seen, show->now, ago));
 	else
 		put(out, "<td>–</td>");
 	evbuffer_add_printf(out, "<td class=n>%.1f</td>", s->rate);
@@ -258,9 +257,7 @@ put_recent(const struct show *show, struct evbuffer *out)
 	for (size_t i = 0; (m = recent_get(show->view->recent, i)) != NULL;
 	     i++) {
 		evbuffer_add_printf(out, "<tr><td>%s ago</td><td>",
-		    show_lasted(
-			(uint64_t)((show->now - m->received_us) / 1000000),
-			ago));
+		    show_since(m->received_us, show->now, ago));
 		put_text(out, m->peer);
 		put(out, "</td><td>");
 		put_text(out, m->reason);

@@ -24,7 +24,8 @@ is_plain(const unsigned char *p, size_t n)
 	if (n == 1)
 		return p[0] >= ' ' && p[0] != 0x7f;
 	if (n == 2)
-		return p[0] != 0xc2 || p[1] >= 0xa0;
+		return (p[0] != 0xc2 || p[1] >= 0xa0) &&
+		       (p[0] != 0xd8 || p[1] != 0x9c); /* U+061C */
 	if (n != 3)
 		return true;
 	if (p[0] == 0xe2 && p[1] == 0x80)

@@ -90,12 +90,12 @@ put_sources(const struct show *show, struct evbuffer *out)
 	    "MESSAGES", "A SECOND", "LAST", "UNPARSED", "REFUSED");
 	for (size_t i = 0; i < count; i++) {
 		const struct audit_source *s = &list[i];
-		uint64_t since = (uint64_t)((show->now - s->seen) / 1000000);
 
 		evbuffer_add_printf(out,
 		    "%-40s %15s %10.1f %12s %10" PRIu64 " %10" PRIu64 "\n",
 		    show_source(s, name), show_grouped(s->messages, text),
-		    s->rate, s->seen != 0 ? show_lasted(since, ago) : "-",
+		    s->rate,
+		    s->seen != 0 ? show_since(s->seen, show->now, ago) : "-",
 		    s->unparsed, s->refused);
 	}
 	if (show->sum.sources > SOURCES)
@@ -113,8 +113,7 @@ put_recent(const struct show *show, struct evbuffer *out)
 		return;
 	evbuffer_add_printf(out,
 	    "\nThe last message that could not be parsed, %s ago, from ",
-	    show_lasted(
-		(uint64_t)((show->now - m->received_us) / 1000000), ago));
+	    show_since(m->received_us, show->now, ago));
 	show_put_quoted(out, span_str(m->peer));
 	evbuffer_add_printf(out, ":\n  ");
 	show_put_quoted(out, span_str(m->reason));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,10 +19,23 @@
 #include "show.h"
 
 enum {
-	TIMEOUT = 5,      /* s that a request and its answer may take */
-	HEADERS = 4096,   /* bytes of a request */
-	WINDOW_MS = 5000, /* in which at most ... */
-	REQUESTS = 64,    /* ... so many connections are accepted */
+	TIMEOUT = 5,         /* s without a byte of a request or its answer */
+	LIFETIME_MS = 15000, /* that all of it may take */
+	HEADERS = 4096,      /* bytes of a request */
+	WINDOW_MS = 5000,    /* in which at most ... */
+	REQUESTS = 64,       /* ... so many connections are accepted */
+	OPEN = 64,           /* connections at a time */
+	MISDIRECTED = 421,   /* RFC 9110 15.5.20 */
+};
+
+/* A connection. It is evhttp's, which has no limit for them, and does not say
+ * when it lets one go: its number is known by the socket behind it. */
+struct visit {
+	bool used;
+	struct bufferevent *bev; /* until its socket is known */
+	int fd;
+	ino_t socket;
+	uint64_t since; /* monotonic ms */
 };
 
 struct status {
@@ -32,7 +46,9 @@ struct status {
 	char *listen;
 	uint64_t started, window; /* monotonic ms */
 	unsigned accepted;        /* in this window */
-	struct audit_sum sum;     /* when last looked at */
+	struct visit visit[OPEN];
+	struct event *arrived;
+	struct audit_sum sum; /* when last looked at */
 	struct history history;
 };
 
@@ -146,6 +162,36 @@ answer(const struct status *s, struct evhttp_request *request,
 	evhttp_send_reply(request, code, NULL, out);
 }
 
+/* Only by address or as localhost: a name that an attacker's page is loaded
+ * from may lead here, too (DNS rebinding), also to a socket's end of a tunnel.
+ */
+static bool
+is_for_us(struct evhttp_request *request)
+{
+	const char *host = evhttp_find_header(
+	    evhttp_request_get_input_headers(request), "Host");
+	size_t n;
+
+	if (host == NULL)
+		return true;
+	n = strspn(host, "0123456789.");
+	if (n == 0 && host[0] == '[')
+		n = strcspn(host, "]") + 1;
+	if (n == 0 && strncasecmp(host, "localhost", 9) == 0)
+		n = 9;
+	return n > 0 && n <= strlen(host) &&
+	       (host[n] == '\0' || host[n] == ':');
+}
+
+static void
+refuse(struct evhttp_request *request, int code, const char *why,
+    struct evbuffer *out)
+{
+	add_headers(request, "text/plain; charset=utf-8");
+	evbuffer_add_printf(out, "%s\n", why);
+	evhttp_send_reply(request, code, NULL, out);
+}
+
 static void
 request_cb(struct evhttp_request *request, void *arg)
 {
@@ -154,41 +200,117 @@ request_cb(struct evhttp_request *request, void *arg)
 	    route_of(uri != NULL ? evhttp_uri_get_path(uri) : NULL);
 	struct evbuffer *out = evbuffer_new();
 
-	if (out != NULL && route != NULL) {
-		answer(arg, request, route, out);
-	} else if (out != NULL) {
-		add_headers(request, "text/plain; charset=utf-8");
-		evbuffer_add_printf(out, "there is no such page; see /\n");
-		evhttp_send_reply(request, HTTP_NOTFOUND, NULL, out);
-	} else {
+	if (out == NULL)
 		evhttp_send_error(request, HTTP_INTERNAL, NULL);
-	}
+	else if (!is_for_us(request))
+		refuse(request, MISDIRECTED,
+		    "ask by address or as localhost; a proxy has to set Host "
+		    "so",
+		    out);
+	else if (route == NULL)
+		refuse(request, HTTP_NOTFOUND, "there is no such page; see /",
+		    out);
+	else
+		answer(arg, request, route, out);
 	if (out != NULL)
 		evbuffer_free(out);
 }
 
 /* --- connections --- */
 
-/* A new one: when there were too many of late, others wait in the queue. */
+static bool
+is_open(const struct visit *v)
+{
+	struct stat st;
+
+	return v->bev != NULL ||
+	       (fstat(v->fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		   st.st_ino == v->socket);
+}
+
+/* Forgets those that are gone, and ends those that take too long, a byte at a
+ * time. Answers how many more may come. */
+static unsigned
+tidy_visits(struct status *s, uint64_t now)
+{
+	unsigned room = 0;
+
+	for (size_t i = 0; i < OPEN; i++) {
+		struct visit *v = &s->visit[i];
+
+		v->used = v->used && is_open(v);
+		if (!v->used)
+			room++;
+		else if (v->bev == NULL && now >= v->since + LIFETIME_MS)
+			shutdown(v->fd, SHUT_RDWR);
+	}
+	return room;
+}
+
+static void
+remember_visit(struct status *s, struct bufferevent *bev, uint64_t now)
+{
+	for (size_t i = 0; i < OPEN; i++) {
+		if (s->visit[i].used)
+			continue;
+		bufferevent_incref(bev);
+		s->visit[i] = (struct visit){
+		    .used = true, .bev = bev, .fd = -1, .since = now};
+		event_active(s->arrived, EV_TIMEOUT, 1);
+		return;
+	}
+}
+
+/* By now evhttp has given them their sockets, and none of them was read. A
+ * reference that lasts longer would keep its events when that is closed. */
+static void
+arrived_cb(int none, short what, void *arg)
+{
+	struct status *s = arg;
+	struct stat st;
+
+	(void)none;
+	(void)what;
+	for (size_t i = 0; i < OPEN; i++) {
+		struct visit *v = &s->visit[i];
+
+		if (v->bev == NULL)
+			continue;
+		v->fd = bufferevent_getfd(v->bev);
+		v->used = fstat(v->fd, &st) == 0;
+		v->socket = v->used ? st.st_ino : 0;
+		bufferevent_decref(v->bev);
+		v->bev = NULL;
+	}
+}
+
+/* A new one. When there were too many of late, or are now, others wait in the
+ * queue. */
 static struct bufferevent *
 accepted_cb(struct event_base *base, void *arg)
 {
 	struct status *s = arg;
+	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	uint64_t now = clock_ms();
 
-	if (++s->accepted >= REQUESTS)
+	if (tidy_visits(s, now) <= 1 || ++s->accepted >= REQUESTS)
 		evconnlistener_disable(s->listener);
-	return bufferevent_socket_new(base, -1, 0);
+	if (bev != NULL)
+		remember_visit(s, bev, now);
+	return bev;
 }
 
 static void
 turn_window(struct status *s, uint64_t now)
 {
-	if (s->http == NULL || now < s->window + WINDOW_MS)
+	if (s->http == NULL)
 		return;
-	s->window = now;
-	if (s->accepted >= REQUESTS)
+	if (now >= s->window + WINDOW_MS) {
+		s->window = now;
+		s->accepted = 0;
+	}
+	if (tidy_visits(s, now) > 0 && s->accepted < REQUESTS)
 		evconnlistener_enable(s->listener);
-	s->accepted = 0;
 }
 
 /* --- the socket --- */
@@ -202,7 +324,8 @@ remove_stale(const struct sockaddr_un *address)
 
 	if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* not blocking: the other one may hang, its queue full */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)(const void *)address,
@@ -251,7 +374,8 @@ serve(struct status *s, struct event_base *base, int fd)
 	struct evhttp_bound_socket *bound;
 
 	s->http = evhttp_new(base);
-	if (s->http == NULL) {
+	s->arrived = event_new(base, -1, 0, arrived_cb, s);
+	if (s->http == NULL || s->arrived == NULL) {
 		close(fd);
 		return false;
 	}
@@ -304,6 +428,11 @@ status_free(struct status *s)
 		return;
 	if (s->http != NULL)
 		evhttp_free(s->http);
+	for (size_t i = 0; i < OPEN; i++)
+		if (s->visit[i].bev != NULL)
+			bufferevent_decref(s->visit[i].bev);
+	if (s->arrived != NULL)
+		event_free(s->arrived);
 	free(s->listen);
 	free(s);
 }

@@ -25,6 +25,7 @@ enum {
 	 */
 	STRIDE = DATAGRAM + 576,
 	EMPTY_MS = 1000,
+	GIVE_UP = 10 * 1000 * 1000, /* more than any queue holds */
 };
 
 struct udp {
@@ -208,7 +209,8 @@ udp_empty(struct udp *udp, struct endpoint *e)
 {
 	uint64_t until = 0;
 
-	while (pipeline_begin(udp->pipeline)) {
+	/* The rest of the last batch lies where the next one would. */
+	while (udp_resume(udp) && pipeline_begin(udp->pipeline)) {
 		bool more;
 
 		if (until == 0)
@@ -248,6 +250,18 @@ udp_forget_rows(struct udp *udp)
 {
 	for (size_t i = 0; i < PEER_CACHE; i++)
 		udp->peers.peers[i].row = NULL;
+}
+
+unsigned
+udp_give_up(struct udp *udp, struct endpoint *e)
+{
+	unsigned n = 0;
+
+	while (
+	    n < GIVE_UP && recv(e->fd, NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+		n++;
+	udp->counters->abandoned += n;
+	return n;
 }
 
 unsigned

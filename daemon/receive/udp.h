@@ -30,6 +30,10 @@ void udp_detach(struct udp *udp, struct endpoint *endpoint);
 /* Reads what waits in its queue, for a second at most. */
 void udp_empty(struct udp *udp, struct endpoint *endpoint);
 
+/* For a queue that ends with us and that there is no room for: drops what
+ * waits in it, counts it as not stored, and answers how much that was. */
+unsigned udp_give_up(struct udp *udp, struct endpoint *endpoint);
+
 /* There is room again: goes on where reading stopped. False: it stopped. */
 bool udp_resume(struct udp *udp);
 /* The same for one socket. */

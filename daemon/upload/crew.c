@@ -316,27 +316,30 @@ on_retry(struct worker *w, struct parcel *p, const struct target_result *r)
 {
 	struct crew *c = w->crew;
 	struct berth *b = &c->berth[w->target];
-	uint64_t now = clock_ms(), held = 0, ms, after = r->retry_after;
+	uint64_t now = clock_ms(), held = 0, ms, after = r->retry_after, own;
 	bool tell;
 
 	pthread_mutex_lock(&b->lock);
 	b->failures++;
-	ms = delay(r->target_down ? b->failures : p->leg[w->target].tries);
+	own = delay(p->leg[w->target].tries);
+	ms = r->target_down ? delay(b->failures) : own;
 	tell = log_gate_open(&b->gate, now, &held);
 	pthread_mutex_unlock(&b->lock);
 	if (after > RETRY_AFTER_MOST)
 		after = RETRY_AFTER_MOST;
 	if (ms < after * 1000)
 		ms = after * 1000;
+	/* The target may work for others. */
+	own = own > ms ? own : ms;
 	if (tell)
 		crew_tell(c, true, "%s: %s: not delivered, again in %.0f s: %s",
-		    target_name(w), p->name, (double)ms / 1000, r->reason);
+		    target_name(w), p->name, (double)own / 1000, r->reason);
 	if (r->target_down && c->options.once)
 		outbox_give_up(c->outbox, w->target);
 	else if (r->target_down)
 		outbox_pause(c->outbox, w->target, ms);
 	outbox_put(c->outbox, p, w->target,
-	    c->options.once ? LEG_GIVEN_UP : LEG_WAITING, now + ms);
+	    c->options.once ? LEG_GIVEN_UP : LEG_WAITING, now + own);
 }
 
 static void
@@ -364,11 +367,16 @@ on_result(struct worker *w, struct parcel *p, const struct target_file *file,
 
 /* Its digest is found once, for all targets. */
 static bool
-find_digest(struct worker *w, struct parcel *p, struct target_file *file)
+find_digest(struct worker *w, struct parcel *p, struct target_file *file,
+    const struct stat *st)
 {
 	struct crew *c = w->crew;
 
 	file->size = p->size;
+	if ((uint64_t)st->st_size != p->size) {
+		errno = ESTALE;
+		return false;
+	}
 	if (outbox_digest(c->outbox, p, file->sha256))
 		return true;
 	if (!digest_file(file->fd, &c->stop, file->sha256, &file->size))
@@ -400,8 +408,10 @@ cannot_read(struct worker *w, struct parcel *p)
 	}
 	snprintf(r.reason, sizeof r.reason, "cannot read it: %s%s",
 	    strerror(errno),
-	    errno == EACCES ? ": this user has to be in the spool's group"
-			    : "");
+	    errno == EACCES   ? ": this user has to be in the spool's group"
+	    : errno == ESTALE ? ": it was changed in ready/, where files never "
+				"change; move it away"
+			      : "");
 	on_retry(w, p, &r);
 }
 
@@ -417,7 +427,7 @@ work_on(struct worker *w, struct parcel *p)
 
 	w->file = p->name;
 	file.fd = depot_take(w->crew->options.depot, p->name, &st);
-	if (file.fd < 0 || !find_digest(w, p, &file)) {
+	if (file.fd < 0 || !find_digest(w, p, &file, &st)) {
 		cannot_read(w, p);
 		disk_close(&file.fd);
 		return;

@@ -152,21 +152,34 @@ check(const struct options *options)
 
 /* --- what receipts say --- */
 
+/* Of the file that is here, as far as can be told without reading it. */
+static bool
+is_of_this_file(struct outbox *outbox, const struct ledger_entry *entry)
+{
+	uint64_t size;
+
+	return outbox_size(outbox, ledger_text(entry, "file"), &size) &&
+	       ledger_number(entry, "size") == size;
+}
+
 static void
 entry_cb(void *arg, const struct ledger_entry *entry)
 {
 	struct upload *u = arg;
-	enum leg_state state;
+	struct outbox *outbox = u->crew != NULL ? crew_outbox(u->crew) : NULL;
+	struct span file = ledger_text(entry, "file");
+	struct span target = ledger_text(entry, "target");
 
-	if (span_eq(entry->type, SPAN("receipt")))
-		state = LEG_DELIVERED;
-	else if (span_eq(entry->type, SPAN("refused")))
-		state = LEG_REFUSED;
-	else
+	if (outbox == NULL)
 		return;
-	if (u->crew != NULL)
-		outbox_mark(crew_outbox(u->crew), ledger_text(entry, "file"),
-		    ledger_text(entry, "target"), state);
+	if (span_eq(entry->type, SPAN("receipt")) &&
+	    is_of_this_file(outbox, entry))
+		outbox_mark(outbox, file, target, LEG_DELIVERED);
+	else if (span_eq(entry->type, SPAN("refused")))
+		outbox_mark(outbox, file, target, LEG_REFUSED);
+	else if (span_eq(entry->type, SPAN("freed")) &&
+		 span_eq(ledger_text(entry, "as"), SPAN("quarantined")))
+		outbox_unrefuse(outbox, file);
 }
 
 static void
@@ -252,7 +265,7 @@ scan(struct upload *u)
 	if (ok && added > 0 && (more || !u->marked))
 		mark(u);
 	u->left_some |= u->options->once && !ok;
-	if (added > 0)
+	if (ok)
 		tell_unwanted(u);
 	watch_ready(u);
 	if (added > 0)

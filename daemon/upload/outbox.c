@@ -25,7 +25,8 @@ struct outbox {
 	bool once;
 	pthread_mutex_t lock;
 	pthread_cond_t change;
-	size_t n; /* parcels, by name */
+	size_t unwanted; /* files, at the last scan */
+	size_t n;        /* parcels, by name */
 	struct parcel **parcel;
 	struct lane lane[PLAN_TARGETS];
 };
@@ -65,8 +66,9 @@ outbox_free(struct outbox *o)
 
 /* Names: never more than twice what there is room for. */
 struct names {
+	const struct plan *plan;
 	char (*name)[SPOOL_PATH];
-	size_t n, room;
+	size_t n, room, unwanted;
 	bool failed, more;
 };
 
@@ -100,6 +102,16 @@ names_grow(struct names *names)
 	return true;
 }
 
+static bool
+is_wanted(const struct plan *plan, struct span stream)
+{
+	for (size_t i = 0; i < plan->target_count; i++)
+		if (plan_wants(&plan->targets[i], stream))
+			return true;
+	return false;
+}
+
+/* Those that nobody wants stay for ever: they get no place. */
 static void
 name_cb(void *arg, const char *name)
 {
@@ -110,6 +122,10 @@ name_cb(void *arg, const char *name)
 	if (strlen(name) >= SPOOL_PATH ||
 	    !name_parse_ready(name, &stream, &number))
 		return;
+	if (!is_wanted(names->plan, stream)) {
+		names->unwanted++;
+		return;
+	}
 	if (names->n == 2 * OUTBOX_FILES)
 		names_sort(names);
 	if (names->n == names->room && !names_grow(names)) {
@@ -188,7 +204,7 @@ merge(struct outbox *o, int ready, const struct names *names,
 bool
 outbox_scan(struct outbox *o, int ready, size_t *added, bool *more)
 {
-	struct names names = {0};
+	struct names names = {.plan = o->plan};
 	struct parcel **merged = NULL;
 	bool ok = disk_list(ready, name_cb, &names);
 
@@ -207,6 +223,7 @@ outbox_scan(struct outbox *o, int ready, size_t *added, bool *more)
 		o->n = merge(o, ready, &names, merged, added);
 		free(o->parcel);
 		o->parcel = merged;
+		o->unwanted = names.unwanted;
 	}
 	pthread_mutex_unlock(&o->lock);
 	*more = names.more;
@@ -267,6 +284,32 @@ outbox_mark(struct outbox *o, struct span name, struct span target,
 	pthread_mutex_unlock(&o->lock);
 }
 
+void
+outbox_unrefuse(struct outbox *o, struct span name)
+{
+	struct parcel *p;
+
+	pthread_mutex_lock(&o->lock);
+	p = find(o, name);
+	for (size_t i = 0; p != NULL && i < o->plan->target_count; i++)
+		if (p->leg[i].state == LEG_REFUSED && p->leg[i].tries == 0)
+			p->leg[i].state = LEG_WAITING;
+	pthread_mutex_unlock(&o->lock);
+}
+
+bool
+outbox_size(struct outbox *o, struct span name, uint64_t *size)
+{
+	struct parcel *p;
+
+	pthread_mutex_lock(&o->lock);
+	p = find(o, name);
+	if (p != NULL)
+		*size = p->size;
+	pthread_mutex_unlock(&o->lock);
+	return p != NULL;
+}
+
 /* --- taking --- */
 
 static unsigned
@@ -279,11 +322,13 @@ minute_of_day(void)
 	return (unsigned)(tm.tm_hour * 60 + tm.tm_min);
 }
 
-/* The next one for the target. NULL: *wait is when to look again, monotonic
- * ms; 0: never. */
+/* The next one for the target: by name, but first those that were tried less
+ * often, for one that always fails must not keep the others from a try. NULL:
+ * *wait is when to look again, monotonic ms; 0: never. */
 static struct parcel *
 next(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
 {
+	struct parcel *best = NULL;
 	struct leg *leg;
 
 	*wait = 0;
@@ -291,12 +336,17 @@ next(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
 		leg = &o->parcel[i]->leg[target];
 		if (leg->state != LEG_WAITING || !o->parcel[i]->here)
 			continue;
-		if (leg->not_before <= now)
-			return o->parcel[i];
-		if (*wait == 0 || leg->not_before < *wait)
-			*wait = leg->not_before;
+		if (leg->not_before > now) {
+			if (*wait == 0 || leg->not_before < *wait)
+				*wait = leg->not_before;
+			continue;
+		}
+		if (best == NULL || leg->tries < best->leg[target].tries)
+			best = o->parcel[i];
+		if (leg->tries == 0)
+			break;
 	}
-	return NULL;
+	return best;
 }
 
 static struct parcel *
@@ -501,16 +551,12 @@ outbox_count(struct outbox *o, struct outbox_counts *counts)
 {
 	*counts = (struct outbox_counts){0};
 	pthread_mutex_lock(&o->lock);
+	counts->unwanted = o->unwanted;
 	for (size_t i = 0; i < o->n; i++) {
 		const struct parcel *p = o->parcel[i];
-		bool wanted = false;
 
-		for (size_t k = 0; k < o->plan->target_count; k++) {
-			wanted |= p->leg[k].state != LEG_NONE;
+		for (size_t k = 0; k < o->plan->target_count; k++)
 			count_leg(p, &p->leg[k], counts);
-		}
-		counts->files++;
-		counts->unwanted += !wanted;
 	}
 	pthread_mutex_unlock(&o->lock);
 }

@@ -18,7 +18,8 @@
 #include "sha256.h"
 #include "spool/names.h"
 
-enum { OUTBOX_FILES = 65536 }; /* at a time: the first ones by name */
+/* At a time: the first ones by name that any target wants. */
+enum { OUTBOX_FILES = 65536 };
 
 enum leg_state {
 	LEG_NONE, /* the target does not want this file */
@@ -66,6 +67,11 @@ bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
 /* What a receipt says; nothing for a file that is not here. */
 void outbox_mark(struct outbox *outbox, struct span name, struct span target,
     enum leg_state state);
+/* It went to quarantine: if it is here, someone wants it tried again by the
+ * targets that refused it. */
+void outbox_unrefuse(struct outbox *outbox, struct span name);
+/* Its size; false: there is none of this name. */
+bool outbox_size(struct outbox *outbox, struct span name, uint64_t *size);
 /* Is there a file of this name? */
 bool outbox_has(struct outbox *outbox, const char *name);
 
@@ -99,8 +105,8 @@ void outbox_unfinish(struct outbox *outbox);
 void outbox_forget(struct outbox *outbox, const struct parcel *parcel);
 
 struct outbox_counts {
-	size_t files, unwanted; /* here; that no target wants */
-	size_t waiting;         /* deliveries to do, those at work included */
+	size_t unwanted; /* files that no target wants */
+	size_t waiting;  /* deliveries to do, those at work included */
 	size_t given_up, refused, delivered;
 	uint64_t bytes; /* of deliveries to do */
 };

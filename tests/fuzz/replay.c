@@ -2,11 +2,14 @@
  * replay - runs a fuzz target over files, without libFuzzer.
  *
  * Each argument is a file or a directory of files. Every file goes through the
- * target whole, a small one also cut at every byte. Each input is a heap block
- * of exactly its size, so that a sanitizer sees the first byte read beyond it.
+ * target whole, a small one also cut: at every byte when it is tiny or with
+ * SEPMLOG_TESTS=all, else at some, other ones in each file. Each input is a
+ * heap block of exactly its size, so that a sanitizer sees the first byte read
+ * beyond it.
  */
 #include <dirent.h>
 #include <err.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +18,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PREFIX_MAX = 4096 };
+enum {
+	PREFIX_MAX = 4096,
+	EVERY_MAX = 64, /* bytes of a file: cut at every one of them */
+	STRIDE = 13,    /* beyond: a prime, so that no field's width fits it */
+};
+
+static bool all;
 
 static void
 run(const uint8_t *data, size_t size)
@@ -27,6 +36,30 @@ run(const uint8_t *data, size_t size)
 	memcpy(exact, data, size);
 	LLVMFuzzerTestOneInput(exact, size);
 	free(exact);
+}
+
+/* Is the file to be cut there? `sum` is that of its bytes. */
+static bool
+cut_here(size_t n, size_t sum)
+{
+	return all || n < EVERY_MAX || (n + sum) % STRIDE == 0;
+}
+
+static unsigned long
+run_cuts(const uint8_t *data, size_t size)
+{
+	unsigned long runs = 0;
+	size_t sum = 0;
+
+	for (size_t n = 0; n < size; n++)
+		sum += data[n];
+	for (size_t n = 0; n < size; n++) {
+		if (!cut_here(n, sum))
+			continue;
+		run(data, n);
+		runs++;
+	}
+	return runs;
 }
 
 static unsigned long
@@ -41,10 +74,8 @@ run_file(const char *path, size_t size)
 	if (fread(data, 1, size, file) != size)
 		err(1, "%s", path);
 	fclose(file);
-	if (size <= PREFIX_MAX) {
-		for (size_t n = 0; n < size; n++, runs++)
-			run(data, n);
-	}
+	if (size <= PREFIX_MAX)
+		runs += run_cuts(data, size);
 	run(data, size);
 	free(data);
 	return runs;
@@ -88,7 +119,9 @@ int
 main(int argc, char **argv)
 {
 	unsigned long runs = 0;
+	const char *tests = getenv("SEPMLOG_TESTS");
 
+	all = tests != NULL && strcmp(tests, "all") == 0;
 	for (int i = 1; i < argc; i++)
 		runs += run_path(argv[i]);
 	if (runs == 0)

@@ -31,8 +31,9 @@ rotate: { size: 1MiB, age: 1s }
         self.taken = os.path.join(self.directory, "taken")
         os.mkdir(self.taken)
 
-    def mounted(self, options, spool_options=OPTIONS, name="daemon"):
-        sepmlogd = self.daemon(name, spool_options=spool_options)
+    def mounted(self, options, spool_options=OPTIONS, name="daemon",
+                **more):
+        sepmlogd = self.daemon(name, spool_options=spool_options, **more)
         os.mkdir(sepmlogd.spool_path)
         subprocess.run(["mount", "-t", "tmpfs", "-o", options + ",mode=0750",
                         "tmpfs", sepmlogd.spool_path], check=True)
@@ -95,6 +96,53 @@ rotate: { size: 1MiB, age: 1s }
         counters = sepmlogd.counters()
         self.assertEqual(
             stored + counters["dropped by the kernel"], 100_000, counters)
+
+    def test_a_stop_counts_what_waits(self):
+        """There is no room, and there will be none."""
+        sepmlogd = self.mounted("size=6M", config="receive_buffer: 256KiB\n")
+        harness.send_udp(sepmlogd.port, "w", 60_000, rate=60_000)
+        sepmlogd.wait_log("reading has stopped")
+        harness.send_udp(sepmlogd.port, "w", 5000, first=60_000)
+        self.assertGreater(sepmlogd.waiting_datagrams(), 0)
+        self.assertEqual(sepmlogd.stop(), 1)
+        stored = len(sepmlogd.spool.numbers()["w"])
+        counters = sepmlogd.counters()
+        self.assertGreater(counters["not stored at stop"], 0)
+        self.assertEqual(stored + counters["dropped by the kernel"]
+                         + counters["not stored at stop"], 65_000, counters)
+
+    def test_a_stop_reads_what_waits_once_there_is_room(self):
+        """Peers are not taken for silent because they were not read. Each
+        round of the loop is made to last, so that the room and the stop's
+        next look at the peers fall into the same one."""
+        harness.need("strace")
+        # Not with sanitizers: that for leaks does not work under strace.
+        sepmlogd = self.mounted("size=40M", program=harness.need_release())
+        filler = os.path.join(sepmlogd.spool_path, "filler")
+        with open(filler, "wb") as file:
+            file.write(bytes(34 << 20))
+        sender = harness.Sender(sepmlogd.port, "x", rate=20_000)
+        sender.start()
+        sepmlogd.wait_log("reading has stopped")
+        with subprocess.Popen(
+                ["strace", "-p", str(sepmlogd.pid), "-o", "/dev/null", "-e",
+                 "inject=epoll_wait,epoll_pwait2:delay_exit=100000"],
+                stderr=subprocess.DEVNULL):
+            harness.wait_until(lambda: self.is_traced(sepmlogd),
+                               "strace is there")
+            sepmlogd.signal(signal.SIGTERM)
+            time.sleep(1.0)
+            self.assertIsNone(sepmlogd.process.poll(), "it did not wait")
+            os.unlink(filler)
+            sender.stop()
+            status = sepmlogd.process.wait(20)
+        self.assertEqual((status, sender.error), (0, None), sepmlogd.log())
+        self.assert_complete(sepmlogd.spool.numbers(), {"x": sender.sent})
+
+    @staticmethod
+    def is_traced(sepmlogd):
+        with open(f"/proc/{sepmlogd.pid}/status", encoding="ascii") as file:
+            return "TracerPid:\t0\n" not in file.read()
 
     def test_oldest_files_make_room_where_that_is_asked_for(self):
         for name, option in (("quota", "quota: 6MiB\n"),

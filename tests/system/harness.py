@@ -573,7 +573,8 @@ class _Notify:
                 return
             if self._fdstore:
                 self._fdstore.heard(data.decode().splitlines(), fds)
-            self._messages.append(data.decode(errors="replace"))
+            self._messages.append(
+                (time.monotonic(), data.decode(errors="replace")))
 
     def _receive(self):
         if self._fdstore is None:
@@ -588,11 +589,15 @@ class _Notify:
         return len(self._messages)
 
     def messages(self):
+        return [text for _, text in self._messages]
+
+    def timed(self):
+        """Each with the time at which it came."""
         return list(self._messages)
 
     def wait(self, text, seen, daemon, timeout=20.0):
         def told():
-            if any(text in m for m in self._messages[seen:]):
+            if any(text in m for m in self.messages()[seen:]):
                 return True
             if daemon.process.poll() is not None:
                 raise AssertionError(

@@ -188,6 +188,23 @@ class Files(Imports):
         self.run_import("--watch", self.inbox, self.inbox, status=2)
         self.run_import("--keep", "0", self.inbox, status=2)
 
+    def test_names(self):
+        """A name cannot reach the terminal, or forge a line."""
+        name = "x\\\x1b[2J\nforged: ok"
+        safe = "x\\x5c\\x1b[2J\\x0aforged: ok"
+        path = self.write(name, random.Random(1).randbytes(300000))
+        _, err = self.run_import(path, status=3)
+        self.assertIn(f"/{safe}: no line of it is text: nothing of it was "
+                      "imported\n", err)
+        os.unlink(path)
+        for command in ("parse", "verify", ""):
+            with self.subTest(command):
+                told = subprocess.run(
+                    [harness.SEPMLOGCTL, *command.split(), path],
+                    capture_output=True, check=False).stderr.decode()
+                self.assertIn(safe, told)
+                self.assertNotIn("\x1b", told)
+
     def test_move(self):
         self.write("a.log", lines("a", 0, 5))
         self.run_import("--move", self.path("a.log"))

@@ -187,7 +187,10 @@ class Sums(Case):
 class Changes(Case):
     """Whatever is done to files or ledger is found."""
 
-    OPTIONS = "rotate: { size: 64KiB, age: 1s }\n"
+    OPTIONS = "rotate: { size: 64KiB, age: 1s }\ncompress: gzip\n"
+    END = ".gz"
+    pack = staticmethod(gzip.compress)
+    unpack = staticmethod(gzip.decompress)
 
     @classmethod
     def setUpClass(cls):
@@ -211,18 +214,18 @@ class Changes(Case):
 
     def test_a_byte_is_altered(self):
         def change(data):
-            plain = bytearray(gzip.decompress(data))
+            plain = bytearray(self.unpack(data))
             at = plain.index(b"sepm-north")
             plain[at] = ord("S")
-            return gzip.compress(bytes(plain))
+            return self.pack(bytes(plain))
         rewrite(self.files[1], change)
         told = self.assert_found(self.spool, self.name(1) + ".*altered")
         self.assertEqual(len(told["findings"]), 1)
 
     def test_a_record_is_cut_out(self):
         def change(data):
-            lines = gzip.decompress(data).split(b"\n")
-            return gzip.compress(b"\n".join(lines[:2] + lines[4:]))
+            lines = self.unpack(data).split(b"\n")
+            return self.pack(b"\n".join(lines[:2] + lines[4:]))
         rewrite(self.files[1], change)
         self.assert_found(
             self.spool, self.name(1) + ":3: records 3 to 4 of segment "
@@ -241,12 +244,13 @@ class Changes(Case):
 
     def test_a_file_is_there_twice(self):
         directory = os.path.dirname(self.files[0])
-        shutil.copy(self.files[0], os.path.join(directory, "copy.jsonl.gz"))
-        self.assert_found(self.spool, "copy.jsonl.gz: is no file of the spool")
-        os.unlink(os.path.join(directory, "copy.jsonl.gz"))
-        with gzip.open(self.files[0]) as packed, \
-                open(self.files[0][:-3], "wb") as plain:
-            plain.write(packed.read())
+        copy = os.path.join(directory, "copy.jsonl" + self.END)
+        shutil.copy(self.files[0], copy)
+        self.assert_found(self.spool,
+                          f"copy.jsonl{self.END}: is no file of the spool")
+        os.unlink(copy)
+        with open(self.files[0][:-len(self.END)], "wb") as plain:
+            plain.write(harness.read_file(self.files[0]))
         self.assert_found(self.spool, "are the same records")
 
     def test_a_file_is_forged(self):
@@ -301,7 +305,7 @@ class Changes(Case):
         self.assert_whole(
             collected, "--ledger", self.spool, "--expect-all")
         rewrite(os.path.join(collected, self.name(0)),
-                lambda data: gzip.compress(gzip.decompress(data)[:-1]))
+                lambda data: self.pack(self.unpack(data)[:-1]))
         self.assert_found(collected, "ends inside a record", "--ledger",
                           os.path.join(self.spool, "ledger"))
 
@@ -316,6 +320,89 @@ class Changes(Case):
             if code == 3:
                 self.assertRegex(done.stderr, "No such file|no ledger in it")
         self.assertIn("nothing is missing", done.stdout)
+
+
+def zstd(data, *options):
+    return subprocess.run(["zstd", "-q", *options], input=data, check=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+class ChangesZstd(Changes):
+    """The same with files that are packed by zstd."""
+
+    OPTIONS = "rotate: { size: 64KiB, age: 1s }\ncompress: zstd\n"
+    END = ".zst"
+
+    # these are of the ledger alone
+    test_a_line_of_the_ledger_is_removed = None
+    test_a_line_of_the_ledger_is_altered = None
+    test_the_end_of_the_ledger_is_cut_off = None
+    test_a_file_of_the_ledger_is_removed = None
+    test_exit_codes = None
+
+    @classmethod
+    def setUpClass(cls):
+        harness.need("zstd")
+        super().setUpClass()
+
+    @staticmethod
+    def pack(data):
+        return zstd(data, "-c")
+
+    @staticmethod
+    def unpack(data):
+        return zstd(data, "-dc")
+
+
+class Retention(Case):
+    """Files of the ledger that are too old, or too many, go; what is left is
+    still whole."""
+
+    def lives(self, keep, change):
+        sepmlogd = self.daemon(spool_options=SMALL,
+                               config=f"ledger: {{ {keep} }}\n")
+        with sepmlogd:
+            send_tcp(sepmlogd.port, "a", 100)
+            sepmlogd.spool.wait_records(100)
+            sepmlogd.stop_cleanly()
+            sepmlogd.start()
+            sepmlogd.stop_cleanly()
+            files = ledger_files(sepmlogd.spool_path)
+            self.assertGreater(len(files), 1)
+            change(files[0])
+            sepmlogd.start()
+            sepmlogd.stop_cleanly()
+        left = ledger_files(sepmlogd.spool_path)
+        self.assertNotIn(files[0], left)
+        self.assertEqual(left[:len(files) - 1], files[1:])
+        removed, = ledger_lines(sepmlogd.spool_path, "removed")
+        self.assertEqual(removed["name"], os.path.basename(files[0]))
+        self.assert_whole(sepmlogd.spool_path)
+        rewrite(left[-1], lambda data: data.replace(
+            b'"type":"removed"', b'"type":"retired"'))
+        self.assert_found(sepmlogd.spool_path, "altered")
+
+    def test_age(self):
+        before = time.time() - 86400 - 60
+        self.lives("keep: 1d", lambda path: os.utime(path, (before, before)))
+
+    def test_size(self):
+        def enlarge(path):
+            os.chmod(path, 0o640)
+            os.truncate(path, 4 << 20)
+        self.lives("size: 4MiB", enlarge)
+
+    def test_what_is_young_and_little_stays(self):
+        sepmlogd = self.daemon(spool_options=SMALL, config="ledger: "
+                               "{ keep: 1d, size: 4MiB }\n")
+        with sepmlogd:
+            for _ in range(3):
+                sepmlogd.stop_cleanly()
+                sepmlogd.start()
+            sepmlogd.stop_cleanly()
+        self.assertEqual(ledger_lines(sepmlogd.spool_path, "removed"), [])
+        self.assertEqual(len(ledger_lines(sepmlogd.spool_path, "start")), 4)
+        self.assert_whole(sepmlogd.spool_path)
 
 
 class Faults(Case):

@@ -220,6 +220,65 @@ class Status(harness.Case):
                        "all of them to be gone", timeout=30)
             self.assertEqual(self.figures()["counters"]["tcp"], 2000)
 
+    def test_slow_ones_are_let_go(self):
+        """Each says a byte a second, so none is idle."""
+        with self.begin() as daemon:
+            files = daemon.open_files()
+            slow = []
+            self.addCleanup(lambda: [peer.close() for peer in slow])
+            for _ in range(150):
+                peer = socket.socket()
+                peer.setblocking(False)
+                peer.connect_ex((LOOPBACK, self.port))
+                slow.append(peer)
+
+            def feed():
+                for peer in slow:
+                    try:
+                        peer.send(b"G")
+                    except OSError:
+                        pass  # it was let go
+            most, end = 0, time.monotonic() + 8
+            while time.monotonic() < end:
+                feed()
+                most = max(most, daemon.open_files() - files)
+                time.sleep(1)
+            self.assertGreater(most, 30, "they are not slow at all")
+            self.assertLessEqual(most, 66)
+
+            def is_gone():
+                feed()
+                try:
+                    return slow[0].recv(1) == b""
+                except BlockingIOError:
+                    return False
+                except ConnectionResetError:
+                    return True
+            wait_until(is_gone, "the first is let go", 30)
+            for peer in slow:
+                peer.close()
+            self.page()
+            wait_until(lambda: daemon.open_files() <= files + 2,
+                       "all of them to be gone", 30)
+            daemon.stop_cleanly()
+
+    def test_names_of_others_are_not_served(self):
+        """A page of an attacker whose name leads here (DNS rebinding)."""
+        with self.begin():
+            for host, good in (("localhost", True), ("LOCALHOST:80", True),
+                               (LOOPBACK, True), ("[::1]:9514", True),
+                               ("evil.example", False), ("[::1", False),
+                               ("127.0.0.1.evil.example:80", False),
+                               ("localhost.evil.example", False),
+                               ("[::1].evil.example", False)):
+                peer = http.client.HTTPConnection(LOOPBACK, self.port,
+                                                  timeout=10)
+                peer.request("GET", "/status.json", headers={"Host": host})
+                answer = peer.getresponse()
+                self.assertEqual(answer.status, 200 if good else 421, host)
+                self.assertEqual(b"sepmlogd" in answer.read(), good, host)
+                peer.close()
+
     def test_requests_that_are_none(self):
         with self.begin():
             for data in (b"\x16\x03\x01" + bytes(500), b"GET " + b"/" * 9000,

@@ -2,6 +2,7 @@
 leaves ready/ only when all targets have it."""
 
 import base64
+import concurrent.futures
 import hashlib
 import http.server
 import json
@@ -9,6 +10,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -107,6 +109,7 @@ class Moody:
     def __init__(self, directory, certificate, moods=()):
         self.directory = directory
         self.moods, self.requests = list(moods), []
+        self.always = {}  # the status of a file, whatever the moods
         outer = self
 
         class Handler(_MoodyHandler):
@@ -150,6 +153,7 @@ class _MoodyHandler(http.server.BaseHTTPRequestHandler):
     def _take(self):
         mood = self.moody.moods.pop(0) if self.moody.moods else 201
         name = os.path.basename(self.path)
+        mood = self.moody.always.get(name, mood)
         self.moody.requests.append((name, dict(self.headers), mood))
         size = int(self.headers["Content-Length"])
         if isinstance(mood, dict):
@@ -289,6 +293,48 @@ class Directories(uploads.Case):
         self.assertIn("cannot be taken out", said)
         self.assertEqual(spool.ready(), names[:1])
 
+    def test_out_of_quarantine_it_is_tried_again(self):
+        """Also by one that was started since."""
+        spool = self.spool()
+        name = spool.put(1)
+        there = os.path.join(self.made("out"), name)
+        with open(there, "wb") as file:
+            file.write(b"something else")
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out")),
+            directory_target("too", self.made("too"))])
+        self.assertEqual(uploader.run("--once")[0], 1)
+        os.rename(spool.at("upload/quarantine", name), spool.at("ready", name))
+        os.unlink(there)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
+        self.assert_arrived(self.path("out"), spool.sums)
+        self.assertEqual(len(spool.receipts()), 2, "one for each target")
+
+    def test_receipts_of_another_file_are_not_its(self):
+        """Of the same name, as from another spool."""
+        spool = self.spool()
+        spool.put(1, 1000)
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        name = spool.put(1, 2000)
+        self.assertEqual(uploader.run("--once")[0], 1)
+        self.assertEqual(uploads.sha256(spool.at("upload/quarantine", name)),
+                         spool.sums[name], "it was never delivered")
+
+    def test_unwanted_files_are_told_of(self):
+        spool = self.spool()
+        stays = spool.put(1, stream="events")
+        spool.put(2)
+        uploader = self.uploader(spool, [directory_target(
+            "out", self.made("out"), files="[traffic]")])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertIn("1 files are wanted by no target", said)
+        self.assertEqual(spool.ready(), [stays])
+
     def test_kept_files_have_limits(self):
         spool = self.spool()
         for n in range(1, 9):
@@ -382,6 +428,47 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.run("--once")[0], 0)
         self.assertEqual(os.listdir(self.path("out")), [])
         self.assertEqual(len(spool.ready()), 3)
+
+    def test_as_a_user_of_its_own(self):
+        """In the group of the spool, which belongs to another user, as the
+        unit has it."""
+        harness.need("setpriv")
+        if os.geteuid() != 0:
+            self.skipTest("only root can change to other users")
+        daemon, upload, group = 64001, 64002, 64003
+        os.chmod(self.directory, 0o755)
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n)
+        name = spool.put(4)
+        for path, mode in ((spool.path, 0o750), (spool.at("ready"), 0o770)):
+            os.chmod(path, mode)
+            os.chown(path, daemon, group)
+        for path in spool.ready():
+            os.chown(spool.at("ready", path), daemon, group)
+        for path in (spool.at("upload"), spool.at("sent"), self.made("out")):
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, 0o750)
+            os.chown(path, upload, group)
+        with open(self.path("out", name), "wb") as file:
+            file.write(b"other")
+        os.chmod(self.path("out", name), 0o644)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.path("out"))], "after: keep")
+        os.chmod(uploader.config_path, 0o644)
+        done = subprocess.run(
+            ["setpriv", f"--reuid={upload}", f"--regid={group}",
+             "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+             *uploader.command("--once")], check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertEqual(spool.ready(), [])
+        self.assertEqual(spool.quarantined(), [name, name + ".reason"])
+        spool.sums.pop(name)
+        self.assertEqual(sorted(os.listdir(spool.at("sent"))),
+                         sorted(spool.sums))
+        os.unlink(self.path("out", name))
+        self.assert_arrived(self.path("out"), spool.sums)
 
     def test_damaged_receipts_are_not_believed(self):
         spool = self.spool()
@@ -578,24 +665,27 @@ class Web(uploads.Case):
         self.assertEqual(spool.ready(), [])
 
     def test_moods(self):
-        """Each is tried again, and nothing else is lost or refused."""
-        cuts = [{"cut": random.randrange(100_000)} for _ in range(3)]
-        for moods in ([401], [403], [404], [500], [503], [302], cuts[:1]):
-            with self.subTest(moods=moods):
-                self.attempt(moods)
+        """Each is tried again, and nothing is lost or refused."""
+        moods = [[400], [401], [403], [404], [500], [503], [302],
+                 [{"cut": 0}], [{"cut": random.randrange(100_000)}],
+                 [{"cut": 99_999}], [500, 403]]
+        with concurrent.futures.ThreadPoolExecutor(len(moods)) as pool:
+            list(pool.map(self.attempt, range(len(moods)), moods))
 
-    def attempt(self, moods):
-        moody = self.moody(moods)
-        spool = self.spool(f"spool-{moods[0]}")
+    def attempt(self, number, moods):
+        there = self.made(f"in-{number}")
+        moody = Moody(there, self.server, moods)
+        self.addCleanup(moody.close)
+        spool = self.spool(f"spool-{number}")
         spool.put(1, 100_000)
         uploader = self.uploader(
-            spool, [self.target(moody.url)], name=f"up-{moods[0]}").start()
-        wait_until(lambda: not spool.ready(), f"delivered after {moods}")
+            spool, [self.target(moody.url)], name=f"up-{number}").start()
+        wait_until(lambda: not spool.ready(), f"delivered after {moods}", 60)
         self.assertEqual(moody.statuses(), moods + [201])
         self.assertEqual(spool.receipts()[0]["tries"], len(moods) + 1)
         self.assertIn("not delivered, again in", uploader.log())
         self.assertEqual(uploader.stop(), 0)
-        shutil.rmtree(self.path("in"))
+        self.assert_arrived(there, spool.sums)
 
     def test_retry_after_is_obeyed(self):
         moody = self.moody([(429, {"Retry-After": "5"})])
@@ -618,6 +708,43 @@ class Web(uploads.Case):
         order = [name for name, _, _ in moody.requests]
         self.assertEqual(order[0], order[-1])
         self.assertEqual(len(order), 5)
+        self.assert_arrived(self.path("in"), spool.sums)
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_a_server_that_hangs(self):
+        """It costs no processor, and the end comes in seconds all the same."""
+        silent = socket.create_server((LOOPBACK, 0))
+        self.addCleanup(silent.close)
+        spool = self.spool()
+        spool.put(1)
+        uploader = self.uploader(spool, [
+            self.target(f"https://{LOOPBACK}:{silent.getsockname()[1]}/",
+                        timeout="2s"),
+            directory_target("out", self.made("out"))]).start()
+        uploader.wait_log("web: traffic")
+        self.assert_arrived(self.path("out"), spool.sums)
+        uploader.configure([
+            self.target(f"https://{LOOPBACK}:{silent.getsockname()[1]}/")])
+        uploader.reload()
+        uploader.wait_log("taken")
+        time.sleep(1)
+        start = time.monotonic()
+        self.assertEqual(uploader.stop(), 0)
+        self.assertLess(time.monotonic() - start, 5)
+        self.assertEqual(len(spool.ready()), 1)
+
+    def test_one_that_always_fails_does_not_hold_up_the_others(self):
+        """It looks as if the server were down, and comes first by name."""
+        spool = self.spool()
+        bad = spool.put(1)
+        for n in range(2, 5):
+            spool.put(n)
+        moody = self.moody()
+        moody.always = {bad: 500}
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        wait_until(lambda: spool.ready() == [bad], "the others are delivered")
+        moody.always = {}
+        wait_until(lambda: not spool.ready(), "all are delivered")
         self.assert_arrived(self.path("in"), spool.sums)
         self.assertEqual(uploader.stop(), 0)
 
@@ -730,6 +857,10 @@ class Killed(Web):
         self.assertEqual({line["file"] for line in spool.receipts("freed")},
                          set(spool.sums))
         self.assertEqual(os.listdir(spool.at("upload/state")), [])
+        tries = sum(line["tries"] for line in spool.receipts())
+        print(f"{len(spool.sums)} files to {len(directories)} targets, "
+              f"killed {KILLS} times: {len(spool.receipts())} receipts, "
+              f"{tries} tries in the lives that wrote them")
 
 
 for _name in [name for name in dir(Web) if name.startswith("test_")]:

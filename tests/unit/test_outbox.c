@@ -112,8 +112,9 @@ START_TEST(test_order)
 	ck_assert_uint_eq(scan(), 3);
 	assert_next(0, "events", 3, LEG_DELIVERED);
 	assert_next(0, "traffic", 1, LEG_WAITING);
-	assert_next(0, "traffic", 1, LEG_DELIVERED);
+	/* that one was not tried yet */
 	assert_next(0, "traffic", 2, LEG_DELIVERED);
+	assert_next(0, "traffic", 1, LEG_DELIVERED);
 	ck_assert_ptr_null(take(0));
 	/* the other one has its own way */
 	assert_next(1, "traffic", 1, LEG_GIVEN_UP);
@@ -160,7 +161,7 @@ START_TEST(test_finished)
 	assert_next(1, "traffic", 1, LEG_REFUSED);
 	ck_assert_ptr_nonnull(outbox_finished(outbox));
 	outbox_count(outbox, &counts);
-	ck_assert_uint_eq(counts.files, 1);
+	ck_assert_uint_eq(counts.unwanted, 0);
 	ck_assert_uint_eq(counts.refused, 1);
 	ck_assert_uint_eq(counts.delivered, 1);
 	ck_assert_uint_eq(counts.waiting, 0);

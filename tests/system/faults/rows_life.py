@@ -1,0 +1,326 @@
+"""Start, reload, stop, and what lies in the spool: F60 to F80."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+
+import harness
+from harness import Watcher
+from lab import Load, borrow, row, skip
+from rows_net import tls
+
+
+@row("F60", "100 SIGHUPs under load",
+     "0 lost, 0 connections closed, descriptors +-0, RSS + <= 1 MiB",
+     times=(30, 100, 100))
+def f60(lab, times):
+    sepmlogd = lab.idle("reloads").start()
+    # Through the whole of the buffer, whose pages are there from then on.
+    harness.send_tcp(sepmlogd.port, "w", 150_000)
+    with Load(sepmlogd.port, rate=3000) as load:
+        for _ in range(10):
+            sepmlogd.reload()
+        time.sleep(0.5)
+        files, memory = resting_files(sepmlogd), sepmlogd.memory()
+        for _ in range(times):
+            sepmlogd.reload()
+        now = resting_files(sepmlogd)
+        grown = (sepmlogd.memory() - memory) / (1 << 20)
+    sepmlogd.stop_cleanly()
+    found = sepmlogd.spool.numbers()
+    lab.assertEqual(load.errors(), [])
+    lab.assert_complete(found, load.sent_tcp)
+    drops = lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
+    said = (f"{times} reloads: 0 of {load.sent} lost, UDP {drops} dropped, "
+            f"descriptors {now - files:+d}, RSS {grown:+.2f} MiB")
+    lab.assertEqual(drops, 0, said)
+    lab.assertEqual(now, files, said)
+    lab.assertLessEqual(grown, 1.0, said)
+    return said
+
+
+def resting_files(sepmlogd):
+    """Descriptors while no file is on its way into ready/, which needs some
+    for a moment."""
+    counts = []
+    for _ in range(30):
+        counts.append(sepmlogd.open_files())
+        time.sleep(0.05)
+    return min(counts)
+
+
+@row("F61", "broken reload",
+     "the old configuration works on, never an exit, the reason in the log "
+     "and STATUS", times=(None, 1, 1))
+def f61(_lab, _times):
+    return "; ".join((
+        borrow("reload.py",
+               "Reload.test_a_broken_one_leaves_the_old_one_running"),
+        tls("test_files_that_do_not_fit")))
+
+
+@row("F62", "certificate rotation; own certificate ends",
+     "a new handshake sees the new one <= 1 s; old sessions live; warned "
+     "30/7/1 days before; still running after", times=(None, 1, 1))
+def f62(_lab, _times):
+    return tls("test_certificate_is_replaced", "test_own_certificate_ends")
+
+
+@row("F63", "restart under load",
+     "UDP 0 lost; TCP 0 lost, 0 reconnects; TLS reconnect <= 1 s",
+     times=(None, 1, 5), seconds=300, inside=False)
+def f63(_lab, times):
+    said = [borrow("handover.py")]
+    said += [borrow("container.py",
+                    "Container.test_restarts_under_load_lose_nothing",
+                    "Container.test_tls_sessions_end_and_begin_again")
+             for _ in range(times)]
+    return "; ".join(said[:2]) + (f", {times} times" if times > 1 else "")
+
+
+@row("F64", "SIGTERM under load",
+     "all that was read is published; exit 0 <= 10 s; live/ holds one empty "
+     "segment of a stream", times=(3, 5, 50))
+def f64(lab, times):
+    slowest, total = 0.0, 0
+    for n in range(times):
+        sepmlogd = lab.idle(f"stop{n}").start()
+        with Load(sepmlogd.port) as load:
+            time.sleep(0.5)
+        start = time.monotonic()
+        lab.assertEqual(sepmlogd.stop(), 0)
+        slowest = max(slowest, time.monotonic() - start)
+        found = sepmlogd.spool.numbers()
+        lab.assert_complete(found, load.sent_tcp)
+        lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
+        lab.assertEqual(sum(map(os.path.getsize, sepmlogd.spool.live())), 0)
+        for stream in ("traffic", "events", "unparsed"):
+            lab.assertEqual(len(sepmlogd.spool.live(stream)), 1)
+        total += load.sent
+    said = f"{times} stops, {total} messages, slowest {slowest:.2f} s"
+    lab.assertLessEqual(slowest, 10.0, said)
+    return said
+
+
+@row("F65", "two daemons, one spool",
+     "the second ends <= 1 s, non-zero; spool unchanged", times=(1, 1, 1))
+def f65(lab, _):
+    first = lab.idle("first").start()
+    harness.send_tcp(first.port, "k", 100)
+    first.spool.wait_records(100)
+    time.sleep(0.5)
+    second = lab.idle("second")
+    second.spool_path = first.spool_path
+    second.configure()
+    before = digest(first.spool_path)
+    start = time.monotonic()
+    second.start(wait=False)
+    status = second.process.wait(20)
+    seconds = time.monotonic() - start
+    lab.assertNotEqual(status, 0)
+    lab.assertEqual(digest(first.spool_path), before)
+    said = f"ends with {status} after {seconds * 1000:.0f} ms, hash unchanged"
+    lab.assertLessEqual(seconds, 1.0, said)
+    return said
+
+
+def digest(path):
+    """Of all names and contents below a directory but the ledger's, in which
+    the first daemon may note its minute."""
+    found = hashlib.sha256()
+    for directory, _, files in sorted(os.walk(path)):
+        if os.path.basename(directory) == "ledger":
+            continue
+        for name in sorted(files):
+            found.update(os.path.join(directory, name).encode())
+            with open(os.path.join(directory, name), "rb") as file:
+                found.update(file.read())
+    return found.hexdigest()
+
+
+@row("F66", "hostile spool: links, other owners, world-writable",
+     "refuse or step aside; the target's hash unchanged; reason logged",
+     times=(None, 1, 1))
+def f66(_lab, _times):
+    return borrow("hostile_spool.py")
+
+
+@row("F67", "corrupt leftovers: hole, torn tail, junk, many files, large ones",
+     "starts always; good lines published, the rest in quarantine; <= 1 s per "
+     "100 MiB", times=(None, 10_000, 10_000), seconds=300)
+def f67(lab, files):
+    megabytes, seconds = large_leftovers(lab)
+    said = (f"{megabytes} MiB of lines and holes: ready after {seconds:.2f} "
+            f"s; {many_leftovers(lab, files)}; as root no file is unreadable")
+    lab.assertLessEqual(seconds, max(1.0, megabytes / 100), said)
+    return said
+
+
+def killed(lab, name):
+    """A daemon that was killed, and its live file: (it, directory, number,
+    rest of the name, bytes)."""
+    sepmlogd = lab.idle(name, spool_options="compress: none\n").start()
+    harness.send_tcp(sepmlogd.port, "k", 100)
+    sepmlogd.spool.wait_records(100)
+    sepmlogd.kill()
+    path = sepmlogd.spool.live("traffic")[-1]
+    directory, file_name = os.path.split(path)
+    number, rest = file_name.split(".", 1)
+    return sepmlogd, directory, int(number), rest, harness.read_file(path)
+
+
+def timed_start(sepmlogd):
+    start = time.monotonic()
+    sepmlogd.start(wait=False)
+    sepmlogd.wait_notify("READY=1", timeout=200)
+    return time.monotonic() - start
+
+
+def large_leftovers(lab):
+    """Half of it whole records, a half that is none: seconds to the start."""
+    sepmlogd, directory, number, rest, good = killed(lab, "large")
+    half = good * ((50 << 20) // len(good))
+    put(directory, number + 1, rest, half + b"\0" * (50 << 20))
+    seconds = timed_start(sepmlogd)
+    sepmlogd.stop_cleanly()
+    lines = sum(1 for _ in sepmlogd.spool.lines())
+    lab.assertEqual(lines, 100 + half.count(b"\n"))
+    return 100, seconds
+
+
+def many_leftovers(lab, files):
+    sepmlogd, directory, number, rest, good = killed(lab, "many")
+    for n, data in enumerate((good + b"\0" * 5000, good[:-20],
+                              os.urandom(20_000), b"")):
+        put(directory, number + 1 + n, rest, data)
+    for n in range(files):
+        put(directory, number + 10 + n, rest, b'{"n":%d}\n' % n)
+    seconds = timed_start(sepmlogd)
+    harness.send_tcp(sepmlogd.port, "l", 100)
+    sepmlogd.stop_cleanly()
+    published = len(sepmlogd.spool.ready("traffic"))
+    aside = os.listdir(os.path.join(sepmlogd.spool_path, "quarantine"))
+    numbers = sepmlogd.spool.numbers()
+    lab.assertEqual((len(numbers["k"]), len(numbers["l"])), (100, 100))
+    # The live one, that with a hole, the torn one, and what was sent.
+    lab.assertEqual(published, files + 4)
+    lab.assertEqual(len(aside), 3)
+    return (f"{files + 4} files: ready after {seconds:.1f} s, {published} "
+            f"published, {len(aside)} in quarantine")
+
+
+def put(directory, number, rest, data):
+    path = os.path.join(directory, f"{number:016d}.{rest}")
+    with open(path, "wb") as file:
+        file.write(data)
+    return path
+
+
+@row("F68", "tail -F, by inotify and by polling, with rotation",
+     "0 lines missing of those published", times=(None, 1, 1), seconds=150)
+def f68(lab, _):
+    harness.need("tail")
+    sepmlogd = lab.idle("tail", spool_options="rotate: { age: 10s }\n")
+    sepmlogd.start()
+    link = os.path.join(sepmlogd.spool_path, "traffic.jsonl")
+    outputs = []
+    for more in ((), ("---disable-inotify",)):
+        path = os.path.join(lab.directory, f"tail{len(outputs)}")
+        with open(path, "wb") as file:
+            tail = subprocess.Popen(
+                ["tail", "-n", "+1", "-F", *more, link], stdout=file,
+                stderr=subprocess.DEVNULL)
+        lab.addCleanup(tail.wait)
+        lab.addCleanup(tail.kill)
+        outputs.append(path)
+    sender = harness.Sender(sepmlogd.port, "t", 1000)
+    sender.start()
+    time.sleep(35)
+    sender.stop()
+
+    def counts():
+        return [harness.read_file(path).count(b"\n") for path in outputs]
+    try:
+        harness.wait_until(lambda: min(counts()) >= sender.sent,
+                           "both have it all", timeout=15)
+    except AssertionError:
+        pass
+    files = len(sepmlogd.spool.ready("traffic"))
+    said = (f"{sender.sent} lines over {files} rotations: inotify "
+            f"{sender.sent - counts()[0]} missing, polling "
+            f"{sender.sent - counts()[1]} missing")
+    lab.assertGreaterEqual(files, 3, said)
+    lab.assertEqual(counts(), [sender.sent, sender.sent], said)
+    return said
+
+
+@row("F71", "leaks: sanitizers over a life with load, reload and stop",
+     "0 reports, 0 leaks", times=(None, 1, 1), seconds=240)
+def f71(lab, _):
+    """The daemon of build/dev. Valgrind cannot run it: it knows no buffer
+    that is mapped twice, and takes reads of whole blocks for errors."""
+    if not os.access(harness.SEPMLOGD, os.X_OK):
+        skip("no build/dev (cmake --preset dev && cmake --build --preset dev)")
+    with open(harness.SEPMLOGD, "rb") as file:
+        if b"__asan_init" not in file.read():
+            skip(f"{harness.SEPMLOGD} is built without sanitizers")
+    sepmlogd = lab.daemon("checked")
+    lab.addCleanup(sepmlogd.__exit__, None, None, None)
+    sepmlogd.start()
+    with Load(sepmlogd.port, rate=1000) as load:
+        for _ in range(20):
+            sepmlogd.reload()
+        sepmlogd.signal(signal.SIGUSR1)
+        time.sleep(1.0)
+    status = sepmlogd.stop()
+    log = sepmlogd.log()
+    for word in ("Sanitizer", "runtime error"):
+        lab.assertNotIn(word, log)
+    lab.assertEqual(status, 0)
+    found = sepmlogd.spool.numbers()
+    lab.assert_complete(found, load.sent_tcp)
+    lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
+    return (f"ASan, UBSan and LSan: 0 reports, 0 leaks over {load.sent} "
+            "messages and 20 reloads; TSan is not in this row")
+
+
+@row("F72", "soak", "RSS slope <= 1 KiB/min after 5 min; descriptors "
+     "constant; 0 lost", times=(None, None, 30), seconds=2400)
+def f72(lab, minutes):
+    sepmlogd = lab.idle("soak", spool_options="rotate: { age: 10s }\n")
+    sepmlogd.start()
+    taken = os.path.join(lab.directory, "taken")
+    os.mkdir(taken)
+    watcher = Watcher(sepmlogd.spool, take_to=taken)
+    watcher.start()
+    with Load(sepmlogd.port, rate=500) as load:
+        time.sleep(min(300, 60 * minutes / 2))
+        memory, files = sepmlogd.memory(), sepmlogd.open_files()
+        start = time.monotonic()
+        time.sleep(60 * minutes - min(300, 60 * minutes / 2))
+        past = (time.monotonic() - start) / 60
+        slope = (sepmlogd.memory() - memory) / 1024 / past
+        now = sepmlogd.open_files()
+    sepmlogd.stop_cleanly()
+    lab.assertEqual(watcher.stop(), [])
+    found = sepmlogd.spool.numbers(
+        more=[os.path.join(taken, n) for n in sorted(os.listdir(taken))])
+    lab.assert_complete(found, load.sent_tcp)
+    drops = lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
+    said = (f"{minutes} min, {load.sent} messages, TCP 0 lost, UDP {drops} "
+            f"dropped = counted; RSS {slope:+.2f} KiB/min, descriptors "
+            f"{now - files:+d}")
+    # One is being published now and then.
+    lab.assertLessEqual(abs(now - files), 2, said)
+    lab.assertLessEqual(slope, 1.0, said)
+    return said
+
+
+@row("F80", "sandbox in force", "all refused; score <= 0.3",
+     times=(None, 1, 1), seconds=300, inside=False)
+def f80(_lab, _times):
+    return "; ".join((borrow("container.py", "Container.test_sandbox",
+                             "Container.test_privileges"),
+                      borrow("units.py")))

@@ -1,0 +1,316 @@
+"""Senders and the network: F25 to F36."""
+
+import concurrent.futures
+import os
+import re
+import resource
+import socket
+import struct
+import time
+
+import harness
+from harness import connect, message
+from lab import Load, borrow, command, row, skip
+
+OPEN = "max_connections: 11000\nmax_connections_per_source: 11000\n"
+
+
+@row("F25", "UDP burst beyond the buffer",
+     "sent - spooled = reported drops, exactly", times=(None, 1, 1))
+def f25(lab, _):
+    sepmlogd = lab.idle("burst", config="receive_buffer: 64KiB\n")
+    sepmlogd.start()
+    harness.send_udp(sepmlogd.port, "u", 500_000)
+    sepmlogd.stop_cleanly()
+    drops = lab.assert_udp_counted(sepmlogd, sepmlogd.spool.numbers(),
+                                   {"u": 500_000})
+    lab.assertGreater(drops, 0, "the burst was no overload")
+    return f"500000 sent, {drops} dropped = counted"
+
+
+@row("F26", "packet loss: 20 % of UDP, 5 % of TCP",
+     "spooled UDP = received by the kernel; TCP 0 lost",
+     times=(None, 1, 1), seconds=180)
+def f26(lab, _):
+    harness.need("nft")
+    sepmlogd = lab.idle("lossy").start()
+    if os.getpid() > 2:
+        skip("no network namespace of its own")
+    rules = (f"add table ip loss; add chain ip loss in {{ type filter hook "
+             f"input priority 0; }}; add rule ip loss in udp dport "
+             f"{sepmlogd.port} numgen random mod 100 < 20 counter drop; add "
+             f"rule ip loss in tcp dport {sepmlogd.port} numgen random mod "
+             "100 < 5 counter drop")
+    try:
+        command("nft", rules)
+    except OSError as error:
+        skip(f"no nftables here: {error}")
+    with Load(sepmlogd.port, rate=1000) as load:
+        time.sleep(5)
+    udp, tcp = [int(n) for n in re.findall(
+        r"counter packets (\d+)", command("nft", "list", "ruleset"))]
+    sepmlogd.stop_cleanly()
+    found = sepmlogd.spool.numbers()
+    lab.assert_complete(found, load.sent_tcp)
+    sent = sum(load.sent_udp.values())
+    stored = sum(len(found[s]) for s in load.sent_udp)
+    lab.assertEqual(stored, sent - udp
+                    - sepmlogd.counters()["dropped by the kernel"])
+    lab.assertGreater(udp, 0)
+    lab.assertGreater(tcp, 0)
+    return (f"UDP {sent} sent, {udp} lost on the way, {stored} stored; "
+            f"TCP {tcp} packets lost, 0 of {sum(load.sent_tcp.values())} "
+            "messages")
+
+
+@row("F27", "segmentation at every byte", "output identical to uncut, 100 %",
+     times=(None, 1, 1))
+def f27(_lab, _times):
+    return borrow("framing.py", "Framing.test_cut_at_every_byte",
+                  "Framing.test_one_byte_per_segment")
+
+
+def many(port, count, first=b""):
+    """Opens so many connections, from several sources."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[1] < count + 100:
+        skip(f"only {limit[1]} descriptors, needs {count + 100}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+    peers = []
+    for _ in range(count):
+        peers.append(connect(port, timeout=30))
+        if first:
+            peers[-1].sendall(first)
+    return peers
+
+
+@row("F28", "slow loris: 1,000 connections, 1 byte in 10 s",
+     "honest throughput >= 90 % of the baseline; closed at 60 +-5 s of an "
+     "unfinished frame; RSS + <= 16 MiB", times=(None, 1, 1), seconds=240)
+def f28(lab, _):
+    sepmlogd = lab.idle("loris", config=OPEN).start()
+    baseline = max(honest(sepmlogd.port, "b" + c) for c in "abc")
+    memory = sepmlogd.memory()
+    start = time.monotonic()
+    peers = many(sepmlogd.port, 1000, b"<")
+    rates = []
+    closed = 0
+    while time.monotonic() - start < 75 and closed < len(peers):
+        time.sleep(10)
+        if len(rates) < 2:
+            rates.append(honest(sepmlogd.port, f"h{'ab'[len(rates)]}"))
+            grown = lab.check_memory(sepmlogd, memory, 16, "RSS")
+        closed = sum(not still_takes(peer) for peer in peers)
+        if closed and closed < len(peers):
+            lab.assertGreaterEqual(time.monotonic() - start, 55)
+    seconds = time.monotonic() - start
+    for peer in peers:
+        peer.close()
+    share = max(rates) / baseline
+    said = (f"{closed} of {len(peers)} closed within {seconds:.0f} s; honest "
+            f"{share * 100:.0f} % of the baseline; RSS +{grown:.1f} MiB")
+    lab.assertEqual(closed, len(peers), said)
+    lab.assertTrue(55 <= seconds <= 80, said)
+    lab.assertGreaterEqual(share, 0.9, said)
+    sepmlogd.stop_cleanly()
+    return said + " (looked at every 10 s)"
+
+
+def honest(port, sender, count=200_000):
+    start = time.monotonic()
+    harness.send_tcp(port, sender, count)
+    return count / (time.monotonic() - start)
+
+
+def still_takes(peer):
+    """Sends the next byte; whether the daemon still has the connection."""
+    try:
+        peer.settimeout(1)
+        peer.send(b"1")
+        peer.setblocking(False)
+        return peer.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+@row("F29", "10,000 idle TCP connections",
+     "RSS + <= 40 MiB (<= 4 KiB each); all accepted <= 5 s; honest p99 <= "
+     "50 ms", times=(1, 1, 1))
+def f29(lab, _):
+    sepmlogd = lab.idle("idle", config=OPEN).start()
+    harness.send_tcp(sepmlogd.port, "w", 1000)
+    sepmlogd.spool.wait_records(1000)
+    memory, files = sepmlogd.memory(), sepmlogd.open_files()
+    start = time.monotonic()
+    peers = many(sepmlogd.port, 10_000)
+    harness.wait_until(lambda: sepmlogd.open_files() >= files + 10_000,
+                       "all are accepted", timeout=30)
+    accepted = time.monotonic() - start
+    grown = (sepmlogd.memory() - memory) / (1 << 20)
+    late = sorted(delay(sepmlogd, n) for n in range(100))[98]
+    for peer in peers:
+        peer.close()
+    harness.wait_until(lambda: sepmlogd.open_files() <= files,
+                       "all are closed again")
+    sepmlogd.stop_cleanly()
+    said = (f"RSS +{grown:.1f} MiB, accepted in {accepted:.1f} s, stored "
+            f"after {late * 1000:.0f} ms p99")
+    lab.assertLessEqual(grown, 40, said)
+    lab.assertLessEqual(accepted, 5.0, said)
+    lab.assertLessEqual(late, 0.05, said)
+    return said
+
+
+def delay(sepmlogd, n):
+    """Seconds from a connect until its message stands in a live file."""
+    path = sepmlogd.spool.live("traffic")[-1]
+    before = os.path.getsize(path)
+    start = time.monotonic()
+    with connect(sepmlogd.port) as peer:
+        peer.sendall(message("d", n) + b"\n")
+        harness.wait_until(lambda: os.path.getsize(path) > before,
+                           "it is stored", pause=0.001)
+    return time.monotonic() - start
+
+
+@row("F30", "churn: 1,000 connects a second, half end with RST",
+     "descriptors at the baseline +-0 after 5 s; all data before FIN stored",
+     times=(3, 10, 60), seconds=120)
+def f30(lab, seconds):
+    sepmlogd = lab.idle("churn", config=OPEN).start()
+    harness.send_tcp(sepmlogd.port, "w", 10)
+    sepmlogd.spool.wait_records(10)
+    files = sepmlogd.open_files()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(
+            lambda k: churn(sepmlogd.port, "abcd"[k], seconds), range(4)))
+    harness.wait_until(lambda: sepmlogd.open_files() <= files,
+                       "descriptors are at the baseline", timeout=5)
+    lab.assertEqual(sepmlogd.open_files(), files)
+    found = harness.wait_until(
+        lambda: ended_well(sepmlogd.spool.numbers(), counts),
+        "all before an orderly end is stored")
+    sepmlogd.stop_cleanly()
+    total = sum(counts)
+    said = f"{total} connections in {seconds} s, 0 of {found} messages lost"
+    if total < 900 * seconds:
+        said += f"; only {total / seconds:.0f} a second on this machine"
+    return said
+
+
+def churn(port, sender, seconds):
+    """A quarter of the connects; the odd ones are reset."""
+    start = time.monotonic()
+    n = 0
+    while time.monotonic() - start < seconds:
+        with connect(port) as peer:
+            peer.sendall(message(sender, n) + b"\n")
+            if n % 2:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                struct.pack("ii", 1, 0))
+            elif n % 4 == 0:
+                peer.shutdown(socket.SHUT_WR)
+        n += 1
+        ahead = start + n / 250 - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+    return n
+
+
+def ended_well(found, counts):
+    """How many messages were sent before a FIN, once all are stored."""
+    wanted = [(sender, n) for sender, count in zip("abcd", counts)
+              for n in range(0, count, 2)]
+    return all(n in found[s] for s, n in wanted) and len(wanted)
+
+
+@row("F31", "no descriptors: RLIMIT_NOFILE 64",
+     "CPU <= 10 %; existing connections served; accepts again <= 2 s after "
+     "some are free; the spool keeps its own", times=(None, 1, 1))
+def f31(lab, _):
+    sepmlogd = lab.idle("few", descriptors=64).start()
+    first = lab.enterContext(connect(sepmlogd.port))
+    crowd = [connect(sepmlogd.port, f"127.0.0.{3 + n % 4}")
+             for n in range(120)]
+    time.sleep(0.5)
+    share = sepmlogd.cpu_share(3.0)
+    for n in range(50):
+        first.sendall(message("f", n) + b"\n")
+    sepmlogd.spool.wait_records(50)
+    sepmlogd.signal(harness.signal.SIGUSR1)
+    harness.wait_until(sepmlogd.spool.ready, "a file is published")
+    for peer in crowd:
+        peer.close()
+    start = time.monotonic()
+    with connect(sepmlogd.port) as late:
+        late.sendall(message("g", 0) + b"\n")
+        sepmlogd.wait_log("accepting again")
+        again = time.monotonic() - start
+        # Before it in the backlog are those that have closed meanwhile; 20
+        # of them are taken each second.
+        harness.wait_until(lambda: sepmlogd.spool.numbers()["g"],
+                           "the last in the backlog is served")
+        served = time.monotonic() - start
+    sepmlogd.stop_cleanly()
+    said = (f"CPU {share * 100:.1f} %, 50 of 50 stored and published, accepts "
+            f"again after {again:.2f} s, serves one behind 100 that closed "
+            f"after {served:.1f} s")
+    lab.assertLessEqual(share, 0.10, said)
+    lab.assertLessEqual(again, 2.0, said)
+    return said
+
+
+@row("F32", "connection limits",
+     "excess closed at once, counted; other sources unaffected",
+     times=(None, 1, 1))
+def f32(_lab, _times):
+    return borrow("limits.py", "Limits.test_limit_of_connections_in_all",
+                  "Limits.test_limit_of_connections_per_source")
+
+
+def tls(*cases):
+    """The classes of that script are its own business."""
+    path = os.path.join(harness.ROOT, "tests/system/tls.py")
+    names, found = [], None
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            words = line.split("(")[0].split()
+            if line.startswith("class "):
+                found = words[1]
+            elif len(words) == 2 and words[1] in cases:
+                names.append(f"{found}.{words[1]}")
+    if len(names) != len(cases):
+        skip(f"not built: tls.py has not all of {', '.join(cases)}")
+    return borrow("tls.py", *names)
+
+
+@row("F33", "peer stops inside a TLS record",
+     "CPU <= 1 %; others 0 lost", times=(None, 1, 1))
+def f33(_lab, _times):
+    return tls("test_a_peer_that_stops_inside_a_record")
+
+
+@row("F34", "handshake stall, plain text to TLS, TLS to plain, renegotiation",
+     "closed <= 10 s; honest handshake p99 <= 200 ms; one log line a source "
+     "and minute", times=(None, 1, 1), seconds=300)
+def f34(_lab, _times):
+    return tls("test_stalled_handshakes", "test_too_many_handshakes",
+               "test_other_talk", "test_tls_to_the_plain_port",
+               "test_renegotiation")
+
+
+@row("F35", "bad peers, of twelve kinds",
+     "12 of 12 refused, 0 records stored, reason and peer logged; a good one "
+     "beside them 0 lost", times=(None, 1, 1), seconds=300)
+def f35(_lab, _times):
+    return tls("test_twelve_bad_peers")
+
+
+@row("F36", "source not allowed",
+     "TCP closed before a byte is read; UDP dropped and counted; 0 stored",
+     times=(None, 1, 1))
+def f36(_lab, _times):
+    return borrow("limits.py", "Limits.test_only_the_allowed_are_heard",
+                  "Limits.test_allow_takes_ranges_and_mapped_addresses")
