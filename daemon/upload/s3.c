@@ -23,12 +23,12 @@ enum {
 
 /* By the API's documentation. */
 static const uint64_t put_most = 5ULL << 30;
-static const char scheme[] = "https://";
 
 struct s3 {
 	const struct s3_options *options;
 	CURL *curl;
-	EVP_MD_CTX *md5; /* NULL: forbidden here, as by FIPS */
+	EVP_MD_CTX *md5;
+	bool has_md5; /* FIPS forbids it */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -114,6 +114,13 @@ s3_open(const void *options, char *why, size_t size)
 
 /* --- what libcurl asks --- */
 
+static void
+begin_content(struct work *w)
+{
+	w->at = 0;
+	w->s3->has_md5 = EVP_DigestInit_ex(w->s3->md5, EVP_md5(), NULL) == 1;
+}
+
 static size_t
 read_cb(char *buffer, size_t size, size_t count, void *arg)
 {
@@ -133,7 +140,8 @@ read_cb(char *buffer, size_t size, size_t count, void *arg)
 		w->error = n == 0 ? EIO : errno; /* or shorter than it was */
 		return CURL_READFUNC_ABORT;
 	}
-	EVP_DigestUpdate(w->s3->md5, buffer, n);
+	if (w->s3->has_md5)
+		EVP_DigestUpdate(w->s3->md5, buffer, n);
 	w->at += n;
 	atomic_store(&watch->sent, w->at);
 	return n;
@@ -147,8 +155,7 @@ seek_cb(void *arg, curl_off_t offset, int origin)
 
 	if (origin != SEEK_SET || offset != 0)
 		return CURL_SEEKFUNC_FAIL;
-	w->at = 0;
-	EVP_DigestInit_ex(w->s3->md5, EVP_md5(), NULL);
+	begin_content(w);
 	return CURL_SEEKFUNC_OK;
 }
 
@@ -256,7 +263,7 @@ sign(struct work *w)
 	};
 
 	/* as it is in the request: libcurl would leave out a usual port */
-	snprintf(host, sizeof host, "%s", o->endpoint + sizeof scheme - 1);
+	snprintf(host, sizeof host, "%s", o->endpoint + strlen("https://"));
 	host[strcspn(host, "/")] = '\0';
 	sha256_hex(w->file->sha256, hex);
 	EVP_EncodeBlock((unsigned char *)w->sum, w->file->sha256, SHA256_SIZE);
@@ -315,7 +322,7 @@ set_request(struct work *w)
 	SET(w, CURLOPT_INFILESIZE_LARGE, (curl_off_t)w->file->size);
 	SET(w, CURLOPT_HTTPHEADER, w->headers);
 	set_connection(w);
-	EVP_DigestInit_ex(w->s3->md5, EVP_md5(), NULL);
+	begin_content(w);
 }
 
 /* --- the answer --- */
@@ -347,7 +354,8 @@ etag_differs(struct work *w, const char *etag)
 	if (answer_header(
 		w, "x-amz-server-side-encryption-customer-algorithm") != NULL)
 		return false;
-	if (EVP_DigestFinal_ex(w->s3->md5, md5, &n) != 1 || n != MD5)
+	if (!w->s3->has_md5 || EVP_DigestFinal_ex(w->s3->md5, md5, &n) != 1 ||
+	    n != MD5)
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		snprintf(hex + 2 * (size_t)i, 3, "%02x", md5[i]);

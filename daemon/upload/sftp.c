@@ -137,7 +137,9 @@ compare(
 
 	if (c == NULL)
 		return SFTP_FAILED;
-	*c = (struct comparison){.file = p->file, .at = from, .same = true};
+	c->file = p->file;
+	c->at = from;
+	c->same = true;
 	status = sftp_client_open_file(client, path, SFTP_OPEN_READ, &handle);
 	if (status == SFTP_OK) {
 		status =
