@@ -54,10 +54,13 @@ if $coverage; then
 	# Counts of an earlier run, or of another state of the sources.
 	find build/coverage -name '*.gcda' -delete
 	ctest --test-dir build/coverage --output-on-failure --no-tests=error \
-	    --parallel 2 --tests-regex '^(unit|fuzz)\.' || give_up "see above"
-	# Each file is compiled for several programs: what any of them reaches.
+	    --parallel 2 --tests-regex '^(unit|fuzz)\.' --exclude-regex sandbox ||
+	    give_up "see above"
+	# unit.sandbox did not end here within a minute, and is not about lib/.
+	# Of the library alone: gcovr cannot join it with sepmlog_portable.
 	set -- --root . --filter 'lib/' --exclude-throw-branches \
-	    --object-directory build/coverage build/coverage/lib
+	    --object-directory build/coverage \
+	    build/coverage/lib/CMakeFiles/sepmlog.dir
 	gcovr "$@" --txt - || give_up "gcovr"
 	gcovr "$@" --branches --txt - --print-summary || give_up "gcovr"
 	exit 0
