@@ -253,16 +253,15 @@ class Spool:
     def lines(self, stream="*", live=True):
         """All whole lines stored so far, without their LF. One that moves
         from live/ to ready/ meanwhile is given twice, none is missed."""
-        live_files = self.live(stream) if live else []
         held = []
-        for path in live_files:
+        for path in self.live(stream) if live else []:
             with contextlib.suppress(FileNotFoundError), \
                     open(path, "rb") as file:
-                held.append(file.read())
+                held.append((path, file.read()))
         seen = {_segment(path) for path in self.ready(stream)}
         for path in self.ready(stream):
             yield from _complete(read_file(path), path)
-        for path, data in zip(live_files, held):
+        for path, data in held:
             if _segment(path) not in seen:
                 yield from data.split(b"\n")[:-1]
 
