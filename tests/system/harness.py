@@ -258,12 +258,23 @@ class Spool:
             with contextlib.suppress(FileNotFoundError), \
                     open(path, "rb") as file:
                 held.append((path, file.read()))
-        seen = {_segment(path) for path in self.ready(stream)}
+        seen = {os.path.basename(path).split(".")[0]
+                for path in self.ready(stream)}
         for path in self.ready(stream):
             yield from _complete(read_file(path), path)
         for path, data in held:
-            if _segment(path) not in seen:
+            if self._published(path) not in seen:
                 yield from data.split(b"\n")[:-1]
+
+    def _published(self, path):
+        """The name, without its ends, that a live file will have. Imports
+        have numbers of their own in the same ready/."""
+        with open(os.path.join(self.path, "instance"),
+                  encoding="ascii") as file:
+            instance = file.read().strip()
+        directory, name = os.path.split(path)
+        return (f"{os.path.basename(directory)}-{instance}-"
+                f"{name.split('.')[0]}")
 
     def records(self, stream="*", live=True):
         return [json.loads(line) for line in self.lines(stream, live)]
@@ -290,15 +301,6 @@ def _count(line, found):
     match = _NUMBER.search(line)
     if match:
         found[match[1].decode()][int(match[2])] += 1
-
-
-def _segment(path):
-    """Stream and number of a segment in live/ or in ready/."""
-    name = os.path.basename(path).split(".")[0]
-    if "-" in name:
-        stream, _, number = name.rsplit("-", 2)
-        return stream, int(number)
-    return os.path.basename(os.path.dirname(path)), int(name)
 
 
 def read_file(path):
