@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "event_key.h"
+#include "file.h"
 #include "published.h"
 #include "reader.h"
 #include "spool/disk.h"
@@ -554,13 +556,41 @@ add_all_live(struct known *k, const char *spool, char *why, size_t size)
 	return ok;
 }
 
+/* The name that a live segment will have, up to its ends. What imports and
+ * pulls have written has another instance, and numbers of its own. */
+static bool
+is_published(
+    const struct file *live, const struct file *ready, struct span instance)
+{
+	char name[SPOOL_PATH];
+	int n = snprintf(name, sizeof(name), "%s-%.*s-%016" PRIu64 ".",
+	    live->stream, (int)instance.n, instance.p, live->segment);
+
+	return strncmp(ready->path + ready->name, name, (size_t)n) == 0;
+}
+
+/* 8 hex digits, to be freed. NULL: `why`. */
+static char *
+read_instance(const char *spool, size_t *n, char *why, size_t size)
+{
+	char path[4096], *text;
+
+	snprintf(path, sizeof(path), "%s/instance", spool);
+	text = file_read(path, sizeof(path), n);
+	if (text == NULL)
+		snprintf(why, size, "%s: %s", path, strerror(errno));
+	else if (*n > SPOOL_INSTANCE)
+		*n = SPOOL_INSTANCE;
+	return text;
+}
+
 /* Live segments first: those that have been published meanwhile are in ready/,
  * and those that are published afterwards are open here. */
 bool
 known_add_spool(struct known *k, const char *spool, char *why, size_t size)
 {
-	size_t first = k->n_files, ready;
-	char path[4096];
+	size_t first = k->n_files, ready, n;
+	char path[4096], *instance;
 
 	if (!add_all_live(k, spool, why, size))
 		return false;
@@ -568,10 +598,16 @@ known_add_spool(struct known *k, const char *spool, char *why, size_t size)
 	snprintf(path, sizeof(path), "%s/ready", spool);
 	if (!known_add(k, path, why, size))
 		return false;
+	if (ready == first)
+		return true;
+	instance = read_instance(spool, &n, why, size);
+	if (instance == NULL)
+		return false;
 	for (size_t i = first; i < ready; i++)
 		for (size_t j = ready; j < k->n_files; j++)
-			if (k->files[j].segment == k->files[i].segment &&
-			    strcmp(k->files[j].stream, k->files[i].stream) == 0)
+			if (is_published(&k->files[i], &k->files[j],
+				span_of(instance, n)))
 				k->files[i].twice = true;
+	free(instance);
 	return true;
 }
