@@ -1,0 +1,251 @@
+#include "web.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spool/disk.h"
+
+/* --- a connection --- */
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_state;
+
+static void
+start_curl(void)
+{
+	curl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+bool
+web_open(struct web *web, char *why, size_t size)
+{
+	pthread_once(&curl_once, start_curl);
+	if (curl_state != CURLE_OK) {
+		snprintf(
+		    why, size, "libcurl: %s", curl_easy_strerror(curl_state));
+		return false;
+	}
+	web->curl = curl_easy_init();
+	if (web->curl == NULL)
+		snprintf(why, size, "no memory");
+	return web->curl != NULL;
+}
+
+void
+web_close(struct web *web)
+{
+	curl_easy_cleanup(web->curl);
+}
+
+bool
+web_can_read(const char *const *files, size_t count, char *why, size_t size)
+{
+	FILE *file;
+
+	for (size_t i = 0; i < count; i++) {
+		if (files[i] == NULL)
+			continue;
+		file = fopen(files[i], "re");
+		if (file == NULL) {
+			snprintf(why, size,
+			    "%s: %s: a PEM file that this user can read is "
+			    "needed",
+			    files[i], strerrordesc_np(errno));
+			return false;
+		}
+		fclose(file);
+	}
+	return true;
+}
+
+/* --- what libcurl asks --- */
+
+static size_t
+read_cb(char *buffer, size_t size, size_t count, void *arg)
+{
+	struct web_work *w = arg;
+	struct target_watch *watch = w->watch;
+	size_t n = size * count;
+
+	if (n > w->file->size - w->at)
+		n = (size_t)(w->file->size - w->at);
+	if (n == 0)
+		return 0;
+	if (watch->pace != NULL)
+		watch->pace(watch->context, n);
+	if (atomic_load(watch->stop))
+		return CURL_READFUNC_ABORT;
+	if (!disk_read(w->file->fd, w->at, buffer, n, &n) || n == 0) {
+		w->error = n == 0 ? EIO : errno; /* or shorter than it was */
+		return CURL_READFUNC_ABORT;
+	}
+	if (w->sees != NULL)
+		w->sees(w, buffer, n);
+	w->at += n;
+	atomic_store(&watch->sent, w->at);
+	return n;
+}
+
+/* It asks when a request has to go again, such as on a stale connection. */
+static int
+seek_cb(void *arg, curl_off_t offset, int origin)
+{
+	struct web_work *w = arg;
+
+	if (origin != SEEK_SET || offset < 0 ||
+	    (uint64_t)offset > w->file->size ||
+	    (w->sees != NULL && offset != 0))
+		return CURL_SEEKFUNC_FAIL;
+	w->at = (uint64_t)offset;
+	if (w->sees != NULL)
+		w->sees(w, NULL, 0);
+	return CURL_SEEKFUNC_OK;
+}
+
+/* Its start, printable, for a reason. */
+static size_t
+write_cb(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct web_work *w = arg;
+	char c;
+
+	for (size_t i = 0; i < size * count && w->n < WEB_ANSWER; i++) {
+		c = bytes[i];
+		if (c >= ' ' && c < 0x7f)
+			w->answer[w->n++] = c;
+		else if (w->n > 0 && w->answer[w->n - 1] != ' ')
+			w->answer[w->n++] = ' ';
+	}
+	w->answer[w->n] = '\0';
+	return size * count;
+}
+
+/* About once a second. */
+static int
+progress_cb(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
+    curl_off_t up)
+{
+	const struct web_work *w = arg;
+
+	(void)down_all;
+	(void)down;
+	(void)up_all;
+	(void)up;
+	return atomic_load(w->watch->stop) ? 1 : 0;
+}
+
+/* --- a request --- */
+
+void
+web_begin(struct web_work *w, const char *url, const struct web_options *o)
+{
+	curl_easy_reset(w->web->curl);
+	w->web->error[0] = '\0';
+	w->n = 0;
+	w->answer[0] = '\0';
+	WEB_SET(w, CURLOPT_URL, url);
+	WEB_SET(w, CURLOPT_ERRORBUFFER, w->web->error);
+	WEB_SET(w, CURLOPT_NOSIGNAL, 1L);
+	WEB_SET(w, CURLOPT_NOPROGRESS, 0L);
+	WEB_SET(w, CURLOPT_XFERINFOFUNCTION, progress_cb);
+	WEB_SET(w, CURLOPT_XFERINFODATA, w);
+	WEB_SET(w, CURLOPT_WRITEFUNCTION, write_cb);
+	WEB_SET(w, CURLOPT_WRITEDATA, w);
+	WEB_SET(w, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	WEB_SET(w, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+	WEB_SET(w, CURLOPT_USERAGENT, "sepmlog-upload/" SEPMLOG_VERSION);
+	WEB_SET(w, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout);
+	WEB_SET(w, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	WEB_SET(w, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout / 1000));
+	/* Not from the environment. */
+	WEB_SET(w, CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "");
+	WEB_SET(w, CURLOPT_NOPROXY, "");
+	WEB_SET(w, CURLOPT_PROTOCOLS_STR, "https");
+	WEB_SET(w, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (o->ca != NULL) {
+		WEB_SET(w, CURLOPT_CAINFO, o->ca);
+		WEB_SET(w, CURLOPT_CAPATH, NULL);
+	}
+}
+
+void
+web_set_content(struct web_work *w)
+{
+	w->at = 0;
+	if (w->sees != NULL)
+		w->sees(w, NULL, 0);
+	WEB_SET(w, CURLOPT_READFUNCTION, read_cb);
+	WEB_SET(w, CURLOPT_READDATA, w);
+	WEB_SET(w, CURLOPT_SEEKFUNCTION, seek_cb);
+	WEB_SET(w, CURLOPT_SEEKDATA, w);
+}
+
+bool
+web_add_header(struct web_work *w, const char *format, ...)
+{
+	char header[WEB_HEADER];
+	struct curl_slist *headers;
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(header, sizeof header, format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n >= sizeof header)
+		return false;
+	headers = curl_slist_append(w->headers, header);
+	if (headers != NULL)
+		w->headers = headers;
+	return headers != NULL;
+}
+
+const char *
+web_header(struct web_work *w, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(w->web->curl, name, 0, CURLH_HEADER, -1,
+		   &header) == CURLHE_OK
+		   ? header->value
+		   : NULL;
+}
+
+/* --- how it went --- */
+
+void
+web_again(struct web_work *w, bool target_down, const char *format, ...)
+{
+	struct target_result *r = w->result;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(r->reason, sizeof r->reason, format, args);
+	va_end(args);
+	r->outcome =
+	    atomic_load(w->watch->stop) ? TARGET_STOPPED : TARGET_RETRY;
+	r->target_down = target_down;
+}
+
+long
+web_status(struct web_work *w)
+{
+	long status = 0;
+	curl_off_t after = 0;
+
+	curl_easy_getinfo(w->web->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(w->web->curl, CURLINFO_RETRY_AFTER, &after);
+	if (after > 0 && (status < 200 || status > 299))
+		w->result->retry_after =
+		    after < INT32_MAX ? (unsigned)after : INT32_MAX;
+	return status;
+}
+
+const char *
+web_why(const struct web_work *w, CURLcode code)
+{
+	return w->web->error[0] != '\0' ? w->web->error
+					: curl_easy_strerror(code);
+}

@@ -1,0 +1,79 @@
+/*
+ * web - what the targets over HTTPS have in common: a connection of libcurl,
+ * and the requests of one delivery on it.
+ *
+ * TLS 1.2 or later, the server's certificate is always checked, redirects are
+ * not followed, and nothing is taken from the environment.
+ */
+#ifndef SEPMLOG_UPLOAD_WEB_H
+#define SEPMLOG_UPLOAD_WEB_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "target.h"
+
+enum {
+	WEB_ANSWER = 160, /* bytes of an answer's body that a reason repeats */
+	WEB_HEADER = 1200,
+};
+
+struct web {
+	CURL *curl;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* False: `why` (of `size` bytes) says why. */
+bool web_open(struct web *web, char *why, size_t size);
+void web_close(struct web *web);
+/* Can this user read these PEM files? NULL: it need not be there. */
+bool web_can_read(
+    const char *const *files, size_t count, char *why, size_t size);
+
+/* NULL where not said. */
+struct web_options {
+	const char *ca; /* PEM; NULL: the system's */
+	const char *proxy;
+	uint64_t timeout; /* ms without a byte; also to connect */
+};
+
+struct web_work {
+	struct web *web;
+	const struct target_file *file;
+	struct target_watch *watch;
+	struct target_result *result;
+	struct curl_slist *headers;
+	uint64_t at; /* of the file: the next byte to send */
+	int error;   /* of a read */
+	size_t n;
+	char answer[WEB_ANSWER + 1];
+	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
+	 * NULL: then the sending can go on from anywhere. */
+	void (*sees)(struct web_work *work, const char *bytes, size_t n);
+};
+
+#define WEB_SET(w, option, value)                                              \
+	((void)curl_easy_setopt((w)->web->curl, option, value))
+
+/* What all requests have; the connection stays. */
+void web_begin(
+    struct web_work *work, const char *url, const struct web_options *options);
+/* The request has the file as its content. */
+void web_set_content(struct web_work *work);
+/* False: no memory, or it is too long. */
+bool web_add_header(struct web_work *work, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A header of the answer, or NULL. */
+const char *web_header(struct web_work *work, const char *name);
+
+/* It failed, for this reason: to be tried again. */
+void web_again(struct web_work *work, bool target_down, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The answer's status; what it says of when to come again is in the result. */
+long web_status(struct web_work *work);
+/* What libcurl says of the last request. */
+const char *web_why(const struct web_work *work, CURLcode code);
+
+#endif
