@@ -18,3 +18,14 @@ ctl_time(const char *text, int64_t *seconds, unsigned *microsecond)
 		*microsecond = (unsigned)stamp.microsecond;
 	return true;
 }
+
+uint64_t
+ctl_hash(struct span name)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < name.n; i++)
+		hash =
+		    (hash ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
+	return hash;
+}

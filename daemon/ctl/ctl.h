@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "span.h"
+
 /* Exit codes of every command. */
 enum ctl_exit {
 	CTL_DONE = 0,
@@ -26,6 +28,9 @@ enum ctl_exit ctl_verify(int argc, char **argv);
 
 /* Where the configuration is when no option says it. */
 #define CTL_CONFIG "/etc/sepmlogd/sepmlogd.yaml"
+
+/* FNV-1a of a name: a set of those need not hold the names. */
+uint64_t ctl_hash(struct span name);
 
 /* What an option that is a time has to look like. */
 #define CTL_TIME "give a time as 2024-06-30T00:00:00Z"

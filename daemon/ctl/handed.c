@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl.h"
 #include "delivered.h"
 #include "spool/disk.h"
 
@@ -54,18 +55,6 @@ handed_free(struct handed *h)
 	disk_close(&h->dir);
 	free(h->file);
 	free(h);
-}
-
-/* FNV-1a */
-static uint64_t
-hash_of(struct span name)
-{
-	uint64_t hash = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < name.n; i++)
-		hash =
-		    (hash ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-	return hash;
 }
 
 /* Of equal ones, that which says most comes last. */
@@ -138,7 +127,7 @@ entry_cb(void *arg, const struct ledger_entry *entry)
 		h->failed = true;
 		return;
 	}
-	h->file[h->n++] = (struct file){hash_of(name), fate_of(entry)};
+	h->file[h->n++] = (struct file){ctl_hash(name), fate_of(entry)};
 }
 
 static void
@@ -175,7 +164,7 @@ handed_read(
 enum handed_fate
 handed_find(const struct handed *h, struct span name)
 {
-	uint64_t hash = hash_of(name);
+	uint64_t hash = ctl_hash(name);
 	size_t low = 0, high = h->n, middle;
 
 	while (low < high) {

@@ -556,17 +556,21 @@ add_all_live(struct known *k, const char *spool, char *why, size_t size)
 	return ok;
 }
 
-/* The name that a live segment will have, up to its ends. What imports and
- * pulls have written has another instance, and numbers of its own. */
+/* Is the live segment among the files of ready/, which begin at `first`? What
+ * imports and pulls have written has another instance, and its own numbers. */
 static bool
-is_published(
-    const struct file *live, const struct file *ready, struct span instance)
+is_published(const struct known *k, const struct file *live, size_t first,
+    struct span instance)
 {
 	char name[SPOOL_PATH];
 	int n = snprintf(name, sizeof(name), "%s-%.*s-%016" PRIu64 ".",
 	    live->stream, (int)instance.n, instance.p, live->segment);
 
-	return strncmp(ready->path + ready->name, name, (size_t)n) == 0;
+	for (size_t i = first; i < k->n_files; i++)
+		if (strncmp(k->files[i].path + k->files[i].name, name,
+			(size_t)n) == 0)
+			return true;
+	return false;
 }
 
 /* 8 hex digits, to be freed. NULL: `why`. */
@@ -604,10 +608,8 @@ known_add_spool(struct known *k, const char *spool, char *why, size_t size)
 	if (instance == NULL)
 		return false;
 	for (size_t i = first; i < ready; i++)
-		for (size_t j = ready; j < k->n_files; j++)
-			if (is_published(&k->files[i], &k->files[j],
-				span_of(instance, n)))
-				k->files[i].twice = true;
+		if (is_published(k, &k->files[i], ready, span_of(instance, n)))
+			k->files[i].twice = true;
 	free(instance);
 	return true;
 }

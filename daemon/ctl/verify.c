@@ -210,18 +210,6 @@ say_cb(void *arg, enum account_level level, const char *text)
 	note(v, level, with);
 }
 
-/* FNV-1a of a name: a set of those need not hold the names. */
-static uint64_t
-hash_of(struct span name)
-{
-	uint64_t hash = UINT64_C(14695981039346656037);
-
-	for (size_t i = 0; i < name.n; i++)
-		hash =
-		    (hash ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
-	return hash;
-}
-
 static void
 dropped_cb(void *arg, struct span name)
 {
@@ -238,7 +226,7 @@ dropped_cb(void *arg, struct span name)
 		v->drop = drop;
 		v->dropped_room = room;
 	}
-	v->drop[v->dropped++] = hash_of(name);
+	v->drop[v->dropped++] = ctl_hash(name);
 }
 
 static void
@@ -541,7 +529,7 @@ is_still_ready(const struct verify *v, const struct account_file *said)
 static bool
 is_given_up(const struct verify *v, const struct account_file *said)
 {
-	uint64_t hash = hash_of(said->name);
+	uint64_t hash = ctl_hash(said->name);
 
 	if (v->dropped > 0 && bsearch(&hash, v->drop, v->dropped,
 				  sizeof v->drop[0], compare_hashes) != NULL)
