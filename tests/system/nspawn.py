@@ -13,7 +13,7 @@ import harness
 INSIDE = "SEPMLOG_IN_NAMESPACE"
 BUILD = os.environ.get("SEPMLOG_RELEASE_BUILD") or os.path.join(
     harness.ROOT, "build/release")
-TIMEOUT = 200
+TIMEOUT = 240
 UNITS = "etc/systemd/system/"
 
 RUN_UNIT = """\
