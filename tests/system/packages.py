@@ -60,7 +60,7 @@ class Packages(nspawn.Booted):
         renumber(made, root + "/packages/new", work)
         cls.lint = cls.lintian()
         shutil.rmtree(work)
-        cls.take(root, "packages_inside")
+        cls.take(root, "packages_inside", "certificates")
         # One forbids to start services, where a machine is built as an image;
         # with the other each dpkg reads all manual pages of the machine.
         for path in ("/usr/sbin/policy-rc.d", "/var/lib/man-db/auto-update"):
@@ -127,6 +127,12 @@ class Packages(nspawn.Booted):
         self.assert_found("config-after", "root:sepmlog 640")
         self.assert_found("upgraded", "active active enabled enabled")
         self.assert_found("verify-after", "0")
+
+    def test_a_tls_listener_is_added(self):
+        self.assert_found("tls-valid", "0")
+        self.assert_found("tls-start", "0")
+        self.assert_found("tls-stored", "1")
+        self.assert_found("tls-off", "0")
 
     def test_a_refused_configuration_leaves_the_old_one_running(self):
         self.assert_found("refused", "0")

@@ -7,11 +7,13 @@ import gzip
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
 import time
 
+import certificates
 import harness
 from harness import message, wait_until
 
@@ -188,6 +190,36 @@ def upgrade():
     say("verify-after", run("sepmlogctl", "verify", SPOOL.path)[0])
 
 
+def tls():
+    """A listener more, in the order that the README gives."""
+    authority = certificates.Authority("/etc/sepmlogd/tls/ca")
+    certificate, key = authority.issue("server", "IP:127.0.0.1",
+                                       "serverAuth")
+    run("chown", "-R", "sepmlogd", "/etc/sepmlogd/tls")
+    with open(CONFIG, encoding="utf-8") as file:
+        good = file.read()
+    with open(CONFIG, "w", encoding="utf-8") as file:
+        file.write(good.replace(
+            "\nlisten:\n", "\nlisten:\n  - tls: '[::]:6514'\n    certificate: "
+            f"{certificate}\n    key: {key}\n"))
+    say("tls-valid", run("sepmlogd", "-n")[0])
+    run("systemctl", "stop", "sepmlogd.service")
+    say("tls-start", run("systemctl", "enable", "--now",
+                         "sepmlogd-tls.socket", "sepmlogd.service")[0])
+    context = ssl.create_default_context(cafile=authority.certificate)
+    with harness.connect(6514) as plain, context.wrap_socket(
+            plain, server_hostname="127.0.0.1") as peer:
+        peer.sendall(message("t", 0) + b"\n")
+        wait_until(lambda: stored().get("t"), "stored from TLS")
+    say("tls-stored", len(stored()["t"]))
+    run("systemctl", "stop", "sepmlogd-tls.socket", "sepmlogd.service")
+    run("systemctl", "disable", "sepmlogd-tls.socket")
+    with open(CONFIG, "w", encoding="utf-8") as file:
+        file.write(good)
+    run("rm", "-r", "/etc/sepmlogd/tls/ca")
+    say("tls-off", run("systemctl", "start", "sepmlogd.service")[0])
+
+
 def refused_configuration():
     """What the new one would not take leaves the old one running."""
     with open(CONFIG, encoding="utf-8") as file:
@@ -249,6 +281,7 @@ def main():
     receive()
     deliver()
     upgrade()
+    tls()
     refused_configuration()
     remove()
     purge(before)
