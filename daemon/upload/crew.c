@@ -41,7 +41,7 @@ struct worker {
 	bool started;
 	const char *file; /* that it works on */
 	struct target_watch watch;
-	char journal[TARGET_REMOTE]; /* what is durable */
+	char journal[TARGET_JOURNAL]; /* what is durable */
 	struct ledger_text line;
 };
 
@@ -170,7 +170,7 @@ keep_journal_cb(struct target_watch *watch)
 	if (!depot_journal_write(w->crew->options.depot, w->file,
 		target_name(w), watch->journal))
 		return false;
-	memcpy(w->journal, watch->journal, sizeof w->journal);
+	strcpy(w->journal, watch->journal);
 	return true;
 }
 
@@ -434,7 +434,7 @@ work_on(struct worker *w, struct parcel *p)
 	}
 	depot_journal_read(w->crew->options.depot, p->name, target->name,
 	    w->watch.journal, sizeof w->watch.journal);
-	memcpy(w->journal, w->watch.journal, sizeof w->journal);
+	strcpy(w->journal, w->watch.journal);
 	atomic_store(&w->watch.sent, 0);
 	target->kind->deliver(w->handle, &file, &w->watch, &result);
 	on_result(w, p, &file, &result, started);
