@@ -2,6 +2,7 @@
 
 #include "dir.h"
 #include "https.h"
+#include "kafka.h"
 #include "s3.h"
 #include "sftp.h"
 
@@ -223,6 +224,159 @@ static const struct schema_key s3_keys[] = {
 };
 /* clang-format on */
 
+/* --- kafka --- */
+
+static void
+read_brokers(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if (is_url(node->text) && span_find(node->text, '/') == node->text.n)
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no list of brokers such as "
+		    "kafka1.example.com:9093,kafka2.example.com:9093",
+		    SCHEMA_QUOTED(node->text));
+}
+
+static bool
+is_topic(struct span text)
+{
+	static const struct span place = SPAN("%stream");
+	bool named = false;
+
+	while (text.n > 0) {
+		char c = text.p[0];
+
+		if (!named && span_starts(text, place)) {
+			named = true;
+			text = span_skip(text, place.n);
+			continue;
+		}
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c >= '0' && c <= '9') || c == '.' || c == '_' ||
+			c == '-'))
+			return false;
+		text = span_skip(text, 1);
+	}
+	return true;
+}
+
+static void
+read_topic(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if (is_topic(node->text))
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no name such as sepm or sepm-%%stream: letters, "
+		    "digits, '.', '_' and '-'",
+		    SCHEMA_QUOTED(node->text));
+}
+
+static void
+read_send(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {
+	    [KAFKA_RECORDS] = {"records", 7},
+	    [KAFKA_FILES] = {"files", 5},
+	};
+	enum kafka_send *send = out;
+
+	(void)key;
+	*send =
+	    (enum kafka_send)schema_word(l, node, words, SCHEMA_COUNT(words));
+}
+
+static void
+read_sasl(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {
+	    [KAFKA_NONE] = {"none", 4},
+	    [KAFKA_PLAIN] = {"plain", 5},
+	    [KAFKA_SCRAM_256] = {"scram-sha-256", 13},
+	    [KAFKA_SCRAM_512] = {"scram-sha-512", 13},
+	};
+	enum kafka_sasl *sasl = out;
+
+	(void)key;
+	*sasl =
+	    (enum kafka_sasl)schema_word(l, node, words, SCHEMA_COUNT(words));
+}
+
+static void
+read_compression(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {
+	    {"none", 4}, {"gzip", 4}, {"snappy", 6}, {"lz4", 3}, {"zstd", 4}};
+	const char **codec = out;
+	size_t i = schema_word(l, node, words, SCHEMA_COUNT(words));
+
+	(void)key;
+	if (i < SCHEMA_COUNT(words))
+		*codec = words[i].p;
+}
+
+#define KAFKA(member) offsetof(struct kafka_options, member)
+
+/* clang-format off */
+static const struct schema_key kafka_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "brokers",      read_brokers, KAFKA(brokers), 1, 700, SCHEMA_MUST },
+	{ "topic",        read_topic,   KAFKA(topic),   1, 249, SCHEMA_MUST },
+	{ "send",         read_send,    KAFKA(send),    0, 0,   "records" },
+	{ "compression",  read_compression, KAFKA(compression), 0, 0, "lz4" },
+	{ "message_size", schema_size,  KAFKA(message_size),
+	  4 * KIB, 512 * MIB, "1000000" },
+	{ "unacknowledged", schema_count, KAFKA(unacknowledged),
+	  1, 1000000, "10000" },
+	{ "buffer",       schema_size,  KAFKA(buffer),  MIB, GIB, "32MiB" },
+	{ "tls",          schema_yes,   KAFKA(tls),     0, 0,    "yes" },
+	{ "ca",           schema_path,  KAFKA(ca),          1, PATH, NULL },
+	{ "certificate",  schema_path,  KAFKA(certificate), 1, PATH, NULL },
+	{ "key",          schema_path,  KAFKA(key),         1, PATH, NULL },
+	{ "sasl",         read_sasl,    KAFKA(sasl),    0, 0,    "none" },
+	{ "user",         schema_text,  KAFKA(user),    1, LABEL, NULL },
+	{ "password_file", schema_path, KAFKA(password_file), 1, PATH, NULL },
+	{ "timeout",      schema_time,  KAFKA(timeout),
+	  2 * SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+static void
+check_kafka(
+    struct schema_loader *l, const struct node *map, const void *options)
+{
+	const struct kafka_options *o = options;
+	const struct node *sasl = schema_child(map, "sasl");
+	const struct node *ca = schema_child(map, "ca");
+	const struct node *size = schema_child(map, "message_size");
+
+	check_pair(l, map, "certificate", "key");
+	check_pair(l, map, "user", "password_file");
+	if (sasl && o->sasl != KAFKA_NONE && !schema_child(map, "user"))
+		schema_fail_key(
+		    l, sasl, "needs 'user' and 'password_file' beside it");
+	if (schema_child(map, "user") && o->sasl == KAFKA_NONE)
+		schema_fail_key(l, schema_child(map, "user"),
+		    "needs 'sasl' beside it: plain, or better scram-sha-512");
+	if (!o->tls && o->sasl == KAFKA_PLAIN)
+		schema_fail_key(l, sasl,
+		    "would send the password as it is: only with 'tls: yes'");
+	if (!o->tls && ca)
+		schema_fail_key(l, ca, "only with 'tls: yes'");
+	if (size && o->message_size > o->buffer)
+		schema_fail_key(l, size, "cannot be more than 'buffer'");
+}
+
 /* --- all --- */
 
 #define KEYS(table) table, SCHEMA_COUNT(table)
@@ -233,6 +387,8 @@ const struct kind kinds[] = {
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
     {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
+    {&target_kafka, sizeof(struct kafka_options), KEYS(kafka_keys),
+	check_kafka},
 };
 
 const size_t kinds_count = SCHEMA_COUNT(kinds);
