@@ -1,8 +1,10 @@
 #include "kinds.h"
 
+#include "batch.h"
 #include "dir.h"
 #include "https.h"
 #include "kafka.h"
+#include "product.h"
 #include "s3.h"
 #include "sftp.h"
 
@@ -377,6 +379,139 @@ check_kafka(
 		schema_fail_key(l, size, "cannot be more than 'buffer'");
 }
 
+/* --- http-batch --- */
+
+static void
+read_product(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	enum { MOST = 16 };
+	const struct product **product = out;
+	struct span words[MOST];
+	size_t i;
+
+	(void)key;
+	for (i = 0; i < products_count && i < MOST; i++)
+		words[i] = span_str(products[i].name);
+	i = schema_word(l, node, words, i);
+	if (i < products_count)
+		*product = &products[i];
+}
+
+/* The name of an index or a table, as it goes in a URL. */
+static void
+read_place(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if (is_topic(node->text))
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node,
+		    "'%.*s' is no name such as sepm or sepm-%%stream: letters, "
+		    "digits, '.', '_' and '-'",
+		    SCHEMA_QUOTED(node->text));
+}
+
+/* It becomes a header. */
+static void
+read_tenant(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	if (!schema_want_text(l, node, key->max))
+		return;
+	if (is_url(node->text))
+		schema_text(l, node, key, out);
+	else
+		schema_fail(l, node, "'%.*s' is no name of a tenant",
+		    SCHEMA_QUOTED(node->text));
+}
+
+#define BATCH(member) offsetof(struct batch_options, member)
+
+/* clang-format off */
+static const struct schema_key batch_size_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "size",    schema_size,  BATCH(batch_size), 64 * KIB, 64 * MIB,
+	  "1MiB" },
+	{ "records", schema_count, BATCH(batch_records), 1, 20000, "1000" },
+};
+/* clang-format on */
+
+static void
+read_batch(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, batch_size_keys, out);
+}
+
+/* clang-format off */
+static const struct schema_key batch_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "product",    read_product, BATCH(product),    0, 0, SCHEMA_MUST },
+	{ "url",        read_url,     BATCH(url),        1, 400, SCHEMA_MUST },
+	{ "index",      read_place,   BATCH(index),      1, 200, NULL },
+	{ "table",      read_place,   BATCH(table),      1, 200, NULL },
+	{ "tenant",     read_tenant,  BATCH(tenant),     1, 200, NULL },
+	{ "sourcetype", schema_text,  BATCH(sourcetype), 1, LABEL, NULL },
+	{ "deduplicate", schema_yes,  BATCH(deduplicate), 0, 0,  "yes" },
+	{ "batch",      read_batch,   0,                 0, 0,   "{}" },
+	{ "gzip",       schema_yes,   BATCH(gzip),       0, 0,   "yes" },
+	{ "ca",         schema_path,  BATCH(ca),          1, PATH,  NULL },
+	{ "certificate", schema_path, BATCH(certificate), 1, PATH,  NULL },
+	{ "key",        schema_path,  BATCH(key),         1, PATH,  NULL },
+	{ "token_file", schema_path,  BATCH(token_file),  1, PATH,  NULL },
+	{ "user",       schema_text,  BATCH(user),        1, LABEL, NULL },
+	{ "password_file", schema_path, BATCH(password_file), 1, PATH, NULL },
+	{ "proxy",      read_proxy,   BATCH(proxy),       1, URL,   NULL },
+	{ "timeout",    schema_time,  BATCH(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+/* A key that the product has not, or needs. */
+static void
+check_product_key(struct schema_loader *l, const struct node *map,
+    const struct product *product, enum product_key bit, const char *name)
+{
+	const struct node *node = schema_child(map, name);
+
+	if (node && !(product->may & bit))
+		schema_fail_key(l, node, "is not for %s", product->name);
+	if (!node && (product->must & bit))
+		schema_fail_key(l, schema_child(map, "product"),
+		    "%s needs '%s' beside it", product->name, name);
+}
+
+static void
+check_batch(
+    struct schema_loader *l, const struct node *map, const void *options)
+{
+	const struct batch_options *o = options;
+	const struct node *token = schema_child(map, "token_file");
+	const struct node *url = schema_child(map, "url");
+
+	check_pair(l, map, "certificate", "key");
+	check_pair(l, map, "user", "password_file");
+	if (token && schema_child(map, "user"))
+		schema_fail_key(l, token, "either this or 'user'");
+	if (url && o->url && span_find(url->text, '?') < url->text.n)
+		schema_fail_key(l, url,
+		    "ends before its '?': the product's "
+		    "path comes behind it");
+	if (!o->product)
+		return;
+	check_product_key(l, map, o->product, PRODUCT_INDEX, "index");
+	check_product_key(l, map, o->product, PRODUCT_TABLE, "table");
+	check_product_key(l, map, o->product, PRODUCT_TENANT, "tenant");
+	check_product_key(l, map, o->product, PRODUCT_SOURCETYPE, "sourcetype");
+	check_product_key(
+	    l, map, o->product, PRODUCT_DEDUPLICATE, "deduplicate");
+}
+
 /* --- all --- */
 
 #define KEYS(table) table, SCHEMA_COUNT(table)
@@ -389,6 +524,8 @@ const struct kind kinds[] = {
     {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
     {&target_kafka, sizeof(struct kafka_options), KEYS(kafka_keys),
 	check_kafka},
+    {&target_batch, sizeof(struct batch_options), KEYS(batch_keys),
+	check_batch},
 };
 
 const size_t kinds_count = SCHEMA_COUNT(kinds);

@@ -105,6 +105,19 @@ seek_cb(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+static void
+keep_answer(struct web_work *w, const char *bytes, size_t n)
+{
+	size_t room = w->body != NULL ? w->body_size - w->body_n : 0;
+
+	w->body_cut |= n > room;
+	if (n > room)
+		n = room;
+	if (n > 0)
+		memcpy(w->body + w->body_n, bytes, n);
+	w->body_n += n;
+}
+
 /* Its start, printable, for a reason. */
 static size_t
 write_cb(char *bytes, size_t size, size_t count, void *arg)
@@ -112,6 +125,7 @@ write_cb(char *bytes, size_t size, size_t count, void *arg)
 	struct web_work *w = arg;
 	char c;
 
+	keep_answer(w, bytes, size * count);
 	for (size_t i = 0; i < size * count && w->n < WEB_ANSWER; i++) {
 		c = bytes[i];
 		if (c >= ' ' && c < 0x7f)
@@ -145,6 +159,8 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
 	w->n = 0;
+	w->body_n = 0;
+	w->body_cut = false;
 	w->answer[0] = '\0';
 	WEB_SET(w, CURLOPT_URL, url);
 	WEB_SET(w, CURLOPT_ERRORBUFFER, w->web->error);

@@ -49,6 +49,10 @@ struct web_work {
 	int error;   /* of a read */
 	size_t n;
 	char answer[WEB_ANSWER + 1];
+	/* All of the answer, if there is room for it; NULL: not wanted. */
+	char *body;
+	size_t body_size, body_n;
+	bool body_cut;
 	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
 	 * NULL: then the sending can go on from anywhere. */
 	void (*sees)(struct web_work *work, const char *bytes, size_t n);
