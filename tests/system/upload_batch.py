@@ -6,7 +6,6 @@ products document, to the letter, and answer as documented. Real ones that can
 be had are in the last case."""
 
 import base64
-import collections
 import datetime
 import gzip
 import http.server
@@ -14,9 +13,11 @@ import json
 import os
 import re
 import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
+import urllib.request
 
 import certificates
 import harness
@@ -547,6 +548,30 @@ class Elasticsearch(Case):
         self.assertEqual(len(spool.ready()), 1)
 
 
+    def test_readme(self):
+        server, spool = self.server("elastic"), self.spool()
+        server.path = "/logs-sepm-ecs/_bulk"
+        lines = dict(uploads.record(n, stream="ecs") for n in range(1, 21))
+        spool.put_records(1, [
+            b'{"@timestamp":"2026-11-25T10:00:00Z","event":{"kind":"event",'
+            b'"id":"%s"}}' % name.encode() for name in lines],
+                          stream="ecs", extension="ecs.gz")
+        target = self.target("elastic", server.url)
+        text = uploads.readme_example("http-batch")
+        for old, new in (
+                ("https://elastic.example.com:9200", server.url),
+                ("/etc/sepmlogd/upload/ca.pem", self.ca),
+                ("/etc/sepmlogd/upload/elastic-api-key",
+                 target["token_file"])):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        uploader = self.uploader(spool, [])
+        uploader.configure_text(text)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(server.ids(), list(lines))
+
+
 class Others(Case):
     def test_splunk_index_that_the_token_may_not(self):
         server, spool = self.server("splunk"), self.spool()
@@ -595,6 +620,92 @@ class Configuration(Case):
             product, "https://localhost") for product in ("splunk",)]).run(
                 "-n")
         self.assertEqual(status, 0, said)
+
+
+_CLICKHOUSE = """<yandex>
+<logger><level>warning</level><console>1</console></logger>
+<https_port>{port}</https_port><listen_host>127.0.0.1</listen_host>
+<openSSL><server><certificateFile>{certificate}</certificateFile>
+<privateKeyFile>{key}</privateKeyFile><verificationMode>none</verificationMode>
+<loadDefaultCAFile>false</loadDefaultCAFile></server></openSSL>
+<path>{data}/</path><tmp_path>{data}/tmp/</tmp_path>
+<users_config>users.xml</users_config><default_profile>default</default_profile>
+<default_database>default</default_database>
+<mark_cache_size>10485760</mark_cache_size></yandex>
+"""
+_CLICKHOUSE_USERS = """<yandex><profiles><default/></profiles>
+<quotas><default/></quotas>
+<users><sepm><password>{password}</password>
+<networks><ip>127.0.0.1</ip></networks>
+<profile>default</profile><quota>default</quota></sepm></users></yandex>
+"""
+
+
+class Real(Case):
+    """Debian's ClickHouse, of 2018: it knows no tokens of blocks."""
+
+    def start(self):
+        root = os.path.join(harness.ROOT, "build/clickhouse")
+        program = os.path.join(root, "usr/sbin/clickhouse-server")
+        if not os.path.exists(program):
+            self.skipTest("there is no ClickHouse here (tests/run.sh --all)")
+        port, data = harness.free_port(), self.made("clickhouse")
+        config = os.path.join(data, "config.xml")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(_CLICKHOUSE.format(
+                port=port, data=data, certificate=self.certificate[0],
+                key=self.certificate[1]))
+        with open(os.path.join(data, "users.xml"), "w",
+                  encoding="ascii") as file:
+            file.write(_CLICKHOUSE_USERS.format(password=TOKEN))
+        libraries = os.path.join(root, "usr/lib/x86_64-linux-gnu")
+        with open(self.path("clickhouse.log"), "wb") as log:
+            server = subprocess.Popen(
+                [program, f"--config-file={config}"], cwd=data, stdout=log,
+                stderr=log, env={"LD_LIBRARY_PATH": libraries})
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.url = f"https://{LOOPBACK}:{port}"
+
+        def answers():
+            try:
+                return self.ask("SELECT 1") == "1"
+            except OSError:
+                return False
+        wait_until(answers, "ClickHouse answers", 60)
+
+    def ask(self, query):
+        request = urllib.request.Request(self.url, query.encode(), headers={
+            "Authorization": ClickHouse.authorization})
+        context = ssl.create_default_context(cafile=self.ca)
+        with urllib.request.urlopen(request, context=context) as answer:
+            return answer.read().decode().strip()
+
+    def test_clickhouse(self):
+        self.start()
+        self.ask("CREATE DATABASE logs")
+        self.ask("CREATE TABLE logs.sepm_traffic (id String, time DateTime, "
+                 "sepm String, host String, threats UInt32) "
+                 "ENGINE = MergeTree ORDER BY id")
+        spool = self.spool()
+        lines = dict(uploads.record(
+            n, **({"threats": "none"} if n == 120 else {"threats": n}))
+            for n in range(1, 351))
+        spool.put_records(1, lines.values())
+        target = self.target("clickhouse", self.url)
+        uploader = self.uploader(spool, [target])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("deduplicate: no", said)
+        uploader.configure([target | {"deduplicate": "no"}])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.ask("SELECT id FROM logs.sepm_traffic "
+                                  "ORDER BY threats").split(),
+                         [name for name in lines
+                          if not name.endswith("-120")])
+        reject, = self.rejects(spool)
+        self.assertEqual(reject["record"], 120)
 
 
 if __name__ == "__main__":

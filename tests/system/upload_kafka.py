@@ -7,6 +7,7 @@ listener of the test has, and shows that certificates are checked."""
 
 import collections
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -262,6 +263,30 @@ class Kafka(Case):
             self.assertEqual(m.key, b"traffic")
             self.assertEqual(uploads.hashlib.sha256(m.value).hexdigest(),
                              spool.sums[m.id.decode()])
+
+
+    def test_readme(self):
+        """Its example, to brokers that have no TLS and no login."""
+        cluster, spool = self.cluster("sepm-traffic"), self.spool()
+        lines = self.fill(spool, 1, 20)
+        text = uploads.readme_example("kafka")
+        secret = self.path("secret")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("word\n")
+        os.chmod(secret, 0o600)
+        authority = certificates.Authority(self.path("ca"))
+        uploader = self.uploader(spool, [])
+        uploader.configure_text(text.replace(
+            "/etc/sepmlogd/upload/kafka-password", secret).replace(
+                "/etc/sepmlogd/upload/ca.pem", authority.certificate))
+        status, said = uploader.run("-n")
+        self.assertEqual(status, 0, said)
+        plain = re.sub(r"    (ca|sasl|user|password_file): .*\n", "", text)
+        plain = re.sub(r"brokers: .*", f"brokers: {cluster.brokers}", plain)
+        uploader.configure_text(plain + "    tls: no\n")
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_each_once(cluster.read("sepm-traffic"), lines)
 
 
 class Tls(Case):

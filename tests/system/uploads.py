@@ -29,6 +29,17 @@ def record(number, segment=1, stream="traffic", sepm="sepm1", **more):
     return name, json.dumps(line, separators=(",", ":")).encode()
 
 
+def readme_example(kind):
+    """The lines of README's example with a target of this type."""
+    with open(os.path.join(harness.ROOT, "README.md"),
+              encoding="utf-8") as file:
+        blocks = file.read().split("```yaml\n")[1:]
+    found = [block.split("```")[0] for block in blocks
+             if f"    type: {kind}\n" in block]
+    assert len(found) == 1, kind
+    return found[0]
+
+
 class Outgoing:
     """A spool as sepmlogd leaves it, with files of random bytes."""
 
@@ -119,6 +130,11 @@ class Uploader:
                 f"{key}: {value}" for key, value in target.items()) + "\n"
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
+
+    def configure_text(self, text):
+        """The spool, and the rest as it stands."""
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(f'spool: "{self.spool}"\n{text}')
 
     def command(self, *options):
         return [UPLOAD, "-c", self.config_path, *options]
