@@ -240,10 +240,8 @@ judge(struct work *w, struct shipment *s, struct judgement *j)
 	};
 
 	*j = (struct judgement){.at = s->count};
-	if (!judge_status(a.status, j) || a.exception != NULL) {
-		j->hint = NULL;
+	if (!judge_status(a.status, j) || w->options->product->has_codes)
 		w->options->product->judge(&a, s, j);
-	}
 	if (j->verdict == VERDICT_DOWN && a.status == 404 && j->hint == NULL)
 		j->hint = "check `url`";
 }

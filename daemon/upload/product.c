@@ -408,10 +408,12 @@ clickhouse_judge(
 	long code = text != NULL ? strtol(text, NULL, 10) : 0;
 
 	(void)s;
-	if (code == 0 && is_good(a)) {
-		j->verdict = VERDICT_TAKEN;
+	if (code == 0) {
+		if (is_good(a))
+			j->verdict = VERDICT_TAKEN;
 		return;
 	}
+	j->hint = NULL;
 	j->verdict = is_of_rows(code) ? VERDICT_BAD : VERDICT_DOWN;
 	if (code == 60 || code == 81) /* UNKNOWN_TABLE, UNKNOWN_DATABASE */
 		j->hint = "check `table`, and make it if it is not there";
@@ -422,17 +424,53 @@ clickhouse_judge(
 }
 
 const struct product products[] = {
-    {"splunk", "application/json", "Splunk", PRODUCT_INDEX | PRODUCT_SOURCETYPE,
-	0, splunk_path, splunk_wrap, splunk_judge},
-    {"elastic", "application/x-ndjson", "ApiKey", PRODUCT_INDEX, PRODUCT_INDEX,
-	elastic_path, elastic_wrap, elastic_judge},
-    {"loki", "application/json", "Bearer", PRODUCT_TENANT, 0, loki_path,
-	loki_wrap, judge_plainly},
-    {"victorialogs", "application/stream+json", "Bearer", 0, 0, victoria_path,
-	victoria_wrap, judge_plainly},
-    {"clickhouse", "application/x-ndjson", "Bearer",
-	PRODUCT_TABLE | PRODUCT_DEDUPLICATE, PRODUCT_TABLE, clickhouse_path,
-	clickhouse_wrap, clickhouse_judge},
+    {
+	.name = "splunk",
+	.content_type = "application/json",
+	.scheme = "Splunk",
+	.may = PRODUCT_INDEX | PRODUCT_SOURCETYPE,
+	.path = splunk_path,
+	.wrap = splunk_wrap,
+	.judge = splunk_judge,
+    },
+    {
+	.name = "elastic",
+	.content_type = "application/x-ndjson",
+	.scheme = "ApiKey",
+	.may = PRODUCT_INDEX,
+	.must = PRODUCT_INDEX,
+	.path = elastic_path,
+	.wrap = elastic_wrap,
+	.judge = elastic_judge,
+    },
+    {
+	.name = "loki",
+	.content_type = "application/json",
+	.scheme = "Bearer",
+	.may = PRODUCT_TENANT,
+	.path = loki_path,
+	.wrap = loki_wrap,
+	.judge = judge_plainly,
+    },
+    {
+	.name = "victorialogs",
+	.content_type = "application/stream+json",
+	.scheme = "Bearer",
+	.path = victoria_path,
+	.wrap = victoria_wrap,
+	.judge = judge_plainly,
+    },
+    {
+	.name = "clickhouse",
+	.content_type = "application/x-ndjson",
+	.scheme = "Bearer",
+	.may = PRODUCT_TABLE | PRODUCT_DEDUPLICATE,
+	.must = PRODUCT_TABLE,
+	.has_codes = true,
+	.path = clickhouse_path,
+	.wrap = clickhouse_wrap,
+	.judge = clickhouse_judge,
+    },
 };
 
 const size_t products_count = sizeof products / sizeof products[0];

@@ -75,7 +75,8 @@ struct product {
 		PRODUCT_SOURCETYPE = 8,
 		PRODUCT_DEDUPLICATE = 16,
 	} may,
-	    must; /* which of the options */
+	    must;       /* which of the options */
+	bool has_codes; /* that say more than the status: `judge` sees all */
 	/* Behind the URL of the server; false: no room. */
 	bool (*path)(const struct shipment *s, char *path, size_t size);
 	void (*wrap)(const struct shipment *s, struct body *body);

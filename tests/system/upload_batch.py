@@ -316,8 +316,11 @@ class ClickHouse(Server):
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         self.tokens = set()
+        self.header = True
 
     def headers_of(self, wrong):
+        if not self.header:
+            return {}
         code = re.match(rb"Code: (\d+)", wrong.body)
         return {"X-ClickHouse-Exception-Code": code[1].decode()} if (
             code) else {}
@@ -333,7 +336,8 @@ class ClickHouse(Server):
         rows = [strict(line) for line in body[:-1].split("\n")]
         for number, row in enumerate(rows, 1):
             if self.is_bad(json.dumps(row)):
-                raise Wrong(400, b"Code: 27. DB::Exception: Cannot parse "
+                raise Wrong(400 if self.header else 500,
+                            b"Code: 27. DB::Exception: Cannot parse "
                             b"input: (at row %d)" % number)
         if token not in self.tokens:
             self.tokens.add(token)
@@ -582,6 +586,16 @@ class Others(Case):
         self.assertIn("check `index`", said)
         self.assertEqual(len(spool.ready()), 1)
         self.assertEqual(self.rejects(spool), [])
+
+    def test_clickhouse_that_says_all_with_500(self):
+        server, spool = self.server("clickhouse"), self.spool()
+        server.header = False
+        lines = self.fill(spool, 20, poison=(7,))
+        status, said = self.uploader(spool, [self.target(
+            "clickhouse", server.url)]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(len(server.ids()), len(lines) - 1)
+        self.assertEqual([r["record"] for r in self.rejects(spool)], [7])
 
     def test_clickhouse_without_the_table(self):
         server, spool = self.server("clickhouse"), self.spool()
