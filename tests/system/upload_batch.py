@@ -14,8 +14,10 @@ import os
 import re
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
+import unittest
 import urllib.parse
 import urllib.request
 
@@ -357,13 +359,21 @@ PRODUCTS = {
 IDEMPOTENT = ("elastic", "loki", "clickhouse")
 
 
+def setUpModule():
+    """Keys take a while to make: once."""
+    directory = tempfile.TemporaryDirectory(prefix="sepmlog-batch-")
+    unittest.addModuleCleanup(directory.cleanup)
+    authority = certificates.Authority(os.path.join(directory.name, "ca"))
+    Case.ca = authority.certificate
+    Case.certificate = authority.issue(
+        "server", f"IP:{LOOPBACK}", usage="serverAuth")
+
+
 class Case(uploads.Case):
+    ca = certificate = None
+
     def setUp(self):
         super().setUp()
-        authority = certificates.Authority(self.path("ca"))
-        self.ca = authority.certificate
-        self.certificate = authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
         self.servers = []
 
     def tearDown(self):
@@ -378,6 +388,7 @@ class Case(uploads.Case):
         return server
 
     def target(self, product, url, token=TOKEN, **more):
+        """Its name is the product's."""
         path = self.path("token")
         with open(path, "w", encoding="ascii") as file:
             file.write(token + "\n")
@@ -385,7 +396,7 @@ class Case(uploads.Case):
         keys = {key: f'"{value}"'
                 for key, value in PRODUCTS[product][1].items()}
         login = "password_file" if "user" in keys else "token_file"
-        return {"name": "sink", "type": "http-batch", "product": product,
+        return {"name": product, "type": "http-batch", "product": product,
                 "url": url, "ca": self.ca, "timeout": "10s", login: path,
                 "batch": "{ records: 100 }", **keys, **more}
 
@@ -397,99 +408,98 @@ class Case(uploads.Case):
         spool.put_records(segment, lines.values(), extension=extension)
         return lines
 
-    def rejects(self, spool):
+    def rejects(self, spool, product="elastic"):
         found = []
         for name in spool.quarantined():
-            if name.endswith("@sink.rejects"):
+            if name.endswith(f"@{product}.rejects"):
                 with open(spool.at("upload/quarantine", name), "rb") as file:
                     found += [json.loads(line) for line in file]
         return found
 
 
 class Products(Case):
-    def each(self):
-        for product in PRODUCTS:
-            with self.subTest(product=product):
-                yield product, self.spool(f"spool-{product}")
+    """Each a target of one spool."""
+
+    def servers_of(self, products=tuple(PRODUCTS), **options):
+        return {product: self.server(product, **options)
+                for product in products}
 
     def test_breaks_busy_servers_and_bad_records(self):
         """Once each where the product knows them again, else what the lost
         answer was for may be there twice."""
-        for product, spool in self.each():
-            server = self.server(product, moods=[
-                None, "cut", (503, {"Retry-After": "1"}), 429, "lost"])
-            lines = self.fill(spool, 350, poison=(1, 120, 121, 350))
-            uploader = self.uploader(
-                spool, [self.target(product, server.url)],
-                name=product).start()
-            wait_until(lambda s=spool: not s.ready(), "it is there", 60)
-            self.assertEqual(uploader.stop(), 0)
-            names = list(lines)
-            bad = {names[n - 1] for n in (1, 120, 121, 350)}
-            self.assertEqual(set(server.ids()), set(lines) - bad)
-            rejects = self.rejects(spool)
-            self.assertEqual([r["id"] for r in rejects],
-                             [name for name in names if name in bad])
-            for reject in rejects:
-                self.assertEqual(reject["text"].encode(),
-                                 lines[reject["id"]])
-                self.assertIn("400", reject["reason"])
-            again = len(server.ids()) - len(lines) + len(bad)
-            if product in IDEMPOTENT:
-                self.assertEqual(again, 0)
-            self.assertLessEqual(again, 100)
-            self.assertEqual(spool.receipts()[0]["check"],
-                             "records:346 rejected:4")
-            self.assertIn("of its records were rejected", uploader.log())
+        spool = self.spool()
+        servers = self.servers_of(moods=[
+            None, "cut", (503, {"Retry-After": "1"}), "lost"])
+        lines = self.fill(spool, 350, poison=(1, 120, 121, 350))
+        uploader = self.uploader(spool, [
+            self.target(product, server.url)
+            for product, server in servers.items()]).start()
+        wait_until(lambda: not spool.ready(), "it is there", 90)
+        self.assertEqual(uploader.stop(), 0)
+        names = list(lines)
+        bad = [names[n - 1] for n in (1, 120, 121, 350)]
+        for product, server in servers.items():
+            with self.subTest(product=product):
+                self.assertEqual(server.moods, [])
+                self.assertEqual(set(server.ids()), set(lines) - set(bad))
+                again = len(server.ids()) - len(lines) + len(bad)
+                self.assertLessEqual(
+                    again, 0 if product in IDEMPOTENT else 100)
+                rejects = self.rejects(spool, product)
+                self.assertEqual([r["id"] for r in rejects], bad)
+                for reject in rejects:
+                    self.assertEqual(reject["text"].encode(),
+                                     lines[reject["id"]])
+                    self.assertIn("400", reject["reason"])
+                self.assertIn(f"@{product}.rejects", uploader.log())
+        self.assertEqual({r["check"] for r in spool.receipts()},
+                         {"records:346 rejected:4"})
+        self.assertEqual(len(spool.receipts()), len(servers))
 
     def test_too_large_a_request_is_halved(self):
-        for product, spool in self.each():
-            server = self.server(product, limit=4000)
-            lines = self.fill(spool, 100)
-            status, said = self.uploader(spool, [self.target(
-                product, server.url, gzip="no")]).run("--once")
-            self.assertEqual(status, 0, said)
-            self.assertEqual(sorted(server.ids()), sorted(lines))
+        spool, servers = self.spool(), self.servers_of(limit=4000)
+        lines = self.fill(spool, 100)
+        status, said = self.uploader(spool, [
+            self.target(product, server.url, gzip="no")
+            for product, server in servers.items()]).run("--once")
+        self.assertEqual(status, 0, said)
+        for product, server in servers.items():
+            self.assertEqual(sorted(server.ids()), sorted(lines), product)
             self.assertGreater(server.requests, 3)
 
     def test_lines_that_are_no_json(self):
+        # The other servers here want what such lines lack.
+        servers = self.servers_of(("elastic", "victorialogs", "clickhouse"))
+        spool = self.spool()
         text = b'<54>Nov 25 10:00:00 "a\\b" \xff\xc3\xa9\t' + b"x" * 50
-        for product, spool in self.each():
-            if product in ("splunk", "loki"):
-                continue  # the servers here want what such lines lack
-            server = self.server(product)
-            name = spool.put_records(1, [text], extension="raw.gz")
-            status, said = self.uploader(spool, [self.target(
-                product, server.url)]).run("--once")
-            self.assertEqual(status, 0, said)
-            (record_id, entry), = server.records
-            self.assertEqual(record_id, f"{uploads.INSTANCE}-traffic-1-1")
-            self.assertEqual(
-                entry.get("message", entry.get("_msg")),
-                text.decode("utf-8", "replace"))
-            self.assertIn(name, spool.receipts()[0]["file"])
-
-    def refuse(self, spool, target, *parts):
-        status, said = self.uploader(spool, [target]).run("--once")
-        self.assertEqual(status, 1, said)
-        for part in parts:
-            self.assertIn(part, said)
-        self.assertNotIn("other-token", said)
-        self.assertEqual(len(spool.ready()), 1)
+        spool.put_records(1, [text], extension="raw.gz")
+        status, said = self.uploader(spool, [
+            self.target(product, server.url)
+            for product, server in servers.items()]).run("--once")
+        self.assertEqual(status, 0, said)
+        for server in servers.values():
+            (name, entry), = server.records
+            self.assertEqual(name, f"{uploads.INSTANCE}-traffic-1-1")
+            self.assertEqual(entry.get("message", entry.get("_msg")),
+                             text.decode("utf-8", "replace"))
 
     def test_wrong_login(self):
-        for product, spool in self.each():
-            server = self.server(product)
-            self.fill(spool, 3)
-            self.refuse(spool, self.target(product, server.url,
-                                           token="other-token"),
-                        "check the credentials")
+        spool, servers = self.spool(), self.servers_of()
+        self.fill(spool, 3)
+        status, said = self.uploader(spool, [
+            self.target(product, server.url, token="other-token")
+            for product, server in servers.items()]).run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertEqual(said.count("check the credentials"), len(servers))
+        self.assertNotIn("other-token", said)
+        self.assertEqual(len(spool.ready()), 1)
+        for server in servers.values():
             self.assertEqual(server.records, [])
 
 
 class Elasticsearch(Case):
     def test_items_that_are_told_429(self):
-        server, spool = self.server("elastic", busy=20), self.spool()
+        server, spool = self.server("elastic", busy=3), self.spool()
         lines = self.fill(spool, 300)
         uploader = self.uploader(
             spool, [self.target("elastic", server.url)]).start()
@@ -585,7 +595,7 @@ class Others(Case):
         self.assertEqual(status, 1)
         self.assertIn("check `index`", said)
         self.assertEqual(len(spool.ready()), 1)
-        self.assertEqual(self.rejects(spool), [])
+        self.assertEqual(self.rejects(spool, "splunk"), [])
 
     def test_clickhouse_that_says_all_with_500(self):
         server, spool = self.server("clickhouse"), self.spool()
@@ -595,7 +605,8 @@ class Others(Case):
             "clickhouse", server.url)]).run("--once")
         self.assertEqual(status, 0, said)
         self.assertEqual(len(server.ids()), len(lines) - 1)
-        self.assertEqual([r["record"] for r in self.rejects(spool)], [7])
+        self.assertEqual([r["record"] for r in self.rejects(
+            spool, "clickhouse")], [7])
 
     def test_clickhouse_without_the_table(self):
         server, spool = self.server("clickhouse"), self.spool()
@@ -614,7 +625,7 @@ class Others(Case):
 
 class Configuration(Case):
     def test_what_cannot_work_is_said(self):
-        spool = self.spool()
+        spool, targets, texts = self.spool(), [], []
         for product, keys, text in (
                 ("loki", {"index": "a"}, "is not for loki"),
                 ("splunk", {"table": "a"}, "is not for splunk"),
@@ -623,17 +634,22 @@ class Configuration(Case):
                 ("elastic", {"index": '"a b"'}, "is no name such as"),
                 ("loki", {"url": "http://x"}, "is no URL"),
                 ("loki", {"url": "https://x/?a=b"}, "before its '?'"),
-                ("splunk", {"product": "none"}, "product"),
-                ("splunk", {"batch": "{ records: 0 }"}, "records")):
+                ("splunk", {"product": "none"}, "'none'"),
+                ("splunk", {"batch": "{ records: 0 }"}, "records: ")):
             target = self.target(product, "https://localhost") | keys
-            target = {k: v for k, v in target.items() if v is not None}
-            status, said = self.uploader(spool, [target]).run("-n")
-            self.assertNotEqual(status, 0, keys)
-            self.assertIn(text, said)
-        status, said = self.uploader(spool, [self.target(
-            product, "https://localhost") for product in ("splunk",)]).run(
-                "-n")
-        self.assertEqual(status, 0, said)
+            targets.append({k: v for k, v in target.items()
+                            if v is not None} | {"name": f"t{len(targets)}"})
+            texts.append(text)
+        uploader = self.uploader(spool, targets)
+        status, said = uploader.run("-n")
+        self.assertEqual(status, 1, said)
+        for number, text in enumerate(texts):
+            self.assertTrue(any(
+                f"targets[{number}]" in line and text in line
+                for line in said.splitlines()), f"{text}: {said}")
+        uploader.configure([self.target(product, "https://localhost")
+                            for product in PRODUCTS])
+        self.assertEqual(uploader.run("-n")[0], 0)
 
 
 _CLICKHOUSE = """<yandex>
@@ -718,7 +734,7 @@ class Real(Case):
                                   "ORDER BY threats").split(),
                          [name for name in lines
                           if not name.endswith("-120")])
-        reject, = self.rejects(spool)
+        reject, = self.rejects(spool, "clickhouse")
         self.assertEqual(reject["record"], 120)
 
 
