@@ -20,6 +20,7 @@ enum {
 	TARGET_REASON = 512,
 	TARGET_REMOTE = 1024,
 	TARGET_CHECK = 160,
+	TARGET_JOURNAL = 48 * 1024,
 };
 
 enum target_outcome {
@@ -60,7 +61,7 @@ struct target_watch {
 	void *context;
 	/* A small text kept durably for this file and target until it is
 	 * delivered: upload ids, the step reached. Empty at the first try. */
-	char journal[TARGET_REMOTE];
+	char journal[TARGET_JOURNAL];
 	/* Makes a change of `journal` durable; false: errno. */
 	bool (*keep_journal)(struct target_watch *watch);
 	/* Keeps records that the target will not take: whole lines of JSON, to
