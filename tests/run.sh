@@ -42,6 +42,9 @@ sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     strace xfsprogs || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
+if [ "${SEPMLOG_TESTS-}" = all ]; then
+	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
+fi
 
 if $coverage; then
 	step "Coverage (build/coverage)"
