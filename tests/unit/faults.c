@@ -189,7 +189,7 @@ __wrap_write(int fd, const void *from, size_t n)
 	if (!hit(FAULT_WRITE))
 		return __real_write(fd, from, n);
 	if (faults.part == 0 || part == 0)
-		return -1;
+		return faults.error ? -1 : 0;
 	faults.part = 0;
 	if (!faults.for_good)
 		faults.nth = faults.calls + 1;
