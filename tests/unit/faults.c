@@ -173,6 +173,7 @@ WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), FAULT_STATVFS, -1)
 WRAP(struct dirent *, readdir, (DIR *list), (list), FAULT_READDIR, NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size),
     FAULT_MEMORY, NULL)
+WRAP(char *, strdup, (const char *text), (text), FAULT_MEMORY, NULL)
 /* clang-format on */
 
 ssize_t __real_write(int fd, const void *from, size_t n);

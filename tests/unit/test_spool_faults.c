@@ -363,6 +363,34 @@ START_TEST(no_part_of_a_line_stays_on_a_full_disk)
 }
 END_TEST
 
+/* A part was written, and cannot be taken back. */
+START_TEST(a_part_that_stays_is_answered_with_a_new_file)
+{
+	bool told = false;
+	long nth;
+
+	for (nth = 1; nth < 20; nth++) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		box_fill(&box, 3);
+		faults_arm(FAULT_ANY, nth, true, ENOSPC, 30);
+		box_append(&box, BOX_TRAFFIC);
+		box_work(&box, 1);
+		told = told || box_told(&box, "ftruncate");
+		faults_disarm();
+		box_pass(&box, 12);
+		ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+		expect_whole_lines();
+		box_drain(&box);
+		expect_no_poison();
+		box_read(&box, false);
+		box_expect_all(&box);
+		end();
+	}
+	ck_assert(told);
+}
+END_TEST
+
 START_TEST(a_failed_sync_is_answered_with_a_new_file)
 {
 	struct spool_status status;
@@ -562,6 +590,9 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	ck_assert_ptr_nonnull(out);
 	fputs("{\"number\":", out);
 	ck_assert_int_eq(fclose(out), 0);
+	/* a stream that is not configured, and had nothing */
+	box_path(&box, path, "live/guest");
+	ck_assert_int_eq(mkdir(path, 0750), 0);
 	/* and one that holds no record at all */
 	box_put(&box, "live/access/0000000000000002.csv.open", BOX_HEADER "1,",
 	    sizeof(BOX_HEADER "1,") - 1);
@@ -673,6 +704,36 @@ END_TEST
 
 /* --- what someone else does --- */
 
+/* Proven at the start, but shorter when it is to be published. */
+START_TEST(a_segment_that_became_shorter_is_not_published)
+{
+	char path[256];
+
+	begin(_i ? SPOOL_GZIP : SPOOL_NONE);
+	if (_i)
+		box.options.ledger.size = 0;
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	box_kill(&box);
+	box_must_open(&box);
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	ck_assert_int_eq(truncate(path, 10), 0);
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_DISK_ERROR);
+	ck_assert_int_eq(box_status(&box).error, EIO);
+	/* that of the other stream is; the next start sets this one aside */
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	box_kill(&box);
+	box_must_open(&box);
+	box_drain(&box);
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 1);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	end();
+}
+END_TEST
+
 /* Records in a segment that cannot be recovered yet. */
 static void
 leave_unproven(void)
@@ -682,7 +743,7 @@ leave_unproven(void)
 	box_fill(&box, 3);
 	box_work(&box, 100);
 	box_kill(&box);
-	faults_arm(FAULT_READ, 2, true, EIO, 0);
+	faults_arm(FAULT_READ, 3, true, EIO, 0); /* behind `instance` */
 	box_must_open(&box);
 	ck_assert_int_gt(faults.hits, 0);
 	faults_disarm();
@@ -960,6 +1021,29 @@ START_TEST(a_ledger_that_takes_no_lines_keeps_what_it_can)
 }
 END_TEST
 
+/* More than is written at once. */
+START_TEST(many_short_lines_may_fail_in_part)
+{
+	struct ledger_text line;
+	int i;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	for (i = 0; i < 1100; i++) {
+		ledger_begin(&line, "t", 0);
+		ck_assert(spool_ledger_add(box.spool, &line));
+	}
+	faults_arm(FAULT_WRITE, _i, false, EIO, 0);
+	ck_assert(!spool_ledger_flush(box.spool));
+	ck_assert_int_eq(faults.hits, 1);
+	faults_disarm();
+	ck_assert(spool_ledger_flush(box.spool));
+	box_drain(&box);
+	box_ledger(&box, 0);
+	end();
+}
+END_TEST
+
 /* The file of the day before, and one that has to go for it. */
 static bool
 turns_ledger(enum fault_call call, long nth, bool for_good, int error,
@@ -1115,6 +1199,7 @@ main(void)
 	    {"write", a_write_may_do_a_part, 0, COUNT_OF(writes)},
 	    {"write", large_amounts_may_fail_in_part, 0, COUNT_OF(large)},
 	    {"write", no_part_of_a_line_stays_on_a_full_disk, 0, 1},
+	    {"write", a_part_that_stays_is_answered_with_a_new_file, 0, 1},
 	    {"sync", a_failed_sync_is_answered_with_a_new_file, 0, 1},
 	    {"sync", a_lying_disk_is_caught_at_the_next_start, 0, 1},
 	    {"link", without_hard_links_it_works_and_says_so, 0, 1},
@@ -1139,6 +1224,8 @@ main(void)
 		FAULT_WRITE, FAULT_WRITE + 1},
 	    {"ledger", a_ledger_that_takes_no_lines_keeps_what_it_can,
 		FAULT_DATASYNC, FAULT_DATASYNC + 1},
+	    {"ledger", many_short_lines_may_fail_in_part, 1, 3},
+	    {"others", a_segment_that_became_shorter_is_not_published, 0, 2},
 	    {"reload", what_is_not_drained_is_there_at_the_next_start,
 		FAULT_WRITE, FAULT_WRITE + 1},
 	    {"reload", what_is_not_drained_is_there_at_the_next_start,

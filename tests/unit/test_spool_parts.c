@@ -6,8 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include "run.h"
 #include "spool/disk.h"
@@ -17,6 +21,55 @@
 #include "spool/ring.h"
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
+
+/* --- calls that fail if a test wants it (--wrap, see CMakeLists.txt) --- */
+
+static bool failing;
+
+void *__real_mremap(void *from, size_t n, size_t size, int flags, void *to);
+void *__wrap_mremap(void *from, size_t n, size_t size, int flags, void *to);
+
+void *
+__wrap_mremap(void *from, size_t n, size_t size, int flags, void *to)
+{
+	return failing ? MAP_FAILED : __real_mremap(from, n, size, flags, to);
+}
+
+ZSTD_CCtx *__real_ZSTD_createCCtx(void);
+ZSTD_CCtx *__wrap_ZSTD_createCCtx(void);
+
+ZSTD_CCtx *
+__wrap_ZSTD_createCCtx(void)
+{
+	return failing ? NULL : __real_ZSTD_createCCtx();
+}
+
+size_t __real_ZSTD_compressStream2(ZSTD_CCtx *to, ZSTD_outBuffer *out,
+    ZSTD_inBuffer *in, ZSTD_EndDirective end);
+size_t __wrap_ZSTD_compressStream2(ZSTD_CCtx *to, ZSTD_outBuffer *out,
+    ZSTD_inBuffer *in, ZSTD_EndDirective end);
+
+size_t
+__wrap_ZSTD_compressStream2(ZSTD_CCtx *to, ZSTD_outBuffer *out,
+    ZSTD_inBuffer *in, ZSTD_EndDirective end)
+{
+	return failing ? (size_t)-ZSTD_error_memory_allocation
+		       : __real_ZSTD_compressStream2(to, out, in, end);
+}
+
+int __real_deflateInit2_(z_stream *z, int level, int method, int window,
+    int memory, int strategy, const char *version, int size);
+int __wrap_deflateInit2_(z_stream *z, int level, int method, int window,
+    int memory, int strategy, const char *version, int size);
+
+int
+__wrap_deflateInit2_(z_stream *z, int level, int method, int window, int memory,
+    int strategy, const char *version, int size)
+{
+	return failing ? Z_MEM_ERROR
+		       : __real_deflateInit2_(z, level, method, window, memory,
+			     strategy, version, size);
+}
 
 /* --- names --- */
 
@@ -270,6 +323,19 @@ START_TEST(a_buffer_that_cannot_be_had_changes_nothing)
 }
 END_TEST
 
+START_TEST(a_buffer_that_cannot_be_mapped_twice_is_none)
+{
+	struct ring ring;
+	bool made;
+
+	failing = true;
+	made = ring_init(&ring, 1 << 16);
+	failing = false;
+	ck_assert(!made);
+	ck_assert_ptr_null(ring.base);
+}
+END_TEST
+
 /* --- the disk --- */
 
 START_TEST(a_copy_of_a_file_that_became_shorter_fails)
@@ -326,6 +392,31 @@ START_TEST(packed_bytes_go_to_the_disk_or_not)
 }
 END_TEST
 
+START_TEST(without_memory_nothing_is_packed)
+{
+	static const enum spool_compress kinds[] = {SPOOL_GZIP, SPOOL_ZSTD};
+	struct pack *pack, *other = pack_new(SPOOL_ZSTD);
+	int null = open("/dev/null", O_WRONLY);
+	bool fed;
+
+	ck_assert(other && null >= 0);
+	errno = 0;
+	failing = true;
+	pack = pack_new(kinds[_i]);
+	failing = false;
+	ck_assert_ptr_null(pack);
+	ck_assert_int_eq(errno, ENOMEM);
+	errno = 0;
+	failing = true;
+	fed = pack_feed(other, SPAN("bytes"), true, null);
+	failing = false;
+	ck_assert(!fed);
+	ck_assert_int_eq(errno, ENOMEM);
+	pack_free(other);
+	close(null);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -351,6 +442,8 @@ main(void)
 	    buffer, a_page_begins_only_where_there_is_room_for_the_gap);
 	tcase_add_test(buffer, a_buffer_that_cannot_be_had_changes_nothing);
 	tcase_add_test(disk, a_copy_of_a_file_that_became_shorter_fails);
+	tcase_add_test(buffer, a_buffer_that_cannot_be_mapped_twice_is_none);
+	tcase_add_loop_test(disk, without_memory_nothing_is_packed, 0, 2);
 	tcase_add_loop_test(disk, packed_bytes_go_to_the_disk_or_not, 0, 2);
 	suite_add_tcase(suite, names);
 	suite_add_tcase(suite, lines);
