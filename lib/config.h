@@ -15,6 +15,7 @@
 
 #include "encode.h"
 #include "message.h"
+#include "preset.h"
 #include "record.h"
 #include "span.h"
 
@@ -109,6 +110,7 @@ struct config_stream {
 	char *name;     /* [a-z][a-z0-9_]*, at most 32 bytes */
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
+	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;
 	struct config_condition *where; /* all must hold */
 };
