@@ -484,11 +484,6 @@ rewrite(struct privacy *x, enum record_field f, enum privacy_group group,
 	case PRIVACY_EVENT_KEY:
 		end = pseudonym_event(x->pseudonym, text, made);
 		break;
-	case PRIVACY_URLS:
-		if (action == PRIVACY_TRUNCATE)
-			return url_host(text);
-		end = put_token(x, PSEUDONYM_TEXT, text, made);
-		break;
 	case PRIVACY_NAMES:
 	case PRIVACY_IDS:
 		end = put_name(x, kind_of(group), action, text, made);
@@ -812,8 +807,27 @@ copy_record(struct record *to, const struct record *from)
 	    from->addresses * sizeof(*from->address));
 }
 
-/* For each field there that has the action; `scrubbed`: that one, or others
- * but to keep. */
+/* Does it go through scrub()? The host of a URL can be one of the record's. */
+static bool
+is_scrubbed(enum record_field f, enum privacy_action action)
+{
+	return action == PRIVACY_SCRUB ||
+	       (action == PRIVACY_TRUNCATE &&
+		   privacy_group_of(f) == PRIVACY_URLS);
+}
+
+static void
+scrub_field(struct privacy *x, struct record *r, enum record_field f)
+{
+	struct span text = r->value[f].text;
+
+	if (x->policy->action[f] == PRIVACY_TRUNCATE)
+		text = url_host(text);
+	set(r, f, scrub(x, privacy_group_of(f), text));
+}
+
+/* For each field there that does not stay: those that are to be scrubbed, or
+ * the others. */
 static void
 each_field(struct privacy *x, struct record *r, bool scrubbed)
 {
@@ -827,12 +841,10 @@ each_field(struct privacy *x, struct record *r, bool scrubbed)
 
 			if (f == RECORD_F_EXTRA || f == RECORD_F_ADDRESSES ||
 			    action == PRIVACY_KEEP ||
-			    (action == PRIVACY_SCRUB) != scrubbed)
+			    is_scrubbed(f, action) != scrubbed)
 				continue;
 			if (scrubbed)
-				set(r, f,
-				    scrub(x, privacy_group_of(f),
-					r->value[f].text));
+				scrub_field(x, r, f);
 			else
 				take_field(x, r, f);
 		}
