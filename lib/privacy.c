@@ -322,14 +322,17 @@ put_address(
 {
 	const struct privacy_policy *policy = x->policy;
 	uint8_t bytes[16];
-	size_t n = address_bytes(text, bytes);
+	char *end = NULL;
+	size_t n;
 
-	if (action == PRIVACY_HMAC || n == 0)
-		return put_token(x, PSEUDONYM_ADDRESS, text, out);
 	if (action == PRIVACY_PREFIX)
-		pseudonym_address(x->pseudonym, bytes, n);
-	else
-		clear_bits(bytes, n, n == 4 ? policy->ipv4 : policy->ipv6);
+		end = pseudonym_address(x->pseudonym, text, out);
+	if (end)
+		return end;
+	n = action == PRIVACY_TRUNCATE ? address_bytes(text, bytes) : 0;
+	if (n == 0)
+		return put_token(x, PSEUDONYM_ADDRESS, text, out);
+	clear_bits(bytes, n, n == 4 ? policy->ipv4 : policy->ipv6);
 	if (!inet_ntop(n == 4 ? AF_INET : AF_INET6, bytes, out, ADDRESS_TEXT))
 		return out;
 	return out + strlen(out);
@@ -557,7 +560,8 @@ pair_at(const struct privacy *x, struct span text, size_t at)
 	if ((x->first[c / 64] >> c % 64 & 1) == 0)
 		return NULL;
 	for (size_t i = 0; i < x->pairs; i++)
-		if ((!best || x->pair[i].from.n > best->from.n) &&
+		if ((unsigned char)*x->pair[i].from.p == c &&
+		    (!best || x->pair[i].from.n > best->from.n) &&
 		    pair_found(&x->pair[i], text, at))
 			best = &x->pair[i];
 	return best;

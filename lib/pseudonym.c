@@ -1,5 +1,6 @@
 #include "pseudonym.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@ enum {
 	ANYWHERE = 6, /* bytes of a name that no other word holds by chance */
 	SLOTS = 4096, /* tokens that are remembered */
 	SLOT_VALUE = 61,
+	SLOT_OUT = 48,
+	/* of slots, beside those of enum pseudonym_kind */
+	SLOT_MAC = PSEUDONYM_KINDS,
+	SLOT_ADDRESS,
 };
 
 /* clang-format off */
@@ -33,9 +38,9 @@ static const struct span digest_name = {"message", 8};
 
 struct slot {
 	uint8_t kind; /* 0: empty; else one more */
-	uint8_t n;
+	uint8_t n, out_n;
 	char value[SLOT_VALUE]; /* folded */
-	char letters[PSEUDONYM_LETTERS];
+	char out[SLOT_OUT];
 };
 
 struct pseudonym {
@@ -234,9 +239,9 @@ base32(const uint8_t *bytes, char out[PSEUDONYM_LETTERS])
 
 /* FNV-1a: who chooses values so that they meet costs us HMACs, no more. */
 static size_t
-slot_of(enum pseudonym_kind kind, struct span value)
+slot_index(unsigned kind, struct span value)
 {
-	uint32_t hash = UINT32_C(2166136261) ^ (uint32_t)kind;
+	uint32_t hash = UINT32_C(2166136261) ^ kind;
 
 	for (size_t i = 0; i < value.n; i++)
 		hash = (hash ^ (unsigned char)value.p[i]) * UINT32_C(16777619);
@@ -253,20 +258,27 @@ letters(struct pseudonym *p, enum pseudonym_kind kind, struct span value,
 	base32(mac, out);
 }
 
-static void
-known_letters(struct pseudonym *p, enum pseudonym_kind kind, struct span value,
-    char out[PSEUDONYM_LETTERS])
+/* The slot that has the value, or has been given it and no output yet. */
+static struct slot *
+slot_of(struct pseudonym *p, unsigned kind, struct span value)
 {
-	struct slot *slot = &p->slots[slot_of(kind, value)];
+	struct slot *slot = &p->slots[slot_index(kind, value)];
 
-	if (slot->kind != (uint8_t)kind + 1 ||
-	    !span_eq(span_of(slot->value, slot->n), value)) {
-		letters(p, kind, value, slot->letters);
-		slot->kind = (uint8_t)(kind + 1);
-		slot->n = (uint8_t)value.n;
-		memcpy(slot->value, value.p, value.n);
-	}
-	memcpy(out, slot->letters, PSEUDONYM_LETTERS);
+	if (slot->kind == kind + 1 &&
+	    span_eq(span_of(slot->value, slot->n), value))
+		return slot;
+	slot->kind = (uint8_t)(kind + 1);
+	slot->n = (uint8_t)value.n;
+	slot->out_n = 0;
+	memcpy(slot->value, value.p, value.n);
+	return slot;
+}
+
+static char *
+put_slot(const struct slot *slot, char *out)
+{
+	memcpy(out, slot->out, slot->out_n);
+	return out + slot->out_n;
 }
 
 /* The HMAC of a long value, folded piece by piece: pieces end between
@@ -301,15 +313,20 @@ pseudonym_token(
     struct pseudonym *p, enum pseudonym_kind kind, struct span value, char *out)
 {
 	char folded[SLOT_VALUE];
+	struct slot *slot;
 
 	memcpy(out, p->id, p->id_n);
 	out += p->id_n;
 	if (value.n <= SLOT_VALUE) {
 		pseudonym_fold(value, folded);
-		known_letters(p, kind, span_of(folded, value.n), out);
-	} else {
-		long_letters(p, kind, value, out);
+		slot = slot_of(p, kind, span_of(folded, value.n));
+		if (slot->out_n == 0) {
+			letters(p, kind, span_of(folded, value.n), slot->out);
+			slot->out_n = PSEUDONYM_LETTERS;
+		}
+		return put_slot(slot, out);
 	}
+	long_letters(p, kind, value, out);
 	return out + PSEUDONYM_LETTERS;
 }
 
@@ -330,11 +347,16 @@ put_hex(const uint8_t *bytes, size_t n, bool colons, char *out)
 char *
 pseudonym_mac(struct pseudonym *p, struct span mac, char *out)
 {
+	struct slot *slot = slot_of(p, SLOT_MAC, mac);
 	uint8_t sum[SHA256_SIZE];
 
-	hmac(p->sha, p->key, kind_name[PSEUDONYM_MAC], mac, sum);
-	sum[0] = (uint8_t)((sum[0] & 0xfc) | 0x02);
-	return put_hex(sum, 6, true, out);
+	if (slot->out_n == 0) {
+		hmac(p->sha, p->key, kind_name[PSEUDONYM_MAC], mac, sum);
+		sum[0] = (uint8_t)((sum[0] & 0xfc) | 0x02);
+		put_hex(sum, 6, true, slot->out);
+		slot->out_n = PSEUDONYM_MAC_SIZE;
+	}
+	return put_slot(slot, out);
 }
 
 char *
@@ -353,13 +375,40 @@ pseudonym_digest(
 	hmac(p->sha, p->key, digest_name, bytes, sum);
 }
 
-void
-pseudonym_address(struct pseudonym *p, uint8_t *address, size_t n)
+/* 0: it is no address. */
+static size_t
+put_address(struct pseudonym *p, struct span text, char out[SLOT_OUT])
 {
-	static const uint8_t none[AES_BLOCK];
+	static const uint8_t none[16];
+	char copy[PSEUDONYM_ADDRESS_MAX + 1];
+	uint8_t bytes[16];
+	int family = AF_INET;
+	size_t n = 4;
 
-	if (memcmp(address, none, n) != 0)
-		pseudonym_pan(p->pan, address, n);
+	memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	if (inet_pton(AF_INET, copy, bytes) != 1) {
+		family = AF_INET6;
+		n = 16;
+		if (inet_pton(AF_INET6, copy, bytes) != 1)
+			return 0;
+	}
+	if (memcmp(bytes, none, n) != 0)
+		pseudonym_pan(p->pan, bytes, n);
+	return inet_ntop(family, bytes, out, SLOT_OUT) ? strlen(out) : 0;
+}
+
+char *
+pseudonym_address(struct pseudonym *p, struct span address, char *out)
+{
+	struct slot *slot;
+
+	if (address.n == 0 || address.n > PSEUDONYM_ADDRESS_MAX)
+		return NULL;
+	slot = slot_of(p, SLOT_ADDRESS, address);
+	if (slot->out_n == 0)
+		slot->out_n = (uint8_t)put_address(p, address, slot->out);
+	return slot->out_n > 0 ? put_slot(slot, out) : NULL;
 }
 
 /* --- letters --- */

@@ -40,6 +40,7 @@ enum {
 	PSEUDONYM_LETTERS = 16,
 	PSEUDONYM_TOKEN = PSEUDONYM_ID_MAX + 1 + PSEUDONYM_LETTERS,
 	PSEUDONYM_MAC_SIZE = 17,
+	PSEUDONYM_ADDRESS_MAX = 45,
 	PSEUDONYM_EVENT_SIZE = 32,
 	PSEUDONYM_PAN_KEY = 32, /* AES-128 key, and what becomes the pad */
 };
@@ -54,16 +55,18 @@ void pseudonym_free(struct pseudonym *p);
 /* Puts the token of a value; its end. Tokens of late are remembered. */
 char *pseudonym_token(struct pseudonym *p, enum pseudonym_kind kind,
     struct span value, char *out);
-/* An address of the same form, locally administered (IEEE 802c): 46 bits. */
+/* Of PSEUDONYM_MAC_SIZE bytes, another one that is locally administered (IEEE
+ * 802c): 46 bits. */
 char *pseudonym_mac(struct pseudonym *p, struct span mac, char *out);
 /* 32 hex digits for 32 hex digits: 128 bits. */
 char *pseudonym_event(struct pseudonym *p, struct span key, char *out);
 /* All of an HMAC, of bytes of any kind. */
 void pseudonym_digest(
     struct pseudonym *p, struct span bytes, uint8_t sum[SHA256_SIZE]);
-/* `n` bytes, 4 or 16, in network order. The address of no machine, all zero,
- * stays. */
-void pseudonym_address(struct pseudonym *p, uint8_t *address, size_t n);
+/* An address in its text form, at most PSEUDONYM_ADDRESS_MAX bytes of it, is
+ * put as another one of its family; that of no machine, all zero, stays. NULL:
+ * it is no address. Those of late are remembered. */
+char *pseudonym_address(struct pseudonym *p, struct span address, char *out);
 
 /* --- what these are made of --- */
 
