@@ -15,6 +15,7 @@
 
 #include "encode.h"
 #include "message.h"
+#include "preset.h"
 #include "privacy.h"
 #include "record.h"
 #include "span.h"
@@ -124,6 +125,7 @@ struct config_stream {
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
 	const struct config_policy *policy; /* NULL: all of the record */
+	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;
 	struct config_condition *where; /* all must hold */
 };
