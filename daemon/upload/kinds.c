@@ -1,5 +1,6 @@
 #include "kinds.h"
 
+#include "defender.h"
 #include "dir.h"
 #include "https.h"
 #include "s3.h"
@@ -227,6 +228,27 @@ static const struct schema_key s3_keys[] = {
 };
 /* clang-format on */
 
+/* --- defender --- */
+
+#define DEFENDER(member) offsetof(struct defender_options, member)
+
+/* clang-format off */
+static const struct schema_key defender_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "url",          read_endpoint, DEFENDER(url), 1, LABEL, SCHEMA_MUST },
+	{ "token_file",   schema_path,   DEFENDER(token_file), 1, PATH,
+	  SCHEMA_MUST },
+	{ "source",       schema_text,   DEFENDER(source), 1, LABEL,
+	  "GENERIC_CEF" },
+	{ "input_stream", schema_text,   DEFENDER(input_stream), 1, LABEL,
+	  SCHEMA_MUST },
+	{ "ca",           schema_path,   DEFENDER(ca),      1, PATH, NULL },
+	{ "proxy",        read_proxy,    DEFENDER(proxy),   1, URL,  NULL },
+	{ "timeout",      schema_time,   DEFENDER(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
 /* --- all --- */
 
 #define KEYS(table) table, SCHEMA_COUNT(table)
@@ -236,6 +258,8 @@ const struct kind kinds[] = {
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
+    {&target_defender, sizeof(struct defender_options), KEYS(defender_keys),
+	NULL},
     {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
 };
 
