@@ -2,6 +2,7 @@
 
 #include "defender.h"
 #include "dir.h"
+#include "ftps.h"
 #include "https.h"
 #include "s3.h"
 #include "sftp.h"
@@ -182,6 +183,35 @@ check_sftp(struct schema_loader *l, const struct node *map, const void *options)
 		    l, host, "needs 'key_file' or 'password_file' beside it");
 }
 
+/* --- ftps --- */
+
+#define FTPS(member) offsetof(struct ftps_options, member)
+
+/* clang-format off */
+static const struct schema_key ftps_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "host",          schema_text,  FTPS(host),      1, LABEL, SCHEMA_MUST },
+	{ "port",          schema_count, FTPS(port),      1, 65535, "21" },
+	{ "user",          schema_text,  FTPS(user),      1, LABEL, SCHEMA_MUST },
+	{ "password_file", schema_path,  FTPS(password_file), 1, PATH,
+	  SCHEMA_MUST },
+	{ "directory",     schema_text,  FTPS(directory), 1, LABEL, NULL },
+	{ "verify",        schema_yes,   FTPS(verify),    0, 0,     "no" },
+	{ "ca",            schema_path,  FTPS(ca),          1, PATH, NULL },
+	{ "certificate",   schema_path,  FTPS(certificate), 1, PATH, NULL },
+	{ "key",           schema_path,  FTPS(key),         1, PATH, NULL },
+	{ "timeout",       schema_time,  FTPS(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+static void
+check_ftps(struct schema_loader *l, const struct node *map, const void *options)
+{
+	(void)options;
+	check_pair(l, map, "certificate", "key");
+}
+
 /* --- s3 --- */
 
 /* Path style puts the bucket behind it. */
@@ -255,6 +285,7 @@ static const struct schema_key defender_keys[] = {
 
 const struct kind kinds[] = {
     {&target_dir, sizeof(struct dir_options), KEYS(dir_keys), NULL},
+    {&target_ftps, sizeof(struct ftps_options), KEYS(ftps_keys), check_ftps},
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
