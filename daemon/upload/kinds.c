@@ -5,6 +5,7 @@
 #include "ftps.h"
 #include "https.h"
 #include "s3.h"
+#include "scp.h"
 #include "sftp.h"
 
 enum { LABEL = 255, PATH = 1024, URL = 800 };
@@ -183,6 +184,28 @@ check_sftp(struct schema_loader *l, const struct node *map, const void *options)
 		    l, host, "needs 'key_file' or 'password_file' beside it");
 }
 
+/* --- scp --- */
+
+#define SCP(member) offsetof(struct scp_options, member)
+
+/* clang-format off */
+static const struct schema_key scp_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "host",          schema_text,  SCP(host),      1, LABEL, SCHEMA_MUST },
+	{ "port",          schema_count, SCP(port),      1, 65535, "22" },
+	{ "user",          schema_text,  SCP(user),      1, LABEL, SCHEMA_MUST },
+	{ "known_hosts",   schema_path,  SCP(known_hosts), 1, PATH,
+	  SCHEMA_MUST },
+	{ "key_file",      schema_path,  SCP(key_file),      1, PATH, NULL },
+	{ "passphrase_file", schema_path, SCP(passphrase_file), 1, PATH, NULL },
+	{ "password_file", schema_path,  SCP(password_file), 1, PATH, NULL },
+	{ "directory",     schema_text,  SCP(directory), 1, LABEL, NULL },
+	{ "rename",        schema_yes,   SCP(rename),    0, 0,     "yes" },
+	{ "timeout",       schema_time,  SCP(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
 /* --- ftps --- */
 
 #define FTPS(member) offsetof(struct ftps_options, member)
@@ -289,6 +312,7 @@ const struct kind kinds[] = {
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
+    {&target_scp, sizeof(struct scp_options), KEYS(scp_keys), check_sftp},
     {&target_defender, sizeof(struct defender_options), KEYS(defender_keys),
 	NULL},
     {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
