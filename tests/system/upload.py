@@ -973,6 +973,20 @@ class Words(uploads.Case):
                         r"targets\[2\]\.type: 'ftp' is not "):
             self.assertRegex(said, pattern)
 
+    def test_one_target_for_a_directory(self):
+        spool, place = self.spool(), self.made("place")
+        for second, status in ((place, 1), (place + "/", 1),
+                               (self.made("other"), 0)):
+            uploader = self.uploader(spool, [
+                uploads.directory_target("a", place),
+                uploads.directory_target("b", second)])
+            got, said = uploader.run("-n")
+            self.assertEqual(got, status, said)
+            if status:
+                self.assertRegex(
+                    said, r"upload\.yaml:9:16: targets\[1\]\.directory: same "
+                    r"as that of targets\[0\]")
+
     def test_example(self):
         """What comes with the program, with all of its `#` taken out."""
         path = os.path.join(harness.ROOT, "conf/sepmlog-upload.yaml")
