@@ -122,6 +122,10 @@ begin(struct work *w, const char *name)
 	}
 	web_begin(&w->web, url, &web);
 	WEB_SET(&w->web, CURLOPT_PROTOCOLS_STR, "ftp");
+	/* Servers want the session of the control connection for the data;
+	 * with TLS 1.3 the ticket that libcurl has for it may be another. */
+	WEB_SET(&w->web, CURLOPT_SSLVERSION,
+	    (long)CURL_SSLVERSION_TLSv1_2 | (long)CURL_SSLVERSION_MAX_TLSv1_2);
 	WEB_SET(&w->web, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
 	WEB_SET(&w->web, CURLOPT_FTPSSLAUTH, (long)CURLFTPAUTH_TLS);
 	WEB_SET(&w->web, CURLOPT_FTP_FILEMETHOD, (long)CURLFTPMETHOD_SINGLECWD);
