@@ -54,6 +54,7 @@ struct web_work {
 	 * NULL: not wanted. */
 	char *body;
 	size_t body_size, body_n;
+	bool body_cut;
 	/* What a reason must not show, even if the server repeats it; NULL:
 	 * none.
 	 */
