@@ -597,6 +597,7 @@ batch_deliver(void *target, const struct target_file *file,
 		result->target_down = true;
 		return;
 	}
+	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
 	close_work(&w);
 }

@@ -210,12 +210,13 @@ depot_keep(const struct depot *d, const char *name)
 
 /* Whole or not at all, under its name. */
 static bool
-write_text(int dir, const char *temporary, const char *name, const char *text)
+write_text(int dir, const char *temporary, const char *name, const char *text,
+    mode_t mode)
 {
 	int fd = disk_temporary(dir, temporary);
-	bool ok = fd >= 0 && disk_write(fd, span_str(text), NULL) &&
-		  fsync(fd) == 0 && renameat(dir, temporary, dir, name) == 0 &&
-		  fsync(dir) == 0;
+	bool ok = fd >= 0 && fchmod(fd, mode) == 0 &&
+		  disk_write(fd, span_str(text), NULL) && fsync(fd) == 0 &&
+		  renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
 
 	disk_close(&fd);
 	if (!ok)
@@ -230,7 +231,7 @@ depot_quarantine(const struct depot *d, const char *name, const char *reason)
 
 	snprintf(beside, sizeof beside, "%s.reason", name);
 	/* The receipts have it, too; a full disk must not keep the file. */
-	if (!write_text(d->quarantine, ".reason", beside, reason) &&
+	if (!write_text(d->quarantine, ".reason", beside, reason, 0640) &&
 	    !disk_is_full(errno))
 		return false;
 	return move(d, name, d->quarantine);
@@ -381,7 +382,8 @@ depot_journal_write(const struct depot *d, const char *name, const char *target,
 
 	journal_name(path, name, target);
 	snprintf(temporary, sizeof temporary, ".%s", path);
-	return write_text(d->state, temporary, path, text);
+	/* It may have URLs in it that let others write there. */
+	return write_text(d->state, temporary, path, text, 0600);
 }
 
 void

@@ -1,11 +1,14 @@
 #include "kinds.h"
 
 #include "batch.h"
+#include "defender.h"
 #include "dir.h"
+#include "ftps.h"
 #include "https.h"
 #include "kafka.h"
 #include "product.h"
 #include "s3.h"
+#include "scp.h"
 #include "sftp.h"
 
 enum { LABEL = 255, PATH = 1024, URL = 800 };
@@ -184,6 +187,57 @@ check_sftp(struct schema_loader *l, const struct node *map, const void *options)
 		    l, host, "needs 'key_file' or 'password_file' beside it");
 }
 
+/* --- scp --- */
+
+#define SCP(member) offsetof(struct scp_options, member)
+
+/* clang-format off */
+static const struct schema_key scp_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "host",          schema_text,  SCP(host),      1, LABEL, SCHEMA_MUST },
+	{ "port",          schema_count, SCP(port),      1, 65535, "22" },
+	{ "user",          schema_text,  SCP(user),      1, LABEL, SCHEMA_MUST },
+	{ "known_hosts",   schema_path,  SCP(known_hosts), 1, PATH,
+	  SCHEMA_MUST },
+	{ "key_file",      schema_path,  SCP(key_file),      1, PATH, NULL },
+	{ "passphrase_file", schema_path, SCP(passphrase_file), 1, PATH, NULL },
+	{ "password_file", schema_path,  SCP(password_file), 1, PATH, NULL },
+	{ "directory",     schema_text,  SCP(directory), 1, LABEL, NULL },
+	{ "rename",        schema_yes,   SCP(rename),    0, 0,     "yes" },
+	{ "timeout",       schema_time,  SCP(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+/* --- ftps --- */
+
+#define FTPS(member) offsetof(struct ftps_options, member)
+
+/* clang-format off */
+static const struct schema_key ftps_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "host",          schema_text,  FTPS(host),      1, LABEL, SCHEMA_MUST },
+	{ "port",          schema_count, FTPS(port),      1, 65535, "21" },
+	{ "user",          schema_text,  FTPS(user),      1, LABEL, SCHEMA_MUST },
+	{ "password_file", schema_path,  FTPS(password_file), 1, PATH,
+	  SCHEMA_MUST },
+	{ "directory",     schema_text,  FTPS(directory), 1, LABEL, NULL },
+	{ "verify",        schema_yes,   FTPS(verify),    0, 0,     "no" },
+	{ "ca",            schema_path,  FTPS(ca),          1, PATH, NULL },
+	{ "certificate",   schema_path,  FTPS(certificate), 1, PATH, NULL },
+	{ "key",           schema_path,  FTPS(key),         1, PATH, NULL },
+	{ "timeout",       schema_time,  FTPS(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+static void
+check_ftps(struct schema_loader *l, const struct node *map, const void *options)
+{
+	(void)options;
+	check_pair(l, map, "certificate", "key");
+}
+
 /* --- s3 --- */
 
 /* Path style puts the bucket behind it. */
@@ -226,6 +280,27 @@ static const struct schema_key s3_keys[] = {
 	{ "ca",          schema_path,   S3(ca),          1, PATH,  NULL },
 	{ "proxy",       read_proxy,    S3(proxy),       1, URL,   NULL },
 	{ "timeout",     schema_time,   S3(timeout),
+	  SECOND, HOUR, "60s" },
+};
+/* clang-format on */
+
+/* --- defender --- */
+
+#define DEFENDER(member) offsetof(struct defender_options, member)
+
+/* clang-format off */
+static const struct schema_key defender_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "url",          read_endpoint, DEFENDER(url), 1, LABEL, SCHEMA_MUST },
+	{ "token_file",   schema_path,   DEFENDER(token_file), 1, PATH,
+	  SCHEMA_MUST },
+	{ "source",       schema_text,   DEFENDER(source), 1, LABEL,
+	  "GENERIC_CEF" },
+	{ "input_stream", schema_text,   DEFENDER(input_stream), 1, LABEL,
+	  SCHEMA_MUST },
+	{ "ca",           schema_path,   DEFENDER(ca),      1, PATH, NULL },
+	{ "proxy",        read_proxy,    DEFENDER(proxy),   1, URL,  NULL },
+	{ "timeout",      schema_time,   DEFENDER(timeout),
 	  SECOND, HOUR, "60s" },
 };
 /* clang-format on */
@@ -522,9 +597,13 @@ check_batch(
 
 const struct kind kinds[] = {
     {&target_dir, sizeof(struct dir_options), KEYS(dir_keys), NULL},
+    {&target_ftps, sizeof(struct ftps_options), KEYS(ftps_keys), check_ftps},
     {&target_https, sizeof(struct https_options), KEYS(https_keys),
 	check_https},
     {&target_sftp, sizeof(struct sftp_options), KEYS(sftp_keys), check_sftp},
+    {&target_scp, sizeof(struct scp_options), KEYS(scp_keys), check_sftp},
+    {&target_defender, sizeof(struct defender_options), KEYS(defender_keys),
+	NULL},
     {&target_s3, sizeof(struct s3_options), KEYS(s3_keys), NULL},
     {&target_kafka, sizeof(struct kafka_options), KEYS(kafka_keys),
 	check_kafka},

@@ -226,5 +226,50 @@ class Case(harness.Case):
             self.assertEqual(found[name], digest, name)
 
 
+def can_have_users():
+    """May this user have logins of its own, which nobody else sees?"""
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "true"], check=False,
+        stderr=subprocess.DEVNULL).returncode == 0
+
+
+class Users:
+    """A user with a password, in files that only some processes see in place
+    of /etc/passwd and /etc/shadow."""
+
+    NAME, UID = "sepmtest", 64711
+
+    def __init__(self, directory, password):
+        self.directory = os.path.join(directory, "users")
+        os.makedirs(self.directory)
+        self.home = os.path.join(directory, "home")
+        os.makedirs(self.home)
+        os.chown(self.home, self.UID, self.UID)
+        os.chmod(directory, 0o711)
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", "-stdin"], input=password + "\n",
+            check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+        self._add("passwd", f"{self.NAME}:x:{self.UID}:{self.UID}::"
+                  f"{self.home}:/bin/sh\n", 0o644)
+        self._add("group", f"{self.NAME}:x:{self.UID}:\n", 0o644)
+        self._add("shadow", f"{self.NAME}:{hashed}:19000::::::\n", 0o600)
+
+    def _add(self, name, line, mode):
+        with open(f"/etc/{name}", encoding="utf-8") as file:
+            text = file.read()
+        path = os.path.join(self.directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + line)
+        os.chmod(path, mode)
+
+    def command(self, *command):
+        """With these users; it replaces the process that starts it."""
+        mounts = " && ".join(
+            f'mount --bind "{self.directory}/{name}" /etc/{name}'
+            for name in ("passwd", "group", "shadow"))
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                mounts + ' && exec "$@"', "sh", *command]
+
+
 def directory_target(name, directory, **more):
     return {"name": name, "type": "dir", "directory": directory, **more}
