@@ -374,7 +374,6 @@ recover_stream(struct spool_stream *stream)
 		error = ENOMEM;
 	}
 	if (finding.n > 0)
-		/* Of pointers. NOLINTNEXTLINE(bugprone-sizeof-expression) */
 		qsort(finding.found, finding.n, sizeof(*finding.found),
 		    segment_order);
 	if (ok && !stream->extension[0] && finding.n > 0)
