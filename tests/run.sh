@@ -39,7 +39,7 @@ sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     libsystemd-dev unixodbc-dev odbc-postgresql postgresql util-linux check \
     libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
     python3 netcat-openbsd zstd iproute2 systemd-container mandoc \
-    strace xfsprogs || give_up "missing packages"
+    strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
 if [ "${SEPMLOG_TESTS-}" = all ]; then
@@ -79,7 +79,7 @@ set -- --test-dir build/dev --output-on-failure --no-tests=error \
     --parallel 2
 if $quick; then
 	set -- "$@" --exclude-regex \
-	    '^system\.(container|crash|disk_full|faults|imports|overload|pulls|volume)$'
+	    '^system\.(container|crash|disk_full|faults|imports|overload|packages|pulls|volume)$'
 fi
 # Shown as it goes, and kept for the last lines below.
 {

@@ -9,7 +9,7 @@
  *
  * A record that the product will not take goes to
  * upload/quarantine/FILE@TARGET.rejects, and the file goes on; a file of which
- * no record is taken is refused.
+ * no record is taken is refused. One may be there twice, after a crash.
  */
 #ifndef SEPMLOG_UPLOAD_BATCH_H
 #define SEPMLOG_UPLOAD_BATCH_H

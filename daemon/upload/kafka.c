@@ -638,7 +638,7 @@ deliver(struct work *w)
 	if (sscanf(w->watch->journal, "records %" SCNu64 " %" SCNu64,
 		&w->offset, &w->count) != 2)
 		w->offset = w->count = 0;
-	if (!whole && w->offset == 0 && !read_through(w))
+	if (!whole && !read_through(w))
 		return false;
 	if (!connect_to(w->kafka, why, sizeof why))
 		return fail(w, TARGET_RETRY, true, "%s", why);

@@ -27,7 +27,8 @@ import uploads
 from harness import LOOPBACK, wait_until
 
 TOKEN = "b2a4f7d0-4ed4-4a22-a0fd-no-such-token"
-KILLS = int(os.environ.get("SEPMLOG_KILLS", "4"))
+KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
+    "40" if os.environ.get("SEPMLOG_TESTS") == "all" else "4"))
 
 
 class Wrong(Exception):
@@ -513,7 +514,7 @@ class Elasticsearch(Case):
     def test_killed(self):
         server, spool, lines = self.server("elastic"), self.spool(), {}
         for segment in (1, 2):
-            lines |= self.fill(spool, 2000, segment=segment)
+            lines |= self.fill(spool, 500 * KILLS, segment=segment)
         uploader = self.uploader(spool, [self.target(
             "elastic", server.url, bandwidth="30KiB")])
         for _ in range(KILLS):
@@ -550,6 +551,21 @@ class Elasticsearch(Case):
         reject, = self.rejects(spool)
         self.assertEqual(reject["record"], 2)
         self.assertIn("batch: size", reject["reason"])
+
+    def test_an_answer_that_is_too_long(self):
+        server, spool = self.server("elastic"), self.spool()
+        lines = self.fill(spool, 100)
+        take = server.take
+
+        def wordy(body, query):
+            status, answer = take(body, query)
+            return status, answer + b" " * 2000 * body.count('{"create":')
+        server.take = wordy
+        status, said = self.uploader(
+            spool, [self.target("elastic", server.url)]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(sorted(server.ids()), sorted(lines))
+        self.assertGreater(server.requests, 2)
 
     def test_no_item_of_the_answer_is_missed(self):
         server, spool = self.server("elastic"), self.spool()

@@ -20,7 +20,8 @@ import harness
 import uploads
 from harness import LOOPBACK, wait_until
 
-KILLS = int(os.environ.get("SEPMLOG_KILLS", "4"))
+KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
+    "40" if os.environ.get("SEPMLOG_TESTS") == "all" else "4"))
 MOCK = os.environ.get("KAFKA_MOCK") or os.path.join(
     harness.ROOT, "build/dev/tests/system/kafka_mock")
 
@@ -147,7 +148,7 @@ class Kafka(Case):
         window = 200
         cluster, spool, lines = self.cluster(), self.spool(), {}
         for segment in (1, 2):
-            lines |= self.fill(spool, segment, 3000,
+            lines |= self.fill(spool, segment, 750 * KILLS,
                                sepm=f"sepm{segment}")
         uploader = self.uploader(spool, [self.target(
             cluster.brokers, unacknowledged=window, bandwidth="400KiB")])
@@ -167,7 +168,7 @@ class Kafka(Case):
         self.assertGreater(len(lines), KILLS * window)
         self.assertEqual(
             sorted(receipt["check"].split()[0]
-                   for receipt in spool.receipts()), ["records:3000"] * 2)
+                   for receipt in spool.receipts()), [f"records:{750 * KILLS}"] * 2)
 
     def test_stopped_and_gone_on_with(self):
         cluster, spool = self.cluster(), self.spool()
