@@ -106,6 +106,8 @@ audit_free(struct audit *a)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (!LIST_EMPTY(&a->buckets[i]))
+			/* LIST_REMOVE has moved the first on before the free.
+			 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 			source_drop(a, LIST_FIRST(&a->buckets[i]));
 	free(a->stream);
 	free(a);
