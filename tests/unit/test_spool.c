@@ -749,32 +749,6 @@ START_TEST(a_reload_in_the_middle_of_compression_is_fine)
 }
 END_TEST
 
-/* Less memory than there is already: no buffer can be had. */
-START_TEST(a_reload_without_memory_for_a_buffer_changes_nothing)
-{
-	struct rlimit before, limit;
-	bool done;
-
-	box_must_open(&box);
-	box_fill(&box, 3);
-	box.streams[BOX_ACCESS].name = "other";
-	box.options.buffer = 1 << 26;
-	ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
-	limit = before;
-	limit.rlim_cur = 1 << 20;
-	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
-	done = reload(2);
-	ck_assert_int_eq(setrlimit(RLIMIT_AS, &before), 0);
-	ck_assert(!done);
-	ck_assert_ptr_nonnull(strstr(box.why, "stream other: buffer of"));
-	box.streams[BOX_ACCESS].name = "access";
-	box_fill(&box, 3);
-	box_drain(&box);
-	box_read(&box, false);
-	box_expect_all(&box);
-}
-END_TEST
-
 START_TEST(a_bad_extension_is_refused)
 {
 	box.streams[BOX_TRAFFIC].extension = "a/b";
@@ -855,8 +829,6 @@ main(void)
 	    {"directory", a_spool_needs_no_listener, 0, 1},
 	    {"directory", a_directory_on_another_file_system_is_refused, 0, 1},
 	    {"limits", drop_oldest_leaves_others_alone, 0, 1},
-	    {"reload", a_reload_without_memory_for_a_buffer_changes_nothing, 0,
-		1},
 	    {"way", every_record_is_published_once, 0, 3},
 	    {"way", nothing_is_seen_before_it_is_flushed, 0, 1},
 	    {"way", it_commits_after_the_interval, 0, 1},
