@@ -48,7 +48,7 @@ void show_text(const struct show *show, struct evbuffer *out);
 /* Only what is wrong and what to do, two lines for each; none: nothing. */
 void show_troubles(const struct show *show, struct evbuffer *out);
 
-/* page.css and page.js, as they are. */
-extern const char show_style[], show_script[];
+/* page.js, as it is. */
+extern const char show_script[];
 
 #endif

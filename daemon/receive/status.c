@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "page.h"
 #include "show.h"
 
 enum {
@@ -73,7 +74,7 @@ static void
 put_style(const struct show *show, struct evbuffer *out)
 {
 	(void)show;
-	evbuffer_add(out, show_style, strlen(show_style));
+	evbuffer_add(out, page_style, strlen(page_style));
 }
 
 static void
