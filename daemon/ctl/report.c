@@ -34,6 +34,7 @@ enum {
 	LONGEST = 1 << 20, /* bytes of a line */
 	ENTRIES = 8192,    /* of each table: an error of 1 in 4096 at most */
 	TOP = 20,
+	TEXT_BARS = 48,
 	COLUMNS = 100, /* where there is no terminal */
 };
 
@@ -362,7 +363,8 @@ terminal_columns(void)
 static void
 write_report(const struct options *o, struct report *report)
 {
-	summary_bars(report->summary, &report->bars);
+	summary_bars(report->summary,
+	    o->shape == SHAPE_TEXT ? TEXT_BARS : SUMMARY_BARS, &report->bars);
 	switch (o->shape) {
 	case SHAPE_TEXT:
 		report_text(report, terminal_columns(), stdout);

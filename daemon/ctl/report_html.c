@@ -24,7 +24,7 @@ static const char more_style[] =
     "td.name{white-space:normal;overflow-wrap:anywhere;min-width:12rem}"
     "td.k{width:9rem;padding-left:.6rem}"
     "small.plus{display:inline}"
-    ".chart{margin:.8rem 0}"
+    ".chart{margin:.8rem 0;overflow-x:auto}.chart svg{min-width:36rem}"
     "section>small{display:block;margin-top:.5rem}"
     "@media (max-width:40rem){td.k,th.k{display:none}"
     "td.name{min-width:8rem}}"
@@ -121,18 +121,20 @@ put_tiles(const struct report *r, FILE *out)
 
 /* --- the chart --- */
 
-/* A round number that is not less. */
+/* A number that is not less, round, and so is a fourth of it. */
 static uint64_t
 round_up(uint64_t n)
 {
+	static const unsigned steps[] = {
+	    4, 8, 12, 16, 20, 24, 32, 40, 60, 80, 100};
 	uint64_t unit = 1;
 
-	while (n / unit >= 10)
+	while (n / unit > 100)
 		unit *= 10;
-	for (unsigned i = 1; i <= 10; i += i == 1 || i == 4 ? 1 : 2)
-		if (n <= i * unit && (i * unit) % LINES == 0)
-			return i * unit;
-	return n + (LINES - n % LINES) % LINES;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+		if (n <= steps[i] * unit)
+			return steps[i] * unit;
+	return n;
 }
 
 static uint64_t

@@ -8,7 +8,7 @@
 #include "report.h"
 
 enum {
-	NARROWEST = 40,
+	NARROWEST = 66,
 };
 
 struct text {

@@ -319,7 +319,8 @@ summary_table(struct summary *s, enum summary_table table)
 /* --- bars --- */
 
 static void
-choose_width(const struct summary_totals *t, struct summary_bars *bars)
+choose_width(
+    const struct summary_totals *t, size_t max, struct summary_bars *bars)
 {
 	static const int64_t widths[] = {
 	    1, 2, 3, 6, 12, 24, 48, 168, 336, 672, 8760, 87600};
@@ -330,23 +331,23 @@ choose_width(const struct summary_totals *t, struct summary_bars *bars)
 		bars->from = t->first / width * width;
 		if (bars->from > t->first)
 			bars->from -= width;
-		if ((t->last - bars->from) / width < SUMMARY_BARS)
+		if ((t->last - bars->from) / width < (int64_t)max)
 			break;
 	}
 	bars->width = width;
 	bars->count = (size_t)((t->last - bars->from) / width + 1);
 	/* the years 1 to 9999 are more than there are bars */
-	if (bars->count > SUMMARY_BARS)
-		bars->count = SUMMARY_BARS;
+	if (bars->count > max)
+		bars->count = max;
 }
 
 void
-summary_bars(const struct summary *s, struct summary_bars *bars)
+summary_bars(const struct summary *s, size_t max, struct summary_bars *bars)
 {
 	*bars = (struct summary_bars){.count = 0};
 	if (!s->totals.timed)
 		return;
-	choose_width(&s->totals, bars);
+	choose_width(&s->totals, max, bars);
 	for (size_t i = 0; i < PLACES; i++) {
 		const struct hour *hour = &s->hour[i];
 		int64_t at = (hour->number * HOUR - bars->from) / bars->width;

@@ -56,7 +56,7 @@ struct summary_bar {
 	uint64_t occurrences, blocked;
 };
 
-enum { SUMMARY_BARS = 120 };
+enum { SUMMARY_BARS = 170 }; /* a week of hours, and some */
 
 struct summary_bars {
 	int64_t from, width; /* of the first; of each: seconds */
@@ -75,7 +75,8 @@ bool summary_add(struct summary *summary, const struct record *record);
 
 const struct summary_totals *summary_totals(const struct summary *summary);
 struct top *summary_table(struct summary *summary, enum summary_table table);
-/* Traffic over time, in bars of an hour or more. */
-void summary_bars(const struct summary *summary, struct summary_bars *bars);
+/* Traffic over time, in at most `max` bars of an hour or more. */
+void summary_bars(
+    const struct summary *summary, size_t max, struct summary_bars *bars);
 
 #endif
