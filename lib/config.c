@@ -577,8 +577,24 @@ static const struct schema_key stream_keys[] = {
 	{ "types",  read_types,  STREAM(types),  0, 0,    SCHEMA_MUST },
 	{ "format", read_format, STREAM(format), 0, 0,    "jsonl" },
 	{ "where",  read_where,  0,              1, 1024, NULL },
+	{ "roll_up", schema_time, STREAM(roll_up), SECOND, DAY, NULL },
 };
 /* clang-format on */
+
+/* Groups have what the other formats do not ask for, and lack what they do. */
+static void
+check_roll_up(struct schema_loader *l, const struct node *node,
+    const struct config_stream *stream)
+{
+	const struct node *roll_up = schema_child(node, "roll_up");
+
+	if (roll_up == NULL || stream->roll_up == 0)
+		return;
+	if (stream->types != 1u << RECORD_TRAFFIC)
+		schema_fail(l, roll_up, "needs types: [traffic]");
+	if (stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV)
+		schema_fail(l, roll_up, "needs format: jsonl or csv");
+}
 
 static void
 check_streams(struct schema_loader *l, const struct node *node,
@@ -612,8 +628,10 @@ read_streams(struct schema_loader *l, const struct node *node,
 	config->streams = stream;
 	config->stream_count = node->count;
 	for (const struct node *n = node->first; n; n = n->next) {
-		if (schema_want(l, n, NODE_MAP))
-			SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
+		if (!schema_want(l, n, NODE_MAP))
+			continue;
+		SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
+		check_roll_up(l, n, &stream[n->index]);
 	}
 	check_streams(l, node, stream);
 }

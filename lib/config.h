@@ -109,6 +109,7 @@ struct config_stream {
 	char *name;     /* [a-z][a-z0-9_]*, at most 32 bytes */
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
+	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
 	size_t conditions;
 	struct config_condition *where; /* all must hold */
 };

@@ -5,6 +5,7 @@
 
 #include "decimal.h"
 #include "event.h"
+#include "rollup.h"
 #include "site.h"
 
 enum {
@@ -207,20 +208,6 @@ add_keys(struct summary *s, const struct record *r, const struct traffic *t)
 
 /* --- records --- */
 
-/* A record is of one event at least; at most so many that sums of all the
- * records of a lifetime do not overflow. */
-static uint64_t
-weight_of(const struct record *r)
-{
-	uint64_t n = record_has(r, RECORD_F_OCCURRENCES)
-			 ? r->value[RECORD_F_OCCURRENCES].number
-			 : 1;
-
-	if (n > UINT32_MAX)
-		return UINT32_MAX;
-	return n > 0 ? n : 1;
-}
-
 /* No name has a colon, nor an end of digits alone (RFC 3696, 2). */
 static bool
 is_address(struct span text)
@@ -288,7 +275,7 @@ summary_add(struct summary *s, const struct record *r)
 	s->totals.by_type[r->type]++;
 	if (r->type != RECORD_TRAFFIC)
 		return true;
-	t = (struct traffic){.weight = weight_of(r),
+	t = (struct traffic){.weight = rollup_weight(r),
 	    .blocked =
 		span_eq(record_text(r, RECORD_F_ACTION), SPAN("blocked")),
 	    .application =
