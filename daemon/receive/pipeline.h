@@ -51,6 +51,15 @@ void pipeline_put(struct pipeline *pipeline, struct message *message,
 /* Hands what is new to the disk side. */
 void pipeline_end(struct pipeline *pipeline);
 
+/*
+ * Writes what streams have rolled up (outlet.h), as far as there is room.
+ * False: there is more, try again when the disk side has worked. Between two
+ * messages only.
+ */
+bool pipeline_finish(struct pipeline *pipeline);
+/* Records that are rolled up and not written. */
+uint64_t pipeline_waiting(const struct pipeline *pipeline);
+
 /* Monotonic milliseconds of pipeline_begin. */
 uint64_t pipeline_now(const struct pipeline *pipeline);
 

@@ -364,7 +364,10 @@ reload_begin(struct server *s)
 	const char *objection;
 	size_t line;
 
-	s->reload_again = false;
+	/* What is rolled up belongs to the configuration that ends. */
+	s->reload_again = !pipeline_finish(s->running.pipeline);
+	if (s->reload_again)
+		return; /* the next tick tries again */
 	notify_reloading();
 	report_summary(&seen);
 	if (!candidate_build(&s->next, s->origin, &s->running.endpoints,
@@ -551,12 +554,32 @@ close_spool(struct server *s, const struct spooler_end *end)
 	return false;
 }
 
+/* The spool's thread goes on making room. */
+static bool
+finish_rolled(struct server *s)
+{
+	const struct timespec moment = {.tv_nsec = 10 * 1000000};
+	uint64_t until = clock_ms() + STOP_LIMIT_MS, lost;
+
+	while (!pipeline_finish(s->running.pipeline) && clock_ms() < until)
+		nanosleep(&moment, NULL);
+	lost = pipeline_waiting(s->running.pipeline);
+	if (lost == 0)
+		return true;
+	log_warnx("no room to store what %" PRIu64 " records were rolled up "
+		  "to: lost; make room for the spool before stopping",
+	    lost);
+	s->counters.abandoned += lost;
+	return false;
+}
+
 static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
 	struct spooler_end end = {0};
-	bool all = drop_waiting(s, &end);
+	bool rolled = finish_rolled(s);
+	bool all = drop_waiting(s, &end) && rolled;
 
 	end.last = audit_last(s->audit, clock_utc());
 	all = close_spool(s, &end) && all;
@@ -602,6 +625,8 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
+	if (s->reload_again && !s->waiting && s->stopping == 0)
+		reload_begin(s);
 	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
 	status_tick(s->status, clock_ms());
