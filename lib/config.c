@@ -576,6 +576,7 @@ static const struct schema_key stream_keys[] = {
 	{ "name",   schema_name,   STREAM(name),   1, NAME, SCHEMA_MUST },
 	{ "types",  read_types,  STREAM(types),  0, 0,    SCHEMA_MUST },
 	{ "format", read_format, STREAM(format), 0, 0,    "jsonl" },
+	{ "preset", schema_preset, STREAM(preset), 0, 0,    NULL },
 	{ "where",  read_where,  0,              1, 1024, NULL },
 	{ "roll_up", schema_time, STREAM(roll_up), SECOND, DAY, NULL },
 };
@@ -594,6 +595,22 @@ check_roll_up(struct schema_loader *l, const struct node *node,
 		schema_fail(l, roll_up, "needs types: [traffic]");
 	if (stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV)
 		schema_fail(l, roll_up, "needs format: jsonl or csv");
+}
+
+/* Says the format, or has to agree with it. */
+static void
+apply_preset(struct schema_loader *l, const struct node *map,
+    struct config_stream *stream)
+{
+	const struct node *format = schema_child(map, "format");
+	const struct preset *preset = stream->preset;
+
+	if (preset == NULL)
+		return;
+	if (format != NULL && stream->format != preset->format)
+		schema_fail(l, format, "preset %s needs format: %s",
+		    preset->name, encode_format_name[preset->format].p);
+	stream->format = preset->format;
 }
 
 static void
@@ -631,6 +648,7 @@ read_streams(struct schema_loader *l, const struct node *node,
 		if (!schema_want(l, n, NODE_MAP))
 			continue;
 		SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
+		apply_preset(l, n, &stream[n->index]);
 		check_roll_up(l, n, &stream[n->index]);
 	}
 	check_streams(l, node, stream);
@@ -979,6 +997,30 @@ check_spool(struct schema_loader *l, const struct node *root,
 	}
 }
 
+/* Files are packed one way for all streams. */
+static void
+check_presets(struct schema_loader *l, const struct node *root,
+    const struct config *config)
+{
+	static const unsigned packing[] = {
+	    [CONFIG_NONE] = PRESET_PLAIN,
+	    [CONFIG_GZIP] = PRESET_GZIP,
+	    [CONFIG_ZSTD] = 0, /* nobody takes it */
+	};
+	const struct node *streams = schema_child(root, "streams");
+	const struct preset *preset;
+
+	if (streams == NULL || config->streams == NULL)
+		return;
+	for (const struct node *n = streams->first; n; n = n->next) {
+		preset = config->streams[n->index].preset;
+		if (preset != NULL &&
+		    (preset->packing & packing[config->spool.compress]) == 0)
+			schema_fail(l, schema_child(n, "preset"),
+			    "%s needs compress: gzip in spool", preset->name);
+	}
+}
+
 static void
 read_root(struct schema_loader *l, const struct node *root, void *out)
 {
@@ -992,6 +1034,7 @@ read_root(struct schema_loader *l, const struct node *root, void *out)
 	SCHEMA_MAP(l, root, top_keys, config);
 	inherit_fallback(config);
 	check_spool(l, root, config);
+	check_presets(l, root, config);
 }
 
 struct config *

@@ -15,6 +15,7 @@
 
 #include "encode.h"
 #include "message.h"
+#include "preset.h"
 #include "record.h"
 #include "span.h"
 
@@ -110,6 +111,7 @@ struct config_stream {
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
 	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
+	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;
 	struct config_condition *where; /* all must hold */
 };

@@ -90,6 +90,7 @@ static const struct schema_key target_keys[] = {
 	{ "name",      schema_name,  TARGET(name),      1, NAME, SCHEMA_MUST },
 	{ "type",      skip_type,    0,                 0, 0,    SCHEMA_MUST },
 	{ "files",     read_files,   0,                 1, 64,   "'*'" },
+	{ "preset",    schema_preset, TARGET(preset),   0, 0,    NULL },
 	{ "parallel",  schema_count, TARGET(parallel),
 	  1, PLAN_PARALLEL, "1" },
 	{ "bandwidth", schema_size,  TARGET(bandwidth), 0, PIB,  "0" },

@@ -70,8 +70,8 @@ read_cb(char *buffer, size_t size, size_t count, void *arg)
 	struct target_watch *watch = w->watch;
 	size_t n = size * count;
 
-	if (n > w->file->size - w->at)
-		n = (size_t)(w->file->size - w->at);
+	if (n > w->to - w->at)
+		n = (size_t)(w->to - w->at);
 	if (n == 0)
 		return 0;
 	if (watch->pace != NULL)
@@ -96,23 +96,22 @@ seek_cb(void *arg, curl_off_t offset, int origin)
 	struct web_work *w = arg;
 
 	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > w->file->size ||
+	    (uint64_t)offset > w->to - w->from ||
 	    (w->sees != NULL && offset != 0))
 		return CURL_SEEKFUNC_FAIL;
-	w->at = (uint64_t)offset;
+	w->at = w->from + (uint64_t)offset;
 	if (w->sees != NULL)
 		w->sees(w, NULL, 0);
 	return CURL_SEEKFUNC_OK;
 }
 
 /* Its start, printable, for a reason. */
-static size_t
-write_cb(char *bytes, size_t size, size_t count, void *arg)
+static void
+keep_start(struct web_work *w, const char *bytes, size_t n)
 {
-	struct web_work *w = arg;
 	char c;
 
-	for (size_t i = 0; i < size * count && w->n < WEB_ANSWER; i++) {
+	for (size_t i = 0; i < n && w->n < WEB_ANSWER; i++) {
 		c = bytes[i];
 		if (c >= ' ' && c < 0x7f)
 			w->answer[w->n++] = c;
@@ -120,6 +119,28 @@ write_cb(char *bytes, size_t size, size_t count, void *arg)
 			w->answer[w->n++] = ' ';
 	}
 	w->answer[w->n] = '\0';
+}
+
+static void
+keep_body(struct web_work *w, const char *bytes, size_t n)
+{
+	size_t room = w->body_size - 1 - w->body_n;
+
+	if (n > room)
+		n = room;
+	memcpy(w->body + w->body_n, bytes, n);
+	w->body_n += n;
+	w->body[w->body_n] = '\0';
+}
+
+static size_t
+write_cb(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct web_work *w = arg;
+
+	keep_start(w, bytes, size * count);
+	if (w->body != NULL)
+		keep_body(w, bytes, size * count);
 	return size * count;
 }
 
@@ -144,8 +165,10 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 {
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
-	w->n = 0;
+	w->n = w->body_n = 0;
 	w->answer[0] = '\0';
+	if (w->body != NULL)
+		w->body[0] = '\0';
 	WEB_SET(w, CURLOPT_URL, url);
 	WEB_SET(w, CURLOPT_ERRORBUFFER, w->web->error);
 	WEB_SET(w, CURLOPT_NOSIGNAL, 1L);
@@ -174,7 +197,14 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 void
 web_set_content(struct web_work *w)
 {
-	w->at = 0;
+	web_set_part(w, 0, w->file->size);
+}
+
+void
+web_set_part(struct web_work *w, uint64_t from, uint64_t to)
+{
+	w->from = w->at = from;
+	w->to = to;
 	if (w->sees != NULL)
 		w->sees(w, NULL, 0);
 	WEB_SET(w, CURLOPT_READFUNCTION, read_cb);
