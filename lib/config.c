@@ -808,6 +808,7 @@ read_status_listen(struct schema_loader *l, const struct node *node,
 
 static const struct schema_key status_keys[] = {
     {"listen", read_status_listen, 0, 1, PATH, NULL},
+    {"top", schema_yes, offsetof(struct config_status, top), 0, 0, "yes"},
 };
 
 static void

@@ -93,6 +93,7 @@ struct config_ledger {
 /* Where the status is shown over HTTP. */
 struct config_status {
 	char *listen; /* as written: a path, or `127.0.0.1:9514`; NULL: off */
+	bool top;     /* and what is busiest */
 	struct sockaddr_storage addr; /* AF_UNIX, AF_INET or AF_INET6 */
 	socklen_t addr_len;
 };

@@ -26,7 +26,8 @@ struct pipeline {
 	struct parser *parser;
 	struct event_key *event_key; /* NULL: not wanted */
 	struct outlet *outlet;
-	struct recent *recent; /* NULL: nobody looks */
+	struct recent *recent;   /* NULL: nobody looks */
+	struct busiest *busiest; /* the same */
 	/* of streams that roll up: what audit and counters know already */
 	struct outlet_rolled told;
 	uint64_t stored[STREAMS];
@@ -91,9 +92,11 @@ pipeline_attach(
 }
 
 void
-pipeline_show(struct pipeline *p, struct recent *recent)
+pipeline_show(
+    struct pipeline *p, struct recent *recent, struct busiest *busiest)
 {
 	p->recent = recent;
+	p->busiest = busiest;
 }
 
 /* --- one wake-up --- */
@@ -311,6 +314,8 @@ pipeline_put(struct pipeline *p, struct message *message,
 	count(p, taken);
 	count_for_source(p, message, taken, row);
 	count_rolled(p, row);
+	if (p->busiest != NULL)
+		busiest_note(p->busiest, &p->record, p->now);
 	if (p->record.type == RECORD_UNPARSED && p->recent != NULL)
 		recent_add(p->recent, message,
 		    record_text(&p->record, RECORD_F_REASON));

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "busiest.h"
 #include "config.h"
 #include "counters.h"
 #include "message.h"
@@ -35,8 +36,10 @@ void pipeline_free(struct pipeline *pipeline);
 void pipeline_attach(struct pipeline *pipeline, struct spooler *spooler,
     const struct pipeline *before);
 
-/* Where messages that cannot be parsed are shown; borrowed. */
-void pipeline_show(struct pipeline *pipeline, struct recent *recent);
+/* Where messages that cannot be parsed are shown, and what is busiest (may be
+ * NULL: nobody wants to know); borrowed. */
+void pipeline_show(
+    struct pipeline *pipeline, struct recent *recent, struct busiest *busiest);
 
 /* Takes the time for all messages of this wake-up. False: not now. */
 bool pipeline_begin(struct pipeline *pipeline);

@@ -68,7 +68,8 @@ struct server {
 	struct report report;
 	struct status *status;
 	struct recent recent;
-	bool refused; /* the last reload */
+	struct busiest *busiest; /* once it was wanted */
+	bool refused;            /* the last reload */
 };
 
 static struct timeval
@@ -214,6 +215,7 @@ look_cb(void *arg, struct status_view *view)
 	    .pipeline = s->running.pipeline,
 	    .spool = spooler_spool(s->spooler),
 	    .recent = &s->recent,
+	    .busiest = s->running.config->status.top ? s->busiest : NULL,
 	    .audit = s->audit,
 	    .connections = tcp_connections(s->tcp),
 	    .sessions = tcp_sessions(s->tcp),
@@ -279,6 +281,19 @@ descriptors_for(const struct config *config)
 }
 
 /* The listeners go by s->running from now on. */
+/* NULL: nobody can look, nobody wants to, or there is no memory for it. */
+static struct busiest *
+wanted_busiest(struct server *s)
+{
+	const struct config_status *status = &s->running.config->status;
+
+	if (status->listen == NULL || !status->top)
+		return NULL;
+	if (s->busiest == NULL)
+		s->busiest = busiest_new();
+	return s->busiest;
+}
+
 static void
 put_in_force(struct server *s)
 {
@@ -290,7 +305,7 @@ put_in_force(struct server *s)
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
 	audit_configure(s->audit, c->config);
-	pipeline_show(c->pipeline, &s->recent);
+	pipeline_show(c->pipeline, &s->recent, wanted_busiest(s));
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -957,6 +972,7 @@ server_free(struct server *s)
 	if (s->spooler != NULL)
 		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
+	busiest_free(s->busiest);
 	audit_free(s->audit);
 	fdstore_clear(&s->kept);
 	free_event(s->tick);

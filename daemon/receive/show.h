@@ -15,8 +15,9 @@ struct show {
 	const struct status_view *view;
 	const struct history *history;
 	struct audit_sum sum;
-	int64_t now;     /* UTC us */
-	uint64_t uptime; /* s */
+	int64_t now;        /* UTC us */
+	uint64_t monotonic; /* ms */
+	uint64_t uptime;    /* s */
 	struct spool_status spool;
 };
 
@@ -38,6 +39,13 @@ const char *show_trouble(const struct show *show);
 /* `192.0.2.7`, or `others`. Writes to `out` and answers it. */
 const char *show_source(
     const struct audit_source *source, char out[INET6_ADDRSTRLEN]);
+
+/* By enum busiest_table. */
+struct show_busiest {
+	const char *key; /* in JSON */
+	const char *title;
+};
+extern const struct show_busiest show_busiest[BUSIEST_TABLES];
 
 void show_page(const struct show *show, struct evbuffer *out);
 void show_live(const struct show *show, struct evbuffer *out);

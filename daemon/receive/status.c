@@ -141,6 +141,7 @@ look(const struct status *s, struct status_view *view, struct show *show)
 	    .view = view,
 	    .history = &s->history,
 	    .now = clock_utc(),
+	    .monotonic = clock_ms(),
 	    .uptime = (clock_ms() - s->started) / 1000,
 	    .sum = s->sum,
 	};

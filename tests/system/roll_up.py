@@ -43,7 +43,8 @@ def body(n):
             f"Begin: 2024-05-14 10:{n % 60:02}:00,End: 2024-05-14 "
             f"10:{n % 60:02}:01,Occurrences: {1 + n % 7},Application: "
             "C:/x/a.exe,Rule: Allow,Location: Default,User: "
-            f"user{n % 4},Domain: CORP,Action: Allowed\n").encode()
+            f"user{n % 4},Domain: CORP,Action: Allowed"
+            f",SHA-256: {64 * 'A'},MD-5: {32 * 'A'}\n").encode()
 
 
 class RollUp(harness.Case):
