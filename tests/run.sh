@@ -6,8 +6,8 @@
 # corpora, golden records and the system tests against the real daemon.
 # --quick leaves out the scenarios that take longest; --all cuts the fuzz
 # corpora at every byte instead of every 13th. Status 0: all passed.
-# --coverage instead runs unit tests and fuzz corpora alone, and tells which
-# lines and branches of lib/ they reach.
+# --coverage instead runs tests/coverage.sh: which lines and branches of lib/
+# its unit tests and fuzz corpora reach.
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
@@ -39,30 +39,17 @@ sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     libsystemd-dev unixodbc-dev libpsl-dev odbc-postgresql postgresql util-linux check \
     libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
     python3 netcat-openbsd zstd iproute2 systemd-container mandoc \
-    strace xfsprogs || give_up "missing packages"
+    strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
+if [ "${SEPMLOG_TESTS-}" = all ]; then
+	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
+fi
 
 if $coverage; then
 	step "Coverage (build/coverage)"
 	sh daemon/packages.sh gcovr || give_up "missing packages"
-	cmake --preset coverage >build/coverage.log 2>&1 || {
-		cat build/coverage.log
-		give_up "cmake --preset coverage"
-	}
-	cmake --build --preset coverage || give_up "coverage build"
-	# Counts of an earlier run, or of another state of the sources.
-	find build/coverage -name '*.gcda' -delete
-	ctest --test-dir build/coverage --output-on-failure --no-tests=error \
-	    --parallel 2 --tests-regex '^(unit|fuzz)\.' --exclude-regex sandbox ||
-	    give_up "see above"
-	# unit.sandbox did not end here within a minute, and is not about lib/.
-	# Of the library alone: gcovr cannot join it with sepmlog_portable.
-	set -- --root . --filter 'lib/' --exclude-throw-branches \
-	    --object-directory build/coverage \
-	    build/coverage/lib/CMakeFiles/sepmlog.dir
-	gcovr "$@" --txt - || give_up "gcovr"
-	gcovr "$@" --branches --txt - --print-summary || give_up "gcovr"
+	sh tests/coverage.sh || give_up "see above"
 	exit 0
 fi
 
@@ -92,7 +79,7 @@ set -- --test-dir build/dev --output-on-failure --no-tests=error \
     --parallel 2
 if $quick; then
 	set -- "$@" --exclude-regex \
-	    '^system\.(container|crash|disk_full|faults|imports|overload|pulls|volume)$'
+	    '^system\.(container|crash|disk_full|faults|imports|overload|packages|pulls|volume)$'
 fi
 # Shown as it goes, and kept for the last lines below.
 {

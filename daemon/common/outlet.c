@@ -7,11 +7,13 @@
 
 #include "decimal.h"
 #include "encode.h"
+#include "keyfile.h"
 #include "rollup.h"
 
 enum {
 	PREFIX = 48, /* `3fa94c1e-`, a name of at most 32 bytes, `-` */
 	ID = PREFIX + 2 * 20 + 1,
+	OUTLET_STREAMS = 32, /* of config.h: a bit each in `taken` */
 	/* of each stream that rolls up: some 12 MB */
 	GROUPS = 32768,
 	GROUP_BYTES = 8 << 20,
@@ -20,6 +22,8 @@ enum {
 struct stream {
 	const struct config_stream *config;
 	struct spool_stream *spool;
+	/* the first one whose lines have the same body */
+	size_t body_of;
 	char *room;      /* for the next line; NULL: to be reserved */
 	uint64_t stored; /* records */
 	size_t prefix_n;
@@ -32,6 +36,7 @@ struct stream {
 
 struct outlet {
 	struct stream *streams;
+	struct privacy *privacy; /* NULL: all streams see all of a record */
 	size_t count;
 	size_t line;    /* bytes of the longest */
 	uint64_t bytes; /* of all so far */
@@ -45,8 +50,9 @@ struct outlet {
 	const struct record *record;
 	const struct message_source *source;
 	struct timestamp_days days; /* written of late */
-	/* of each format, once one stream has it */
-	struct span body[ENCODE_FORMAT_COUNT];
+	/* of each format and policy, once one stream has it: at the index of
+	 * the first of these */
+	struct span body[OUTLET_STREAMS];
 };
 
 size_t
@@ -85,27 +91,47 @@ open_rollups(struct outlet *o)
 	return o->rolling == 0 || o->group != NULL;
 }
 
+/* The first stream whose lines begin as those of the stream at `i` do. */
+static size_t
+same_body(const struct config *config, size_t i)
+{
+	const struct config_stream *s = config->streams;
+	size_t first = 0;
+
+	while (s[first].format != s[i].format || s[first].policy != s[i].policy)
+		first++;
+	return first;
+}
+
 struct outlet *
-outlet_new(const struct config *config, size_t n)
+outlet_new(const struct config *config, size_t n, char *why, size_t size)
 {
 	struct outlet *o = calloc(1, sizeof *o);
 
+	snprintf(why, size, "no memory");
 	if (o == NULL)
 		return NULL;
 	o->line = outlet_line(config, n);
 	o->count = config->stream_count;
 	o->streams = calloc(o->count + 1, sizeof *o->streams);
-	if (o->streams == NULL) {
-		free(o);
-		return NULL;
-	}
-	for (size_t i = 0; i < o->count; i++)
+	if (o->streams == NULL)
+		goto fail;
+	for (size_t i = 0; i < o->count; i++) {
 		o->streams[i].config = &config->streams[i];
-	if (!open_rollups(o)) {
-		outlet_free(o);
-		return NULL;
+		o->streams[i].body_of = same_body(config, i);
 	}
-	return o;
+	if (!open_rollups(o)) {
+		snprintf(why, size, "no memory for streams that roll up");
+		goto fail;
+	}
+	if (!config_is_private(config))
+		return o;
+	o->privacy = keyfile_privacy(config, n, why, size);
+	if (o->privacy != NULL)
+		return o;
+fail:
+	outlet_free(o);
+	return NULL;
 }
 
 void
@@ -113,9 +139,10 @@ outlet_free(struct outlet *o)
 {
 	if (o == NULL)
 		return;
-	for (size_t i = 0; i < o->count; i++)
+	for (size_t i = 0; o->streams != NULL && i < o->count; i++)
 		rollup_free(o->streams[i].rollup);
 	free(o->group);
+	privacy_free(o->privacy);
 	free(o->streams);
 	free(o);
 }
@@ -172,22 +199,33 @@ next_id(const struct stream *s, char out[ID])
 	return span_between(out, decimal_put(line, end));
 }
 
-/* The line of a stream, the body of which the streams of its format share. */
+/* Up to the place of the id. */
+static char *
+put_body(struct outlet *o, const struct stream *s, char *out)
+{
+	const struct record *record = o->record;
+
+	if (s->config->policy != NULL)
+		record = privacy_apply(
+		    o->privacy, &s->config->policy->rules, record);
+	return encode_body(s->config->format, record, o->source, &o->days, out);
+}
+
+/* The line of a stream, the body of which it shares with others. */
 static char *
 put_line(struct outlet *o, const struct stream *s)
 {
-	enum encode_format format = s->config->format;
-	struct span *body = &o->body[format];
+	struct span *body = &o->body[s->body_of];
 	char id[ID], *end = s->room;
 
 	if (body->n == 0) {
-		end = encode_body(format, o->record, o->source, &o->days, end);
+		end = put_body(o, s, end);
 		*body = span_between(s->room, end);
 	} else {
 		memcpy(end, body->p, body->n);
 		end += body->n;
 	}
-	return encode_end(format, next_id(s, id), end);
+	return encode_end(s->config->format, next_id(s, id), end);
 }
 
 static void
@@ -314,7 +352,7 @@ outlet_put(struct outlet *o, const struct record *record,
 	o->record = record;
 	o->source = source;
 	o->taken = 0;
-	memset(o->body, 0, sizeof o->body);
+	memset(o->body, 0, o->count * sizeof o->body[0]);
 	for (size_t i = 0; i < o->count; i++) {
 		struct stream *s = &o->streams[i];
 

@@ -2,7 +2,8 @@
  * outlet - records to lines in the buffers of a spool's streams.
  *
  * Each record goes to every configured stream whose conditions it meets, in
- * the stream's format and with an id of its own. Who writes asks outlet_room
+ * the stream's format, as its policy lets it be seen, and with an id of its
+ * own. Who writes asks outlet_room
  * before each record: then the record always finds its place.
  *
  * A stream that rolls up (rollup.h) gets its records later: when its interval
@@ -27,9 +28,10 @@ struct outlet;
  * at most `n` bytes (encode_bound). */
 size_t outlet_line(const struct config *config, size_t n);
 
-/* For messages of at most `n` bytes. Borrows the configuration. NULL: no
- * memory, or no random numbers. */
-struct outlet *outlet_new(const struct config *config, size_t n);
+/* For messages of at most `n` bytes. Borrows the configuration. NULL: `why`
+ * (of `size` bytes) says why: no memory, or no key for private streams. */
+struct outlet *outlet_new(
+    const struct config *config, size_t n, char *why, size_t size);
 void outlet_free(struct outlet *outlet);
 
 /* The spool's streams are the configuration's; counts of streams with the same

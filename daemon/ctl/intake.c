@@ -345,11 +345,12 @@ static bool
 open_spool(struct intake *in, size_t n, char *why, size_t size)
 {
 	in->plan = spoolplan_new(in->config, outlet_line(in->config, n));
-	in->outlet = outlet_new(in->config, n);
-	if (in->plan == NULL || in->outlet == NULL) {
-		snprintf(why, size, "no memory");
+	snprintf(why, size, "no memory");
+	if (in->plan == NULL)
 		return false;
-	}
+	in->outlet = outlet_new(in->config, n, why, size);
+	if (in->outlet == NULL)
+		return false;
 	in->plan->options.directory = gate_directory(in->gate);
 	in->plan->options.ledger.time = in->received_us;
 	adapt(&in->plan->options);

@@ -1,5 +1,6 @@
 #include "pipeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -31,6 +32,7 @@ struct pipeline {
 	/* of streams that roll up: what audit and counters know already */
 	struct outlet_rolled told;
 	uint64_t stored[STREAMS];
+	bool private; /* a stream is: who looks sees no bytes either */
 
 	uint64_t now;        /* monotonic ms */
 	int64_t received_us; /* UTC */
@@ -47,17 +49,19 @@ pipeline_line(const struct config *config)
 }
 
 struct pipeline *
-pipeline_new(
-    const struct config *config, struct counters *counters, struct audit *audit)
+pipeline_new(const struct config *config, struct counters *counters,
+    struct audit *audit, char *why, size_t size)
 {
 	struct pipeline *p = calloc(1, sizeof *p);
 
+	snprintf(why, size, "no memory");
 	if (p == NULL)
 		return NULL;
 	p->config = config;
 	p->counters = counters;
 	p->audit = audit;
-	p->outlet = outlet_new(config, (size_t)config->max_message);
+	p->private = config_is_private(config);
+	p->outlet = outlet_new(config, (size_t)config->max_message, why, size);
 	p->parser = parser_new((size_t)config->max_message);
 	if (config->event_key)
 		p->event_key = event_key_new();
@@ -96,7 +100,9 @@ pipeline_show(
     struct pipeline *p, struct recent *recent, struct busiest *busiest)
 {
 	p->recent = recent;
-	p->busiest = busiest;
+	p->busiest = p->private ? NULL : busiest;
+	if (p->private)
+		recent_blank(recent);
 }
 
 /* --- one wake-up --- */
@@ -318,6 +324,7 @@ pipeline_put(struct pipeline *p, struct message *message,
 		busiest_note(p->busiest, &p->record, p->now);
 	if (p->record.type == RECORD_UNPARSED && p->recent != NULL)
 		recent_add(p->recent, message,
+		    p->private ? SPAN("") : message->bytes,
 		    record_text(&p->record, RECORD_F_REASON));
 }
 

@@ -27,9 +27,10 @@ struct pipeline;
 /* Bytes of the longest line that this configuration can give. */
 size_t pipeline_line(const struct config *config);
 
-/* A pipeline that lacks its spool. Borrows all three. NULL: no memory. */
+/* A pipeline that lacks its spool. Borrows all three. NULL: `why` (of `size`
+ * bytes) says why: no memory, or no key for private streams. */
 struct pipeline *pipeline_new(const struct config *config,
-    struct counters *counters, struct audit *audit);
+    struct counters *counters, struct audit *audit, char *why, size_t size);
 void pipeline_free(struct pipeline *pipeline);
 /* The spool's streams are the configuration's; counts of streams with the same
  * name go on from those of `before` (may be NULL). */
@@ -37,7 +38,8 @@ void pipeline_attach(struct pipeline *pipeline, struct spooler *spooler,
     const struct pipeline *before);
 
 /* Where messages that cannot be parsed are shown, and what is busiest (may be
- * NULL: nobody wants to know); borrowed. */
+ * NULL: nobody wants to know); borrowed. With a private stream the bytes are
+ * not shown, nor are those of before any more, and nothing is busiest. */
 void pipeline_show(
     struct pipeline *pipeline, struct recent *recent, struct busiest *busiest);
 

@@ -202,6 +202,20 @@ view(const struct server *s)
 	};
 }
 
+/* NULL: nobody can look, nobody wants to, or there is no memory for it. */
+static struct busiest *
+wanted_busiest(struct server *s)
+{
+	const struct config_status *status = &s->running.config->status;
+
+	if (status->listen == NULL || !status->top ||
+	    config_is_private(s->running.config))
+		return NULL;
+	if (s->busiest == NULL)
+		s->busiest = busiest_new();
+	return s->busiest;
+}
+
 static void
 look_cb(void *arg, struct status_view *view)
 {
@@ -215,7 +229,7 @@ look_cb(void *arg, struct status_view *view)
 	    .pipeline = s->running.pipeline,
 	    .spool = spooler_spool(s->spooler),
 	    .recent = &s->recent,
-	    .busiest = s->running.config->status.top ? s->busiest : NULL,
+	    .busiest = wanted_busiest(s),
 	    .audit = s->audit,
 	    .connections = tcp_connections(s->tcp),
 	    .sessions = tcp_sessions(s->tcp),
@@ -281,19 +295,6 @@ descriptors_for(const struct config *config)
 }
 
 /* The listeners go by s->running from now on. */
-/* NULL: nobody can look, nobody wants to, or there is no memory for it. */
-static struct busiest *
-wanted_busiest(struct server *s)
-{
-	const struct config_status *status = &s->running.config->status;
-
-	if (status->listen == NULL || !status->top)
-		return NULL;
-	if (s->busiest == NULL)
-		s->busiest = busiest_new();
-	return s->busiest;
-}
-
 static void
 put_in_force(struct server *s)
 {

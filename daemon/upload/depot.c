@@ -236,6 +236,40 @@ depot_quarantine(const struct depot *d, const char *name, const char *reason)
 	return move(d, name, d->quarantine);
 }
 
+/* A write that was cut off leaves half a line: it ends there. */
+static bool
+end_line(int fd, uint64_t size)
+{
+	char last;
+	size_t n;
+
+	if (size == 0)
+		return true;
+	if (!disk_read(fd, size - 1, &last, 1, &n))
+		return false;
+	return (n == 1 && last == '\n') || disk_write(fd, SPAN("\n"), NULL);
+}
+
+bool
+depot_reject(const struct depot *d, const char *name, const char *target,
+    struct span lines)
+{
+	char path[JOURNAL + 16];
+	struct stat st;
+	bool ok;
+	int fd;
+
+	snprintf(path, sizeof path, "%s@%s.rejects", name, target);
+	fd = openat(d->quarantine, path,
+	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	ok = fd >= 0 && fstat(fd, &st) == 0 &&
+	     end_line(fd, (uint64_t)st.st_size) &&
+	     disk_write(fd, lines, NULL) && fsync(fd) == 0 &&
+	     (st.st_size > 0 || fsync(d->quarantine) == 0);
+	disk_close(&fd);
+	return ok;
+}
+
 /* --- sent/ --- */
 
 struct sent_file {

@@ -126,6 +126,7 @@ keep_body(struct web_work *w, const char *bytes, size_t n)
 {
 	size_t room = w->body_size - 1 - w->body_n;
 
+	w->body_cut |= n > room;
 	if (n > room)
 		n = room;
 	memcpy(w->body + w->body_n, bytes, n);
@@ -166,6 +167,7 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
 	w->n = w->body_n = 0;
+	w->body_cut = false;
 	w->answer[0] = '\0';
 	if (w->body != NULL)
 		w->body[0] = '\0';

@@ -54,6 +54,7 @@ struct web_work {
 	 * NULL: not wanted. */
 	char *body;
 	size_t body_size, body_n;
+	bool body_cut;
 	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
 	 * NULL: then the sending can go on from anywhere. */
 	void (*sees)(struct web_work *work, const char *bytes, size_t n);

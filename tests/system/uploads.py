@@ -2,6 +2,7 @@
 program itself, and its receipts."""
 
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -20,6 +21,25 @@ def sha256(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def record(number, segment=1, stream="traffic", sepm="sepm1", **more):
+    """A line as the daemon writes it: its id, and its bytes."""
+    name = f"{INSTANCE}-{stream}-{segment}-{number}"
+    line = {"type": "traffic", "time": f"2026-11-25T10:00:{number % 60:02}Z",
+            "sepm": sepm, "host": f'PC "{number}"', **more, "id": name}
+    return name, json.dumps(line, separators=(",", ":")).encode()
+
+
+def readme_example(kind):
+    """The lines of README's example with a target of this type."""
+    with open(os.path.join(harness.ROOT, "README.md"),
+              encoding="utf-8") as file:
+        blocks = file.read().split("```yaml\n")[1:]
+    found = [block.split("```")[0] for block in blocks
+             if f"    type: {kind}\n" in block]
+    assert len(found) == 1, kind
+    return found[0]
+
+
 class Outgoing:
     """A spool as sepmlogd leaves it, with files of random bytes."""
 
@@ -33,9 +53,10 @@ class Outgoing:
                   encoding="ascii") as file:
             file.write(INSTANCE + "\n")
 
-    def put(self, number, size=1000, stream="traffic", data=None):
+    def put(self, number, size=1000, stream="traffic", data=None,
+            extension="jsonl.gz"):
         """Publishes a file: whole before its name is there."""
-        name = f"{stream}-{INSTANCE}-{number:016}.jsonl.gz"
+        name = f"{stream}-{INSTANCE}-{number:016}.{extension}"
         data = os.urandom(size) if data is None else data
         temporary = os.path.join(self.path, ".new")
         with open(temporary, "wb") as file:
@@ -44,6 +65,17 @@ class Outgoing:
         self.sums[name] = hashlib.sha256(data).hexdigest()
         os.rename(temporary, self.at("ready", name))
         return name
+
+    def put_records(self, number, lines, stream="traffic",
+                    extension="jsonl.gz"):
+        """A file of these lines, packed as its name says."""
+        data = b"".join(line + b"\n" for line in lines)
+        if extension.endswith(".gz"):
+            data = gzip.compress(data, 1)
+        elif extension.endswith(".zst"):
+            data = subprocess.run(["zstd", "-q"], input=data, check=True,
+                                  stdout=subprocess.PIPE).stdout
+        return self.put(number, data=data, stream=stream, extension=extension)
 
     def at(self, *parts):
         return os.path.join(self.path, *parts)
@@ -98,6 +130,11 @@ class Uploader:
                 f"{key}: {value}" for key, value in target.items()) + "\n"
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
+
+    def configure_text(self, text):
+        """The spool, and the rest as it stands."""
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(f'spool: "{self.spool}"\n{text}')
 
     def command(self, *options):
         return [UPLOAD, "-c", self.config_path, *options]

@@ -104,7 +104,7 @@ START_TEST(the_last_messages_are_kept)
 		m.bytes = span_of(text, sizeof text);
 		m.length = 1000;
 		m.peer = span_str("192.0.2.1");
-		recent_add(&recent, &m, span_str("no reason"));
+		recent_add(&recent, &m, m.bytes, span_str("no reason"));
 	}
 	for (size_t i = 0; i < RECENT; i++) {
 		const struct recent_message *m = recent_get(&recent, i);
