@@ -777,9 +777,25 @@ static const struct schema_key stream_keys[] = {
 	{ "format", read_format, STREAM(format), 0, 0,    "jsonl" },
 	{ "preset", schema_preset, STREAM(preset), 0, 0,    NULL },
 	{ "where",  read_where,  0,              1, 1024, NULL },
+	{ "roll_up", schema_time, STREAM(roll_up), SECOND, DAY, NULL },
 	{ "privacy", read_later, 0,              0, 0,    NULL },
 };
 /* clang-format on */
+
+/* Groups have what the other formats do not ask for, and lack what they do. */
+static void
+check_roll_up(struct schema_loader *l, const struct node *node,
+    const struct config_stream *stream)
+{
+	const struct node *roll_up = schema_child(node, "roll_up");
+
+	if (roll_up == NULL || stream->roll_up == 0)
+		return;
+	if (stream->types != 1u << RECORD_TRAFFIC)
+		schema_fail(l, roll_up, "needs types: [traffic]");
+	if (stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV)
+		schema_fail(l, roll_up, "needs format: jsonl or csv");
+}
 
 /* The policy of that name; NULL, and an error, if there is none. */
 static struct config_policy *
@@ -905,6 +921,7 @@ read_streams(struct schema_loader *l, const struct node *node,
 		SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
 		apply_preset(l, n, &stream[n->index]);
 		read_stream_policy(l, n, &config->privacy, &stream[n->index]);
+		check_roll_up(l, n, &stream[n->index]);
 	}
 	check_streams(l, node, stream);
 }
@@ -1063,6 +1080,7 @@ read_status_listen(struct schema_loader *l, const struct node *node,
 
 static const struct schema_key status_keys[] = {
     {"listen", read_status_listen, 0, 1, PATH, NULL},
+    {"top", schema_yes, offsetof(struct config_status, top), 0, 0, "yes"},
 };
 
 static void

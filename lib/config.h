@@ -94,6 +94,7 @@ struct config_ledger {
 /* Where the status is shown over HTTP. */
 struct config_status {
 	char *listen; /* as written: a path, or `127.0.0.1:9514`; NULL: off */
+	bool top;     /* and what is busiest */
 	struct sockaddr_storage addr; /* AF_UNIX, AF_INET or AF_INET6 */
 	socklen_t addr_len;
 };
@@ -124,6 +125,7 @@ struct config_stream {
 	char *name;     /* [a-z][a-z0-9_]*, at most 32 bytes */
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
+	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
 	const struct config_policy *policy; /* NULL: all of the record */
 	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;

@@ -182,6 +182,12 @@ audit_row(struct audit *a, const struct in6_addr *address)
 	return &source->row;
 }
 
+struct audit_row *
+audit_other(struct audit *a)
+{
+	return &a->other.row;
+}
+
 void
 audit_hold(struct audit_row *row)
 {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "busiest.h"
 #include "config.h"
 #include "counters.h"
 #include "message.h"
@@ -36,9 +37,11 @@ void pipeline_free(struct pipeline *pipeline);
 void pipeline_attach(struct pipeline *pipeline, struct spooler *spooler,
     const struct pipeline *before);
 
-/* Where messages that cannot be parsed are shown; borrowed. With a private
- * stream their bytes are not, nor are those of before any more. */
-void pipeline_show(struct pipeline *pipeline, struct recent *recent);
+/* Where messages that cannot be parsed are shown, and what is busiest (may be
+ * NULL: nobody wants to know); borrowed. With a private stream the bytes are
+ * not shown, nor are those of before any more, and nothing is busiest. */
+void pipeline_show(
+    struct pipeline *pipeline, struct recent *recent, struct busiest *busiest);
 
 /* Takes the time for all messages of this wake-up. False: not now. */
 bool pipeline_begin(struct pipeline *pipeline);
@@ -52,6 +55,15 @@ void pipeline_put(struct pipeline *pipeline, struct message *message,
     const struct message_source *source, struct audit_row *row);
 /* Hands what is new to the disk side. */
 void pipeline_end(struct pipeline *pipeline);
+
+/*
+ * Writes what streams have rolled up (outlet.h), as far as there is room.
+ * False: there is more, try again when the disk side has worked. Between two
+ * messages only.
+ */
+bool pipeline_finish(struct pipeline *pipeline);
+/* Records that are rolled up and not written. */
+uint64_t pipeline_waiting(const struct pipeline *pipeline);
 
 /* Monotonic milliseconds of pipeline_begin. */
 uint64_t pipeline_now(const struct pipeline *pipeline);
