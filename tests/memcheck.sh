@@ -2,13 +2,14 @@
 # Runs unit tests under valgrind's memcheck: sh tests/memcheck.sh BUILD [name...]
 #
 # Any invalid access, use of a value that was never set, or block that nothing
-# points to at the end fails the test; nothing is suppressed. Left out, and
-# named: what needs the spool's ring, as valgrind refuses the second mapping
+# points to at the end fails the test; tests/memcheck.supp says what of Check's
+# own does not count. Left out, and named: what needs the spool's ring, as valgrind refuses the second mapping
 # of the same pages (mremap of an old size of 0), and the sandbox, whose
 # filter ends a process that makes valgrind's own calls.
 set -u
 
 build=$(cd "$1" && pwd) || exit 3
+suppressions=$(cd "$(dirname "$0")" && pwd)/memcheck.supp
 shift
 log=$build/memcheck
 left_out=" sandbox spool spool_faults spool_recovery spool_threads "
@@ -25,7 +26,8 @@ for name; do
 	# A fork for each test would be searched for leaks each time.
 	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 timeout 900 valgrind --quiet \
 	    --error-exitcode=99 --leak-check=full \
-	    --errors-for-leak-kinds=definite --log-file="$log/$name.%p" \
+	    --errors-for-leak-kinds=definite \
+	    --suppressions="$suppressions" --log-file="$log/$name.%p" \
 	    "./test_$name" >"$log/$name.out" 2>&1; then
 		echo "$name: passed, $(($(date +%s) - start)) s"
 	else

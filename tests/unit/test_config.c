@@ -374,6 +374,9 @@ static const struct {
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
 	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw, ecs, ocsf, cef or leef; did you "
 	  "mean 'csv'?\n" },
+	{ "streams: [{ name: a, types: all, format: ecs, roll_up: 5m }]\n",
+	  "1:56: streams[0].roll_up: needs format: jsonl or csv\n"
+	  "1:56: streams[0].roll_up: needs types: [traffic]\n" },
 	{ "streams: [{ name: a, types: all, where: { acton: x } }]\n",
 	  "1:43: streams[0].where.acton: no such field; did you mean "
 	  "'action'?\n" },
