@@ -217,7 +217,7 @@ take_structured_data(struct span *s)
 	if (span_at(*s, 0) != '[')
 		return false;
 	for (size_t i = 1; i < s->n; i++) {
-		int c = s->p[i];
+		char c = s->p[i];
 
 		if (quoted && c == '\\')
 			i++;

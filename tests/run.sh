@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds and runs all tests: sh tests/run.sh [--quick|--all|--coverage]
+# Builds and runs all tests:
+# sh tests/run.sh [--quick|--all|--coverage|--tsan|--valgrind]
 #
 # Installs what they need (Debian, with apt-get), builds with sanitizers
 # (build/dev) and as packaged (build/release), and runs unit tests, fuzz
@@ -7,18 +8,20 @@
 # --quick leaves out the scenarios that take longest; --all cuts the fuzz
 # corpora at every byte instead of every 13th. Status 0: all passed.
 # --coverage instead runs tests/coverage.sh: which lines and branches of lib/
-# its unit tests and fuzz corpora reach.
+# its unit tests and fuzz corpora reach. --tsan runs what has threads
+# under the thread sanitizer (build/tsan), --valgrind the unit tests
+# under memcheck (build/valgrind).
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
 quick=false
-coverage=false
+mode=tests
 case ${1-} in
 --quick) quick=true ;;
---coverage) coverage=true ;;
+--coverage|--tsan|--valgrind) mode=${1#--} ;;
 --all) SEPMLOG_TESTS=all; export SEPMLOG_TESTS ;;
 '') ;;
-*) echo "usage: $0 [--quick|--all|--coverage]" >&2; exit 2 ;;
+*) echo "usage: $0 [--quick|--all|--coverage|--tsan|--valgrind]" >&2; exit 2 ;;
 esac
 start=$(date +%s)
 
@@ -36,33 +39,62 @@ mkdir -p build
 step "What the tests need"
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     binutils bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
-    libsystemd-dev unixodbc-dev odbc-postgresql postgresql util-linux check \
+    libsystemd-dev unixodbc-dev libpsl-dev odbc-postgresql postgresql util-linux check \
     libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
     python3 netcat-openbsd zstd iproute2 systemd-container mandoc \
-    strace xfsprogs || give_up "missing packages"
+    strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
+if [ "${SEPMLOG_TESTS-}" = all ]; then
+	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
+fi
 
-if $coverage; then
+# Configures and builds a preset, or some targets of it:
+# build_preset NAME [--target TARGET...]
+build_preset() {
+	preset=$1
+	shift
+	cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
+		cat "build/$preset.log"
+		give_up "cmake --preset $preset"
+	}
+	cmake --build --preset "$preset" "$@" || give_up "$preset build"
+}
+
+case $mode in
+coverage)
 	step "Coverage (build/coverage)"
 	sh daemon/packages.sh gcovr || give_up "missing packages"
 	sh tests/coverage.sh || give_up "see above"
 	exit 0
-fi
+	;;
+tsan)
+	step "Thread sanitizer (build/tsan)"
+	build_preset tsan
+	# The spooler's and the uploader's threads, and the library's between
+	# a writer and a reader. A race ends the program that has it.
+	TSAN_OPTIONS=halt_on_error=1:exitcode=66:suppressions=$PWD/tests/tsan.supp \
+	    ctest --test-dir build/tsan --output-on-failure --no-tests=error \
+	    --parallel 2 --timeout 900 --tests-regex "^unit\.(channel|intake|\
+outbox|receipts|spool_threads|status|taken)\$|^system\.(crash|handover|ledger|\
+reload|rotation|status|stop|tls|upload|upload_s3|upload_sftp)\$" ||
+	    give_up "see above"
+	exit 0
+	;;
+valgrind)
+	step "Memcheck (build/valgrind)"
+	sh daemon/packages.sh valgrind || give_up "missing packages"
+	build_preset valgrind --target tests/unit/all
+	sh tests/memcheck.sh build/valgrind || give_up "see above"
+	exit 0
+	;;
+esac
 
 step "Build as packaged (build/release)"
-cmake --preset release >build/release.log 2>&1 || {
-	cat build/release.log
-	give_up "cmake --preset release"
-}
-cmake --build --preset release || give_up "release build"
+build_preset release
 
 step "Build with sanitizers (build/dev)"
-cmake --preset dev >build/dev.log 2>&1 || {
-	cat build/dev.log
-	give_up "cmake --preset dev"
-}
-cmake --build --preset dev || give_up "dev build"
+build_preset dev
 
 step "Tests of what is packaged"
 # Without sanitizers some loads are others (lib/block.h). Not the spool: it is
@@ -76,7 +108,7 @@ set -- --test-dir build/dev --output-on-failure --no-tests=error \
     --parallel 2
 if $quick; then
 	set -- "$@" --exclude-regex \
-	    '^system\.(container|crash|disk_full|faults|imports|overload|pulls|volume)$'
+	    '^system\.(container|crash|disk_full|faults|imports|overload|packages|pulls|volume)$'
 fi
 # Shown as it goes, and kept for the last lines below.
 {

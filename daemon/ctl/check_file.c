@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clear_names.h"
 #include "conform.h"
 #include "ctl.h"
 
@@ -83,7 +84,12 @@ check_file(const char *file, const struct preset *preset)
 static void
 usage(FILE *to)
 {
-	fputs("usage: sepmlogctl check-file --target TARGET FILE...\n"
+	fputs("usage: sepmlogctl check-file [--target TARGET] "
+	      "[--no-clear-names LIST] FILE...\n"
+	      "\n"
+	      "With LIST, a file of names, one a line: is none of them in any "
+	      "FILE, in any\n"
+	      "way that a format can write it?\n"
 	      "\n"
 	      "Does each FILE look as the target has published that it wants "
 	      "it: packing,\n"
@@ -118,7 +124,7 @@ run(const struct preset *preset, int count, char **files)
 {
 	enum ctl_exit answer = CTL_DONE;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; preset != NULL && i < count; i++) {
 		enum ctl_exit of_file = check_file(files[i], preset);
 
 		if (of_file == CTL_FAILED)
@@ -129,15 +135,34 @@ run(const struct preset *preset, int count, char **files)
 	return answer;
 }
 
+static enum ctl_exit
+run_names(struct clear_names *names, int count, char **files)
+{
+	enum ctl_exit answer = CTL_DONE, one;
+
+	for (int i = 0; names != NULL && i < count; i++) {
+		one = clear_names_check(names, files[i]);
+		if (one == CTL_FAILED)
+			return one;
+		if (one == CTL_FINDINGS)
+			answer = one;
+	}
+	return answer;
+}
+
 enum ctl_exit
 ctl_check_file(int argc, char **argv)
 {
 	static const struct option longs[] = {
 	    {"target", required_argument, NULL, 't'},
+	    {"no-clear-names", required_argument, NULL, 'n'},
 	    {"help", no_argument, NULL, 'h'},
 	    {NULL, 0, NULL, 0},
 	};
 	const struct preset *preset = NULL;
+	struct clear_names *names;
+	const char *list = NULL;
+	enum ctl_exit answer, others;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
@@ -145,13 +170,25 @@ ctl_check_file(int argc, char **argv)
 			usage(stdout);
 			return CTL_DONE;
 		}
+		if (option == 'n') {
+			list = optarg;
+			continue;
+		}
 		preset = option == 't' ? preset_of(optarg) : NULL;
 		if (preset == NULL)
 			return CTL_USAGE;
 	}
-	if (preset == NULL || optind == argc) {
+	if ((preset == NULL && list == NULL) || optind == argc) {
 		usage(stderr);
 		return CTL_USAGE;
 	}
-	return run(preset, argc - optind, argv + optind);
+	names = list != NULL ? clear_names_load(list) : NULL;
+	if (list != NULL && names == NULL)
+		return CTL_FAILED;
+	answer = run(preset, argc - optind, argv + optind);
+	others = answer != CTL_FAILED
+		     ? run_names(names, argc - optind, argv + optind)
+		     : CTL_DONE;
+	clear_names_free(names);
+	return others > answer ? others : answer;
 }

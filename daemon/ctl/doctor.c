@@ -212,8 +212,9 @@ look_at_listeners(struct doctor *d)
 			continue;
 		}
 		snprintf(cure, sizeof cure,
-		    "systemctl enable --now %s sepmlogd.service; journalctl "
-		    "-u sepmlogd says why if that fails.",
+		    "systemctl enable --now %s sepmlogd.service (if it runs, "
+		    "after systemctl stop sepmlogd.service); journalctl -u "
+		    "sepmlogd says why if that fails.",
 		    kinds[l->transport].unit);
 		finding(d, cure, "Nobody listens at %s %s.",
 		    kinds[l->transport].name, l->text);

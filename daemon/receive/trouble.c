@@ -69,10 +69,11 @@ find_disk(const struct show *show, struct troubles *found)
 {
 	if (show->spool.state == SPOOL_FULL)
 		add(found, true,
-		    "Let the uploader take files out of ready/, or raise "
-		    "spool.quota. TCP senders wait until there is room; what "
-		    "UDP brings meanwhile is dropped once the receive buffer "
-		    "is full, and counted.",
+		    "Let the uploader take files out of ready/, or make room: "
+		    "raise spool.quota, or free what else is on the disk. TCP "
+		    "senders wait until there is room; what UDP brings "
+		    "meanwhile is dropped once the receive buffer is full, and "
+		    "counted.",
 		    "The spool is full: %s.", full_words(show));
 	if (show->spool.state == SPOOL_DISK_ERROR)
 		add(found, true,

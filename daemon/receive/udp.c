@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "peer.h"
@@ -284,6 +285,23 @@ buffer_size(int fd)
 	return size / 2;
 }
 
+/* What we may ask for: the kernel cuts it at net.core.rmem_max, for a socket of
+ * any family. 0: not known. */
+static int
+allowed_buffer(int size)
+{
+	int pair[2], allowed = 0;
+
+	/* Not socket(2): the sandbox lets a reload have no new one. */
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return 0;
+	if (setsockopt(pair[0], SOL_SOCKET, SO_RCVBUF, &size, sizeof size) == 0)
+		allowed = buffer_size(pair[0]);
+	close(pair[0]);
+	close(pair[1]);
+	return allowed;
+}
+
 static void
 set_buffer(struct endpoint *e, uint64_t want)
 {
@@ -295,8 +313,10 @@ set_buffer(struct endpoint *e, uint64_t want)
 	e->buffer = buffer_size(e->fd);
 	if (e->buffer >= size)
 		return;
+	/* And that must not become less by asking for more. */
 	if (setsockopt(e->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) <
-	    0)
+		0 &&
+	    allowed_buffer(size) > e->buffer)
 		(void)setsockopt(
 		    e->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 	got = e->buffer = buffer_size(e->fd);

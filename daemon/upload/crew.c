@@ -175,6 +175,15 @@ keep_journal_cb(struct target_watch *watch)
 	return true;
 }
 
+static bool
+keep_rejects_cb(struct target_watch *watch, struct span lines)
+{
+	struct worker *w = watch->context;
+
+	return depot_reject(
+	    w->crew->options.depot, w->file, target_name(w), lines);
+}
+
 /* Until it is durable. False: it is to stop. */
 static bool
 write_line(struct worker *w)
@@ -290,6 +299,12 @@ on_delivered(struct worker *w, struct parcel *p, const struct target_file *file,
 	crew_tell(c, false, "%s: %s: delivered, %s in %.1f s (%s)",
 	    target_name(w), p->name, size,
 	    (double)(clock_utc() - started) / 1e6, r->check);
+	if (r->rejected > 0)
+		crew_tell(c, true,
+		    "%s: %s: %" PRIu64 " of its records were rejected: see "
+		    "upload/quarantine/%s@%s.rejects",
+		    target_name(w), p->name, r->rejected, p->name,
+		    target_name(w));
 	depot_journal_remove(c->options.depot, p->name, target_name(w));
 	done(w, p, LEG_DELIVERED);
 }
@@ -561,6 +576,7 @@ open_worker(struct crew *c, size_t target, char *why, size_t size)
 	w->watch.stop = &c->stop;
 	w->watch.context = w;
 	w->watch.keep_journal = keep_journal_cb;
+	w->watch.keep_rejects = keep_rejects_cb;
 	w->watch.pace = t->bandwidth > 0 ? pace_cb : NULL;
 	w->handle = t->kind->open(t->options, reason, sizeof reason);
 	if (w->handle == NULL) {

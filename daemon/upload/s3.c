@@ -191,6 +191,7 @@ s3_deliver(void *target, const struct target_file *file,
 		result->target_down = true;
 		return;
 	}
+	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
 	curl_easy_reset(s->web.curl);
 	curl_slist_free_all(w.web.headers);

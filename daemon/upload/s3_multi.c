@@ -17,7 +17,11 @@ enum {
 	ANSWER_TEXT = 600,
 	XML = S3_PARTS * (ETAG + S3_BASE64 + 128) + 256,
 	BUFFER = 256 * 1024,
+	WORDS = 160, /* of the journal: all but path, id and ETags */
 };
+
+_Static_assert(S3_PARTS *(ETAG + 1) + ID + S3_PATH + WORDS <= TARGET_JOURNAL,
+    "the journal has no room for all parts");
 
 /* Of one upload; the journal has it all but the sums, which the file has. */
 struct multi {
@@ -583,21 +587,29 @@ clean_up(struct multi *m)
 	*r = refused;
 }
 
+static size_t
+parts_of(uint64_t size, uint64_t part)
+{
+	return (size_t)(size / part + (size % part > 0));
+}
+
 /* True: there is an upload to go on with. */
 static bool
 find_upload(struct multi *m)
 {
-	const struct target_file *file = m->w->web.file;
-	bool same = false;
+	uint64_t size = m->w->web.file->size;
+	bool same = false, is_there = read_journal(m, &same);
 
-	if (read_journal(m, &same) && !same && !abort_upload(m))
-		return false;
-	if (!same)
-		m->part =
-		    s3_part_size(file->size, m->w->s3->options->part_size);
-	m->count = (size_t)(file->size / m->part + (file->size % m->part > 0));
-	if (same && m->done <= m->count)
+	if (same) {
+		m->count = parts_of(size, m->part);
+		same = m->count <= S3_PARTS && m->done <= m->count;
+	}
+	if (same)
 		return true;
+	if (is_there && !abort_upload(m))
+		return false;
+	m->part = s3_part_size(size, m->w->s3->options->part_size);
+	m->count = parts_of(size, m->part);
 	m->id[0] = '\0';
 	return begin_upload(m);
 }

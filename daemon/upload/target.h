@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "sha256.h"
+#include "span.h"
 
 enum {
 	TARGET_REASON = 512,
@@ -45,6 +46,7 @@ struct target_result {
 	char remote[TARGET_REMOTE]; /* URL or path; no credentials in it */
 	char check[TARGET_CHECK];   /* the server's own: `md5:...`, `etag:...`,
 				       `size:...`, `sha256:...` */
+	uint64_t rejected; /* records of it that went to quarantine instead */
 	char reason[TARGET_REASON]; /* if not delivered: what is wrong and what
 				       to do, printable */
 };
@@ -62,6 +64,9 @@ struct target_watch {
 	char journal[TARGET_JOURNAL];
 	/* Makes a change of `journal` durable; false: errno. */
 	bool (*keep_journal)(struct target_watch *watch);
+	/* Keeps records that the target will not take: whole lines of JSON, to
+	 * quarantine, durable; false: errno. */
+	bool (*keep_rejects)(struct target_watch *watch, struct span lines);
 };
 
 struct target_kind {

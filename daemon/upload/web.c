@@ -126,6 +126,7 @@ keep_body(struct web_work *w, const char *bytes, size_t n)
 {
 	size_t room = w->body_size - 1 - w->body_n;
 
+	w->body_cut |= n > room;
 	if (n > room)
 		n = room;
 	memcpy(w->body + w->body_n, bytes, n);
@@ -166,6 +167,7 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
 	w->n = w->body_n = 0;
+	w->body_cut = false;
 	w->answer[0] = '\0';
 	if (w->body != NULL)
 		w->body[0] = '\0';
@@ -245,6 +247,33 @@ web_header(struct web_work *w, const char *name)
 
 /* --- how it went --- */
 
+enum { HIDDEN_LEAST = 4 }; /* bytes at the end that may begin a secret */
+
+/* How much of a secret is here, if it is all of it or all that is left. */
+static size_t
+secret_here(const char *text, const char *secret)
+{
+	size_t n = 0;
+
+	while (text[n] != '\0' && text[n] == secret[n])
+		n++;
+	if (secret[n] == '\0')
+		return n;
+	return text[n] == '\0' && n >= HIDDEN_LEAST ? n : 0;
+}
+
+static void
+hide(char *text, const char *secret)
+{
+	size_t n;
+
+	for (; secret != NULL && secret[0] != '\0' && *text != '\0'; text++) {
+		n = secret_here(text, secret);
+		if (n > 0)
+			memset(text, '*', n);
+	}
+}
+
 void
 web_again(struct web_work *w, bool target_down, const char *format, ...)
 {
@@ -254,6 +283,8 @@ web_again(struct web_work *w, bool target_down, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(r->reason, sizeof r->reason, format, args);
 	va_end(args);
+	for (size_t i = 0; i < sizeof w->hidden / sizeof w->hidden[0]; i++)
+		hide(r->reason, w->hidden[i]);
 	r->outcome =
 	    atomic_load(w->watch->stop) ? TARGET_STOPPED : TARGET_RETRY;
 	r->target_down = target_down;

@@ -54,6 +54,11 @@ struct web_work {
 	 * NULL: not wanted. */
 	char *body;
 	size_t body_size, body_n;
+	bool body_cut;
+	/* What a reason must not show, even if the server repeats it; NULL:
+	 * none.
+	 */
+	const char *hidden[2];
 	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
 	 * NULL: then the sending can go on from anywhere. */
 	void (*sees)(struct web_work *work, const char *bytes, size_t n);

@@ -3,34 +3,12 @@ own file system: sockets on port 514, restart, upgrade, watchdog, and the sandbo
 from inside. Needs root, systemd-nspawn and an overlay mount; nothing of it is left
 on the machine."""
 
-import contextlib
 import os
 import re
-import shutil
 import subprocess
-import sys
 
 import harness
-
-INSIDE = "SEPMLOG_IN_NAMESPACE"
-BUILD = os.environ.get("SEPMLOG_RELEASE_BUILD") or os.path.join(
-    harness.ROOT, "build/release")
-TIMEOUT = 200
-
-RUN_UNIT = """\
-[Unit]
-DefaultDependencies=no
-[Service]
-Type=oneshot
-ExecStart=/bin/sh -c 'ip link set lo up; exec /bin/sh /test.sh >/out.txt 2>&1'
-ExecStopPost=/bin/systemctl --force --force poweroff
-"""
-
-RUN_TARGET = """\
-[Unit]
-DefaultDependencies=no
-Wants=runtest.service
-"""
+import nspawn
 
 # Each line it prints `name value` is checked below.
 SCRIPT = r"""
@@ -165,64 +143,18 @@ with open("/var/spool/sepmlogd/probe", "w") as out:
 """
 
 
-class Container(harness.Case):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.output = cls.boot()
-        cls.found = {}
-        for line in cls.output.splitlines():
-            name, _, value = line.partition(" ")
-            cls.found.setdefault(name, []).append(value)
+class Container(nspawn.Booted):
+    SCRIPT = SCRIPT
 
     @classmethod
-    def boot(cls):
-        if os.geteuid() != 0:
-            raise harness.unittest.SkipTest("needs root")
-        harness.need("systemd-nspawn", "cmake", "logger", "ip")
-        if not os.environ.get(INSIDE):
-            raise harness.unittest.SkipTest("no mount namespace here")
-        if not os.path.exists(os.path.join(BUILD, "cmake_install.cmake")):
-            raise harness.unittest.SkipTest("no release build")
-        work = harness.tempfile.mkdtemp(prefix="sepmlogd-container-")
-        cls.addClassCleanup(shutil.rmtree, work, ignore_errors=True)
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", work], check=True)
-        cls.addClassCleanup(subprocess.run, ["umount", "-l", work])
-        root = os.path.join(work, "root")
-        for name in ("upper", "work", "root"):
-            os.mkdir(os.path.join(work, name))
-        if subprocess.run(
-                ["mount", "-t", "overlay", "overlay", "-o",
-                 f"lowerdir=/,upperdir={work}/upper,workdir={work}/work",
-                 root], stderr=subprocess.DEVNULL).returncode != 0:
-            raise harness.unittest.SkipTest("no overlay mount here")
-        cls.addClassCleanup(subprocess.run, ["umount", "-l", root])
-        cls.fill(root)
-        return cls.run_in(root)
-
-    @staticmethod
-    def fill(root):
+    def fill(cls, root):
         """Installs into the container, as a package would."""
-        subprocess.run(["cmake", "--install", BUILD],
+        subprocess.run(["cmake", "--install", nspawn.BUILD],
                        env=dict(os.environ, DESTDIR=root), check=True,
                        stdout=subprocess.DEVNULL)
-
-        def put(path, text):
-            path = os.path.join(root, path)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-        units = "etc/systemd/system/"
-        put("etc/machine-id", "uninitialized\n")
-        put("test.sh", SCRIPT)
-        put(units + "runtest.service", RUN_UNIT)
-        put(units + "runtest.target", RUN_TARGET)
-        put(units + "sepmlogd.service.d/test.conf",
-            "[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=3\n")
-        os.mkdir(root + "/load")
-        here = os.path.dirname(os.path.abspath(__file__))
-        for name in ("container_load", "handover", "harness", "certificates"):
-            shutil.copy(os.path.join(here, name + ".py"), root + "/load")
+        cls.put(root, nspawn.UNITS + "sepmlogd.service.d/test.conf",
+                "[Unit]\nStartLimitIntervalSec=0\n[Service]\nWatchdogSec=3\n")
+        cls.take(root, "container_load", "handover", "certificates")
         installed = subprocess.run(
             ["find", root + "/usr/local/lib", root + "/usr/lib",
              root + "/lib/systemd", "-name", "sepmlogd.service"],
@@ -235,54 +167,9 @@ class Container(harness.Case):
                       r"WatchdogSec|Restart|Also)=.*\n", "", unit)
         unit = re.sub(r"(?m)^ExecStart=.*$",
                       "ExecStart=/usr/bin/python3 /probe.py", unit)
-        put(units + "sepmlogd-probe.service",
-            unit.replace("Type=notify", "Type=oneshot"))
-        put("probe.py", PROBE)
-
-    @staticmethod
-    def run_in(root):
-        # A cgroup of its own, so that systemd in the container may rule it.
-        groups = [f"/sys/fs/cgroup/{hierarchy}/sepmlogd-test.{os.getpid()}"
-                  for hierarchy in ("systemd", "unified")
-                  if os.path.isdir(f"/sys/fs/cgroup/{hierarchy}")]
-
-        def join_groups():
-            for group in groups:
-                with open(group + "/cgroup.procs", "wb") as file:
-                    file.write(b"%d" % os.getpid())
-
-        for group in groups:
-            os.makedirs(group, exist_ok=True)
-        command = ["systemd-nspawn", "-q", "--register=no", "--keep-unit",
-                   "--private-network", "-D", root,
-                   "-M", f"sepmlogd{os.getpid()}", "-b",
-                   "systemd.unit=runtest.target",
-                   "systemd.log_level=warning"]
-        with open(root + "/console.txt", "wb") as console:
-            subprocess.run(["timeout", "-k", "5", str(TIMEOUT)] + command,
-                           stdin=subprocess.DEVNULL, stdout=console,
-                           stderr=subprocess.STDOUT, preexec_fn=join_groups)
-        for group in groups:
-            for path, _, _ in list(os.walk(group, topdown=False)):
-                with contextlib.suppress(OSError):
-                    os.rmdir(path)
-        try:
-            with open(root + "/out.txt", encoding="utf-8",
-                      errors="replace") as file:
-                output = file.read()
-        except FileNotFoundError:
-            output = ""
-        if not output.startswith("booted yes"):
-            with open(root + "/console.txt", encoding="utf-8",
-                      errors="replace") as file:
-                reason = file.read().strip().splitlines()[-1:]
-            raise harness.unittest.SkipTest(
-                f"systemd does not boot in a container here: {reason}")
-        return output
-
-    def assert_found(self, name, *values):
-        self.assertEqual(self.found.get(name), list(values),
-                         f"{name}, in:\n{self.output}")
+        cls.put(root, nspawn.UNITS + "sepmlogd-probe.service",
+                unit.replace("Type=notify", "Type=oneshot"))
+        cls.put(root, "probe.py", PROBE)
 
     def test_sockets_start_the_service(self):
         self.assert_found("sockets", "active")
@@ -354,15 +241,6 @@ class Container(harness.Case):
             self.assert_found(f"probe-{name}", "refused")
 
 
-def enter_namespace():
-    if os.environ.get(INSIDE) or os.geteuid() != 0 \
-            or not shutil.which("unshare"):
-        return
-    os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private",
-                          sys.executable] + sys.argv)
-
-
 if __name__ == "__main__":
-    enter_namespace()
+    nspawn.enter_namespace()
     harness.main()

@@ -117,6 +117,24 @@ class Doctor(harness.Case):
                               "--inh-caps=-net_admin"]) as daemon:
             self.assert_found(daemon, "is capped at", "rmem_max=1073741")
 
+    def test_a_buffer_of_a_socket_unit_is_not_made_smaller(self):
+        """Its size may be beyond what the daemon may ask for."""
+        if os.geteuid() != 0:
+            self.skipTest("needs to be root to be less")
+        forced = 33  # SO_RCVBUFFORCE
+        with socket.socket(type=socket.SOCK_DGRAM) as udp:
+            udp.setsockopt(socket.SOL_SOCKET, forced, 32 << 20)
+            udp.bind((LOOPBACK, 0))
+            with self.begin("receive_buffer: 1GiB\n",
+                            listen=[("udp", "%s:%d" % udp.getsockname())],
+                            handover=[("udp", udp)],
+                            wrap=["setpriv", "--bounding-set=-net_admin",
+                                  "--inh-caps=-net_admin"]) as daemon:
+                for _ in range(2):
+                    self.assert_found(daemon, "is capped at 32.0 MiB",
+                                      "rmem_max=1073741")
+                    daemon.reload()
+
     def test_a_full_disk(self):
         with self.begin(spool_options="quota: 4MiB\nrotate: { size: 1MiB }\n"
                         "compress: none\n") as daemon:

@@ -729,10 +729,10 @@ END_TEST
 START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 {
 	static const char *const examples[] = {
-	    "# allow:\n", "# sources:\n", "# pull:\n"};
+	    "# allow:\n", "# sources:\n", "# privacy:\n", "# pull:\n"};
 	size_t n;
 	char *text = read_file(CONF_FILE, &n);
-	char yaml[2048];
+	char yaml[4096];
 	size_t m = 0;
 	struct config *config;
 
@@ -751,6 +751,7 @@ START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 	}
 	config = parse_good(span_of(yaml, m));
 	ck_assert_uint_eq(config->allows, 3);
+	ck_assert_uint_eq(config->privacy.count, 1);
 	ck_assert_uint_eq(config->source_count, 1);
 	assert_pull(&config->pull);
 	config_free(config);
