@@ -1187,7 +1187,7 @@ main(void)
 	    {"any", any_call_may_fail_while_it_runs, 0, COUNT_OF(ways)},
 	    {"any", any_call_may_fail_before_a_kill, 0, COUNT_OF(ways)},
 	    {"any", any_call_may_fail_while_it_opens, 0, COUNT_OF(ways)},
-	    {"first", any_call_may_fail_at_the_first_start, 0, COUNT_OF(ways)},
+	    {"first", any_call_may_fail_at_the_first_start, 0, 2},
 	    {"salvage", any_call_may_fail_at_a_salvage, 0, 2},
 	    {"twice", any_call_may_fail_where_a_segment_stands_twice, 0, 2},
 	    {"ledger", any_call_may_fail_while_the_ledger_turns, 0, 2},
