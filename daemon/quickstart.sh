@@ -33,7 +33,7 @@ program=build/release/daemon/receive/sepmlogd
 
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
-    libsystemd-dev unixodbc-dev libcurl4-openssl-dev libssh-dev \
+    libsystemd-dev unixodbc-dev libpsl-dev libcurl4-openssl-dev libssh-dev \
     librdkafka-dev || exit 3
 echo "Building sepmlogd (build/release)"
 mkdir -p build

@@ -33,7 +33,8 @@ struct share {
 struct life {
 	bool minutes; /* its records are counted by minutes */
 	bool stopped;
-	uint64_t lost; /* lines, at its stop */
+	uint64_t lost;                  /* lines, at its stop */
+	uint64_t rolled_in, rolled_out; /* records, by its minutes */
 	char from[TIME], to[TIME];
 	struct share share[ACCOUNT_STREAMS];
 };
@@ -255,6 +256,23 @@ settle_stream(
 	*lost = 0;
 }
 
+/* While it goes on there is always something that waits. */
+static void
+settle_rolled(struct account *a, const struct life *life)
+{
+	if (life->rolled_in <= life->rolled_out ||
+	    (!life->stopped && strcmp(life->to, "now") == 0))
+		return;
+	say(a, ACCOUNT_FINDING,
+	    "%" PRIu64 " of %" PRIu64 " records that were rolled up from %s "
+	    "to %s were not written%s",
+	    life->rolled_in - life->rolled_out, life->rolled_in, life->from,
+	    life->to,
+	    life->stopped ? ""
+			  : " (killed, or a crash); streams that do not roll "
+			    "up have them");
+}
+
 static void
 settle(struct account *a, const struct life *life)
 {
@@ -263,6 +281,7 @@ settle(struct account *a, const struct life *life)
 
 	if (!life->minutes)
 		return;
+	settle_rolled(a, life);
 	for (i = 0; i < a->totals.streams; i++)
 		settle_stream(a, life, i, &lost);
 }
@@ -430,6 +449,19 @@ add_minute_stream(struct account *a, const struct ledger_member *m)
 }
 
 static void
+add_rolled(struct account *a, const struct ledger_member *m)
+{
+	struct life *life = life_now(a);
+
+	if (!life || !span_eq(m->key, SPAN("records")))
+		return;
+	if (span_eq(m->in, SPAN("rolled_in")))
+		life->rolled_in += m->number;
+	if (span_eq(m->in, SPAN("rolled_out")))
+		life->rolled_out += m->number;
+}
+
+static void
 add_minute(struct account *a)
 {
 	const struct ledger_entry *e = &a->entry;
@@ -444,6 +476,7 @@ add_minute(struct account *a)
 			add_minute_stream(a, m);
 		else
 			add_cause(a, m->in, m->key, m->number);
+		add_rolled(a, m);
 	}
 }
 

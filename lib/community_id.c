@@ -90,7 +90,8 @@ community_id(const struct community_end *a, const struct community_end *b,
 	p = put_bytes(first.port, 2, p);
 	p = put_bytes(second.port, 2, p);
 	sha1(span_of((const char *)text, (size_t)(p - text)), digest);
-	memcpy(out, "1:", 2);
+	out[0] = '1';
+	out[1] = ':';
 	put_base64(digest, out + 2);
 	return true;
 }

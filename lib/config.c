@@ -421,6 +421,197 @@ inherit_fallback(struct config *config)
 	}
 }
 
+/* --- privacy --- */
+
+static size_t
+action_word(struct schema_loader *l, const struct node *node,
+    enum privacy_group group, enum privacy_action *action)
+{
+	unsigned can = privacy_group_info[group].actions;
+	struct schema_note note = {.n = 0};
+	size_t i = schema_word(l, node, privacy_action_name, PRIVACY_ACTIONS);
+
+	if (i == PRIVACY_ACTIONS)
+		return i;
+	*action = (enum privacy_action)i;
+	if (can >> i & 1)
+		return i;
+	for (size_t a = 0; a < PRIVACY_ACTIONS; a++)
+		if (can >> a & 1)
+			schema_note_add(&note, "%s%.*s", note.n > 0 ? ", " : "",
+			    SCHEMA_QUOTED(privacy_action_name[a]));
+	schema_fail(l, node, "'%.*s' is not possible here: one of %s",
+	    SCHEMA_QUOTED(node->text), note.text);
+	return PRIVACY_ACTIONS;
+}
+
+/* `users: hmac`: all fields of the group, which is the key's `min`. */
+static void
+read_group(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	struct config_policy *policy = out;
+	enum privacy_group group = (enum privacy_group)key->min;
+	enum privacy_action action;
+
+	if (action_word(l, node, group, &action) == PRIVACY_ACTIONS)
+		return;
+	for (size_t f = 0; f < RECORD_FIELD_COUNT; f++)
+		if (privacy_group_of((enum record_field)f) == group)
+			policy->rules.action[f] = (uint8_t)action;
+}
+
+/* `type` says what a record is, and the bytes of unparsed ones are a group. */
+static bool
+want_policy_field(
+    struct schema_loader *l, const struct node *node, enum record_field *field)
+{
+	struct value_guess guess = {.written = node->key};
+	struct schema_note note;
+
+	*field = record_field_find(node->key);
+	if (*field == RECORD_F_TYPE) {
+		schema_fail_key(l, node, "always stays");
+		return false;
+	}
+	if (*field < RECORD_FIELD_COUNT)
+		return true;
+	for (size_t i = 0; i < RECORD_FIELD_COUNT; i++)
+		value_guess(&guess, record_field_info[i].key);
+	schema_fail_key(l, node, "no such field%s", schema_hint(&guess, &note));
+	return false;
+}
+
+static void
+read_policy_fields(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	struct config_policy *policy = out;
+	bool seen[RECORD_FIELD_COUNT] = {false};
+	enum record_field field;
+	enum privacy_action action;
+
+	(void)key;
+	if (!schema_want(l, node, NODE_MAP))
+		return;
+	for (const struct node *n = node->first; n; n = n->next) {
+		if (!want_policy_field(l, n, &field))
+			continue;
+		if (seen[field])
+			schema_fail_key(l, n, "repeated");
+		seen[field] = true;
+		if (action_word(l, n, privacy_group_of(field), &action) <
+		    PRIVACY_ACTIONS)
+			policy->rules.action[field] = (uint8_t)action;
+	}
+}
+
+#define RULES(member) offsetof(struct config_policy, rules.member)
+
+static void
+read_truncate(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	/* clang-format off */
+	static const struct schema_key keys[] = {
+		{ "ipv4",       schema_count, RULES(ipv4), 1, 32, "24" },
+		{ "ipv6",       schema_count, RULES(ipv6), 1, 128, "48" },
+		{ "characters", schema_count, RULES(characters),
+		  1, PRIVACY_CHARACTERS, "3" },
+	};
+	/* clang-format on */
+
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, keys, out);
+}
+
+#define POLICY(member) offsetof(struct config_policy, member)
+#define GROUP(name, group)                                                     \
+	{                                                                      \
+		name, read_group, 0, PRIVACY_##group, 0, NULL                  \
+	}
+
+/* clang-format off */
+static const struct schema_key policy_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "name", schema_name, POLICY(name), 1, NAME, SCHEMA_MUST },
+	GROUP("users", USERS), GROUP("hosts", HOSTS), GROUP("names", NAMES),
+	GROUP("addresses", ADDRESSES), GROUP("macs", MACS), GROUP("ids", IDS),
+	GROUP("paths", PATHS), GROUP("urls", URLS), GROUP("texts", TEXTS),
+	GROUP("extra", EXTRA), GROUP("event_key", EVENT_KEY),
+	GROUP("unparsed", UNPARSED), GROUP("others", OTHERS),
+	/* these go over those of their group */
+	{ "fields",   read_policy_fields, 0, 0, 0, NULL },
+	{ "truncate", read_truncate,      0, 0, 0, "{}" },
+};
+/* clang-format on */
+
+static void
+read_policy(struct schema_loader *l, const struct node *node,
+    struct config_policy *policy)
+{
+	if (!schema_want(l, node, NODE_MAP))
+		return;
+	for (size_t f = 0; f < RECORD_FIELD_COUNT; f++)
+		policy->rules.action[f] =
+		    (uint8_t)privacy_group_info[privacy_group_of(
+						    (enum record_field)f)]
+			.otherwise;
+	SCHEMA_MAP(l, node, policy_keys, policy);
+}
+
+static void
+read_policies(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	struct config_privacy *privacy = out;
+	struct config_policy *policy =
+	    schema_list(l, node, key, sizeof(*policy));
+
+	if (!policy)
+		return;
+	privacy->policies = policy;
+	privacy->count = node->count;
+	for (const struct node *n = node->first; n; n = n->next) {
+		read_policy(l, n, &policy[n->index]);
+		for (size_t i = 0; policy[n->index].name && i < n->index; i++)
+			if (policy[i].name &&
+			    strcmp(policy[i].name, policy[n->index].name) == 0)
+				schema_fail(l, n,
+				    "same name as policies[%zu]: '%s'", i,
+				    policy[i].name);
+	}
+}
+
+static void
+read_key_id(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	schema_plain(l, node, key, "", "letters and digits such as u1", out);
+}
+
+#define PRIVACY(member) offsetof(struct config_privacy, member)
+
+/* clang-format off */
+static const struct schema_key privacy_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "key_file", schema_path,   PRIVACY(key_file), 1, PATH, SCHEMA_MUST },
+	{ "key_id",   read_key_id,   PRIVACY(key_id),
+	  1, PSEUDONYM_ID_MAX, "u1" },
+	{ "policies", read_policies, 0,                 1, 32,   SCHEMA_MUST },
+};
+/* clang-format on */
+
+static void
+read_privacy(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, privacy_keys, out);
+}
+
 /* --- streams --- */
 
 static unsigned
@@ -568,6 +759,14 @@ read_where(struct schema_loader *l, const struct node *node,
 	}
 }
 
+/* By read_stream_policy, once the others are known. */
+static void
+read_later(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	(void)l, (void)node, (void)key, (void)out;
+}
+
 #define STREAM(member) offsetof(struct config_stream, member)
 
 /* clang-format off */
@@ -576,9 +775,114 @@ static const struct schema_key stream_keys[] = {
 	{ "name",   schema_name,   STREAM(name),   1, NAME, SCHEMA_MUST },
 	{ "types",  read_types,  STREAM(types),  0, 0,    SCHEMA_MUST },
 	{ "format", read_format, STREAM(format), 0, 0,    "jsonl" },
+	{ "preset", schema_preset, STREAM(preset), 0, 0,    NULL },
 	{ "where",  read_where,  0,              1, 1024, NULL },
+	{ "roll_up", schema_time, STREAM(roll_up), SECOND, DAY, NULL },
+	{ "privacy", read_later, 0,              0, 0,    NULL },
 };
 /* clang-format on */
+
+/* Groups have what the other formats do not ask for, and lack what they do. */
+static void
+check_roll_up(struct schema_loader *l, const struct node *node,
+    const struct config_stream *stream)
+{
+	const struct node *roll_up = schema_child(node, "roll_up");
+
+	if (roll_up == NULL || stream->roll_up == 0)
+		return;
+	if (stream->types != 1u << RECORD_TRAFFIC)
+		schema_fail(l, roll_up, "needs types: [traffic]");
+	if (stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV)
+		schema_fail(l, roll_up, "needs format: jsonl or csv");
+}
+
+/* The policy of that name; NULL, and an error, if there is none. */
+static struct config_policy *
+policy_find(struct schema_loader *l, const struct node *node,
+    const struct config_privacy *privacy)
+{
+	struct value_guess guess = {.written = node->text};
+	struct schema_note note;
+
+	if (!schema_want_text(l, node, NAME))
+		return NULL;
+	for (size_t i = 0; i < privacy->count; i++) {
+		if (!privacy->policies[i].name)
+			continue;
+		if (span_eq(node->text, span_str(privacy->policies[i].name)))
+			return &privacy->policies[i];
+		value_guess(&guess, span_str(privacy->policies[i].name));
+	}
+	schema_fail(l, node,
+	    "no such policy under 'privacy.policies': '%.*s'%s",
+	    SCHEMA_QUOTED(node->text), schema_hint(&guess, &note));
+	return NULL;
+}
+
+/* What a policy could not prevent, or a format could not show. */
+static void
+check_policy(struct schema_loader *l, const struct node *node,
+    const struct config_stream *stream, struct privacy_policy *rules)
+{
+	bool typed =
+	    stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV;
+
+	if (stream->format == ENCODE_RAW) {
+		schema_fail(l, node,
+		    "format raw is the message as it came, with all names in "
+		    "it: choose another format, or no policy");
+		return;
+	}
+	if ((stream->types >> RECORD_UNPARSED & 1) &&
+	    rules->action[RECORD_F_RAW] == PRIVACY_ACTIONS)
+		schema_fail(l, node,
+		    "the stream takes unparsed messages, whose bytes can hold "
+		    "any name: say 'unparsed: drop' in the policy, or leave "
+		    "the type out of 'types'");
+	for (size_t f = 0; typed && f < RECORD_FIELD_COUNT; f++) {
+		if (rules->action[f] != PRIVACY_HMAC ||
+		    privacy_group_of((enum record_field)f) != PRIVACY_ADDRESSES)
+			continue;
+		schema_fail(l, node,
+		    "'%.*s: hmac' leaves no address where this format wants "
+		    "one: use prefix_preserving, truncate or drop",
+		    SCHEMA_QUOTED(record_field_info[f].key));
+		break;
+	}
+	rules->digest = rules->digest || stream->format == ENCODE_OCSF;
+}
+
+static void
+read_stream_policy(struct schema_loader *l, const struct node *node,
+    const struct config_privacy *privacy, struct config_stream *stream)
+{
+	const struct node *name = schema_child(node, "privacy");
+	struct config_policy *policy;
+
+	if (!name)
+		return;
+	policy = policy_find(l, name, privacy);
+	if (policy)
+		check_policy(l, name, stream, &policy->rules);
+	stream->policy = policy;
+}
+
+/* Says the format, or has to agree with it. */
+static void
+apply_preset(struct schema_loader *l, const struct node *map,
+    struct config_stream *stream)
+{
+	const struct node *format = schema_child(map, "format");
+	const struct preset *preset = stream->preset;
+
+	if (preset == NULL)
+		return;
+	if (format != NULL && stream->format != preset->format)
+		schema_fail(l, format, "preset %s needs format: %s",
+		    preset->name, encode_format_name[preset->format].p);
+	stream->format = preset->format;
+}
 
 static void
 check_streams(struct schema_loader *l, const struct node *node,
@@ -612,8 +916,12 @@ read_streams(struct schema_loader *l, const struct node *node,
 	config->streams = stream;
 	config->stream_count = node->count;
 	for (const struct node *n = node->first; n; n = n->next) {
-		if (schema_want(l, n, NODE_MAP))
-			SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
+		if (!schema_want(l, n, NODE_MAP))
+			continue;
+		SCHEMA_MAP(l, n, stream_keys, &stream[n->index]);
+		apply_preset(l, n, &stream[n->index]);
+		read_stream_policy(l, n, &config->privacy, &stream[n->index]);
+		check_roll_up(l, n, &stream[n->index]);
 	}
 	check_streams(l, node, stream);
 }
@@ -772,6 +1080,7 @@ read_status_listen(struct schema_loader *l, const struct node *node,
 
 static const struct schema_key status_keys[] = {
     {"listen", read_status_listen, 0, 1, PATH, NULL},
+    {"top", schema_yes, offsetof(struct config_status, top), 0, 0, "yes"},
 };
 
 static void
@@ -924,6 +1233,8 @@ static const struct schema_key top_keys[] = {
 	{ "spool",           read_spool, TOP(spool), 0, 0, "{}" },
 	{ "ledger",          read_ledger, TOP(ledger), 0, 0, "{}" },
 	{ "status",          read_status, TOP(status), 0, 0, "{}" },
+	/* before the streams, which refer to it */
+	{ "privacy",         read_privacy, TOP(privacy), 0, 0, NULL },
 	{ "streams",         read_streams, 0, 1, 32,
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"
@@ -961,6 +1272,30 @@ check_spool(struct schema_loader *l, const struct node *root,
 	}
 }
 
+/* Files are packed one way for all streams. */
+static void
+check_presets(struct schema_loader *l, const struct node *root,
+    const struct config *config)
+{
+	static const unsigned packing[] = {
+	    [CONFIG_NONE] = PRESET_PLAIN,
+	    [CONFIG_GZIP] = PRESET_GZIP,
+	    [CONFIG_ZSTD] = 0, /* nobody takes it */
+	};
+	const struct node *streams = schema_child(root, "streams");
+	const struct preset *preset;
+
+	if (streams == NULL || config->streams == NULL)
+		return;
+	for (const struct node *n = streams->first; n; n = n->next) {
+		preset = config->streams[n->index].preset;
+		if (preset != NULL &&
+		    (preset->packing & packing[config->spool.compress]) == 0)
+			schema_fail(l, schema_child(n, "preset"),
+			    "%s needs compress: gzip in spool", preset->name);
+	}
+}
+
 static void
 read_root(struct schema_loader *l, const struct node *root, void *out)
 {
@@ -974,6 +1309,7 @@ read_root(struct schema_loader *l, const struct node *root, void *out)
 	SCHEMA_MAP(l, root, top_keys, config);
 	inherit_fallback(config);
 	check_spool(l, root, config);
+	check_presets(l, root, config);
 }
 
 struct config *

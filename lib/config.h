@@ -15,6 +15,8 @@
 
 #include "encode.h"
 #include "message.h"
+#include "preset.h"
+#include "privacy.h"
 #include "record.h"
 #include "span.h"
 
@@ -92,6 +94,7 @@ struct config_ledger {
 /* Where the status is shown over HTTP. */
 struct config_status {
 	char *listen; /* as written: a path, or `127.0.0.1:9514`; NULL: off */
+	bool top;     /* and what is busiest */
 	struct sockaddr_storage addr; /* AF_UNIX, AF_INET or AF_INET6 */
 	socklen_t addr_len;
 };
@@ -105,10 +108,26 @@ struct config_condition {
 	uint64_t *numbers;  /* UINT fields */
 };
 
+/* What streams that name it get to see of records. */
+struct config_policy {
+	char *name; /* as of a stream */
+	struct privacy_policy rules;
+};
+
+struct config_privacy {
+	char *key_file; /* path; NULL: there is no such map */
+	char *key_id;   /* 1 to PSEUDONYM_ID_MAX letters and digits */
+	struct config_policy *policies;
+	size_t count;
+};
+
 struct config_stream {
 	char *name;     /* [a-z][a-z0-9_]*, at most 32 bytes */
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
+	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
+	const struct config_policy *policy; /* NULL: all of the record */
+	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;
 	struct config_condition *where; /* all must hold */
 };
@@ -152,6 +171,7 @@ struct config {
 	struct config_spool spool;
 	struct config_ledger ledger;
 	struct config_status status;
+	struct config_privacy privacy;
 	struct config_stream *streams;
 	size_t stream_count;
 	struct config_pull pull;
@@ -204,7 +224,10 @@ struct in6_addr config_address(const struct sockaddr *addr);
 const struct message_source *config_source_of(
     const struct config *config, const struct in6_addr *addr);
 
-/* Does the record belong into the stream? */
+/* Does a stream see less than all of its records? */
+bool config_is_private(const struct config *config);
+
+/* Does the record belong into the stream? By what it is before its policy. */
 bool config_stream_takes(
     const struct config_stream *stream, const struct record *record);
 

@@ -80,6 +80,15 @@ condition_met(const struct config_condition *c, const struct record *record)
 }
 
 bool
+config_is_private(const struct config *config)
+{
+	for (size_t i = 0; i < config->stream_count; i++)
+		if (config->streams[i].policy)
+			return true;
+	return false;
+}
+
+bool
 config_stream_takes(
     const struct config_stream *stream, const struct record *record)
 {

@@ -441,6 +441,21 @@ schema_yes(struct schema_loader *l, const struct node *node,
 }
 
 void
+schema_preset(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	struct span names[PRESETS];
+	const struct preset **preset = out;
+	size_t i;
+
+	(void)key;
+	for (i = 0; i < PRESETS; i++)
+		names[i] = span_str(presets[i].name);
+	i = schema_word(l, node, names, PRESETS);
+	*preset = i < PRESETS ? &presets[i] : NULL;
+}
+
+void
 schema_name(struct schema_loader *l, const struct node *node,
     const struct schema_key *key, void *out)
 {

@@ -122,6 +122,9 @@ void schema_count(struct schema_loader *l, const struct node *node,
 /* bool: `no`, `yes` */
 void schema_yes(struct schema_loader *l, const struct node *node,
     const struct schema_key *key, void *out);
+/* const struct preset *: by its name */
+void schema_preset(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out);
 /* struct span, at most `max` bytes */
 void schema_label(struct schema_loader *l, const struct node *node,
     const struct schema_key *key, void *out);

@@ -30,8 +30,9 @@
  *   streams  segments: of streams that a reload brought
  *   minute   from, to, and source (an address, or `other`): received by
  *            transport, bytes, stored (records that went to a stream), filtered
- *            (that went to none), streams (records by stream), unparsed,
- *            truncated, oversize, unterminated, refused by cause; or listener:
+ *            (that went to none), streams (records by stream), rolled_in and
+ *            rolled_out (records and occurrences that streams which roll up
+ *            have taken, and of that have written), unparsed, truncated, oversize, unterminated, refused by cause; or listener:
  *            kernel_drops, accept_pauses
  *   file     name, stream, segment, records, bytes, sha256 (of the plain
  *            content), first_id, last_id, first_time, last_time, compression;

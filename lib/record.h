@@ -50,6 +50,7 @@ enum record_kind {
 	ROW(BEGIN,                 "begin",                 TIME)              \
 	ROW(END,                   "end",                   TIME)              \
 	ROW(OCCURRENCES,           "occurrences",           UINT)              \
+	ROW(RECORDS,               "records",              UINT)              \
 	ROW(APPLICATION,           "application",           TEXT)              \
 	ROW(RULE,                  "rule",                  TEXT)              \
 	ROW(LOCATION,              "location",              TEXT)              \

@@ -55,7 +55,7 @@ has_cids(const struct sepm_body *body)
 static bool
 is_security(const struct sepm_body *body)
 {
-	size_t slot = body->begin, run;
+	size_t slot, run;
 
 	if (has_cids(body))
 		return true;

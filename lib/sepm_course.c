@@ -133,15 +133,19 @@ sepm_course_learn(
 
 /* --- reading --- */
 
-enum { LONGEST = 4096 }; /* bytes of a text that is read on its course */
+enum {
+	LONGEST = 4096, /* bytes of a text that is read on its course */
+	WINDOW = 64,    /* that are searched for commas in one go */
+};
 
 /* What a record is being read into, and from where. */
 struct run {
 	const struct sepm_context *context;
 	struct record *record;
 	struct sepm_ports ports;
-	/* A bit for each byte of the text that is a comma, and for its end. */
-	uint64_t commas[LONGEST / 64 + 1];
+	size_t fields;
+	/* Where each of them ends: at its comma, or with the text. */
+	uint16_t end[SEPM_STEPS + WINDOW];
 };
 
 static uint64_t
@@ -149,13 +153,14 @@ commas_in(const char *p)
 {
 	uint64_t mask = 0;
 
-	for (unsigned i = 0; i < 64; i += BLOCK)
+	for (unsigned i = 0; i < WINDOW; i += BLOCK)
 		mask |=
 		    (uint64_t)block_mask(block_equal(block_load(p + i), ','))
 		    << i;
 	return mask;
 }
 
+/* Of fewer than WINDOW bytes. */
 static uint64_t
 commas_in_part(const char *p, size_t n)
 {
@@ -172,51 +177,43 @@ commas_in_part(const char *p, size_t n)
 	return mask;
 }
 
-static void
-find_commas(struct run *run, struct span text)
+/* False: there are more fields than in any course. */
+static bool
+find_ends(struct run *run, struct span text)
 {
-	uint64_t *word = run->commas;
-	size_t i = 0;
+	size_t at = 0, n = 0;
+	uint64_t ends;
 
-	for (; text.n - i >= 64; i += 64)
-		*word++ = commas_in(text.p + i);
-	*word = commas_in_part(text.p + i, text.n - i) | UINT64_C(1)
-							     << (text.n - i);
-}
-
-/* A field at the start of `text`, `n` bytes long, with the label of `guess`. */
-static inline bool
-match_label(struct span text, size_t n, const struct sepm_guess *guess,
-    struct span *value)
-{
-	if (!sepm_label_try(guess, text))
+	for (; text.n - at >= WINDOW && n <= SEPM_STEPS; at += WINDOW)
+		for (ends = commas_in(text.p + at); ends != 0; ends &= ends - 1)
+			run->end[n++] = (uint16_t)(at + block_first(ends));
+	if (n > SEPM_STEPS)
 		return false;
-	*value = span_trim(span_between(text.p + guess->n, text.p + n));
-	return span_at(*value, 0) != '"';
+	ends = commas_in_part(text.p + at, text.n - at) | UINT64_C(1)
+							      << (text.n - at);
+	for (; ends != 0; ends &= ends - 1)
+		run->end[n++] = (uint16_t)(at + block_first(ends));
+	run->fields = n;
+	return n <= SEPM_STEPS;
 }
 
-static inline void
-read_step(struct run *run, const struct sepm_step *step, const char *label,
+/* Reads what is no text. */
+static void
+read_other(struct run *run, const struct sepm_step *step, const char *label,
     struct span value)
 {
-	enum sepm_value answer;
+	enum sepm_value answer = sepm_field_read(
+	    run->context, &step->read, TIMESTAMP_ISO, value, run->record);
 	struct span name;
 
-	if (step->read.reader == SEPM_READ_TEXT) {
-		record_set_text(run->record, step->read.field, value);
-		return;
-	}
-	answer = sepm_field_read(
-	    run->context, &step->read, TIMESTAMP_ISO, value, run->record);
-	if (answer == SEPM_ABSENT ||
-	    (answer == SEPM_VALUE && step->read.reader != SEPM_READ_PORT))
+	if (answer != SEPM_WRONG && step->read.reader != SEPM_READ_PORT)
 		return;
 	name = step->modern.n > 0 || step->guess == NULL
 		   ? step->modern
 		   : span_of(label, step->guess->n - 1);
 	if (answer == SEPM_VALUE)
 		sepm_ports_note(&run->ports, step->read.field, name, value);
-	else
+	else if (answer == SEPM_WRONG)
 		record_add_extra(run->record, name, value);
 }
 
@@ -229,63 +226,42 @@ ends_well(const struct sepm_step *last, struct span value)
 		   value.n >= 32);
 }
 
-/* Where a run has got to. */
-struct place {
-	const char *field, *comma; /* the one behind it, or the end */
-	const uint64_t *word;
-	uint64_t mask;    /* the commas of *word that are not behind us */
-	const char *base; /* what its lowest bit stands for */
-};
-
-/* On to the next comma; there is one, be it the end. */
-static inline void
-next_comma(struct place *at)
-{
-	for (; at->mask == 0; at->base += 64)
-		at->mask = *++at->word;
-	at->comma = at->base + block_first(at->mask);
-	at->mask &= at->mask - 1;
-}
-
+/* The value of the field from `p` to `end`, of a text that ends at `rest`. */
 static inline bool
-match(const struct sepm_step *step, const struct place *at, const char *end,
-    struct span *value)
+match(const struct sepm_step *step, const char *p, const char *end,
+    const char *rest, struct span *value)
 {
-	struct span field = span_between(at->field, at->comma);
-
 	if (step->guess == NULL) {
-		*value = span_trim(field);
-		return sepm_is_plainly_bare(field);
+		*value = span_trim(span_between(p, end));
+		return sepm_is_plainly_bare(span_between(p, end));
 	}
-	return match_label(
-	    span_between(at->field, end), field.n, step->guess, value);
+	if (!sepm_label_try(step->guess, span_between(p, rest)))
+		return false;
+	*value = span_trim(span_between(p + step->guess->n, end));
+	return value->n == 0 || value->p[0] != '"';
 }
 
 static bool
 follow(const struct sepm_course *course, struct span text, struct run *run)
 {
 	const struct sepm_step *step = course->step;
-	const struct sepm_step *last = step + course->steps - 1;
-	const char *end = span_end(text);
-	struct place at = {.field = text.p,
-	    .word = run->commas,
-	    .mask = *run->commas,
-	    .base = text.p};
-	struct span value;
+	const struct sepm_step *done = step + course->steps;
+	const uint16_t *at = run->end;
+	const char *p = text.p;
+	struct span value = {"", 0};
 
-	for (; step < last; step++) {
-		next_comma(&at);
-		if (at.comma == end || !match(step, &at, end, &value))
+	for (; step < done; step++) {
+		const char *end = text.p + *at++;
+
+		if (!match(step, p, end, span_end(text), &value))
 			return false;
-		read_step(run, step, at.field, value);
-		at.field = at.comma + 1;
+		if (step->read.reader != SEPM_READ_TEXT)
+			read_other(run, step, p, value);
+		else
+			record_set_text(run->record, step->read.field, value);
+		p = end + 1;
 	}
-	next_comma(&at);
-	if (at.comma != end || !match(step, &at, end, &value) ||
-	    !ends_well(step, value))
-		return false;
-	read_step(run, step, at.field, value);
-	return true;
+	return ends_well(done - 1, value);
 }
 
 /* What the header says of the SEPM's name goes first or last. */
@@ -307,7 +283,7 @@ try_course(const struct sepm_course *course, struct span text, struct run *run)
 	size_t used = run->context->arena->used;
 	unsigned flags = r->flags;
 
-	if (course->steps == 0)
+	if (course->steps != run->fields)
 		return false;
 	memcpy(present, r->present, sizeof(present));
 	if (!follow(course, text, run)) {
@@ -334,7 +310,8 @@ sepm_course_read(struct sepm_courses *courses, struct span text,
 		return false;
 	run.context = context;
 	run.record = record;
-	find_commas(&run, text);
+	if (!find_ends(&run, text))
+		return false;
 	for (size_t i = 0; i < SEPM_COURSES; i++) {
 		size_t at = (courses->last + i) % SEPM_COURSES;
 

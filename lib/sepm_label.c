@@ -29,7 +29,7 @@ label_fold(struct span text, char *out)
 
 		for (size_t i = 0; c >= 0x80 && i < FOLDS; i++)
 			if (span_starts(text, folds[i].from)) {
-				c = folds[i].to;
+				c = (unsigned char)folds[i].to;
 				used = folds[i].from.n;
 			}
 		out[n++] = (char)c;

@@ -217,7 +217,7 @@ take_structured_data(struct span *s)
 	if (span_at(*s, 0) != '[')
 		return false;
 	for (size_t i = 1; i < s->n; i++) {
-		int c = s->p[i];
+		char c = s->p[i];
 
 		if (quoted && c == '\\')
 			i++;
@@ -413,8 +413,8 @@ name_length(struct span s)
 		block16 letters =
 		    block_between(block_or(b, block_fill(0x20)), 'a', 'z');
 		block16 digits = block_between(b, '0', '9');
-		block16 marks = block_or(block_between(b, '-', '.'),
-		    block_equal(b, '_'));
+		block16 marks =
+		    block_or(block_between(b, '-', '.'), block_equal(b, '_'));
 		unsigned others =
 		    ~block_mask(block_or(letters, block_or(digits, marks))) &
 		    block_until(n);
@@ -594,7 +594,11 @@ syslog_header_peel(struct span text, const struct sepm_labels *labels,
 	    .arg = arg,
 	};
 
-	*header = (struct syslog_header){.facility = -1, .severity = -1};
+	/* stamps say nothing where there is none */
+	header->facility = header->severity = -1;
+	header->has_stamp = header->has_dated = header->tagged = false;
+	header->severity_word = header->name_after_tag =
+	    header->name_before_tag = (struct span){"", 0};
 	/* whoever wants an explanation gets one for each piece */
 	if (explain_cb != NULL || !take_plain(&p))
 		take_pieces(&p);

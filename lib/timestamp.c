@@ -175,42 +175,56 @@ scan_date(struct span in, struct civil *c)
 	return fixed_number(in, 8, 2, &c->day);
 }
 
-/* A month of the calendar in English, short or whole. The second and the third
- * letter tell which it can be: their sum is another for each. */
-static size_t
-scan_month(struct span in, int *month)
-{
-	static const struct {
-		struct span name;
-		int month;
-	} months[32] = {
-	    [15] = {{"January", 7}, 1},
-	    [7] = {{"February", 8}, 2},
-	    [19] = {{"March", 5}, 3},
-	    [2] = {{"April", 5}, 4},
-	    [26] = {{"May", 3}, 5},
-	    [3] = {{"June", 4}, 6},
-	    [1] = {{"July", 4}, 7},
-	    [28] = {{"August", 6}, 8},
-	    [21] = {{"September", 9}, 9},
-	    [23] = {{"October", 7}, 10},
-	    [5] = {{"November", 8}, 11},
-	    [8] = {{"December", 8}, 12},
-	};
+struct month {
 	struct span name;
-	size_t n = 0, i;
+	int number;
+};
 
-	if (in.n < 3)
+/* The second and the third letter tell which one it can be: their sum is
+ * another for each. */
+static const struct month months[32] = {
+    [15] = {{"January", 7}, 1},
+    [7] = {{"February", 8}, 2},
+    [19] = {{"March", 5}, 3},
+    [2] = {{"April", 5}, 4},
+    [26] = {{"May", 3}, 5},
+    [3] = {{"June", 4}, 6},
+    [1] = {{"July", 4}, 7},
+    [28] = {{"August", 6}, 8},
+    [21] = {{"September", 9}, 9},
+    [23] = {{"October", 7}, 10},
+    [5] = {{"November", 8}, 11},
+    [8] = {{"December", 8}, 12},
+};
+
+/* The month with these three letters, of either case; NULL: none. */
+static const struct month *
+short_month(const char *p)
+{
+	const struct month *month = &months[(size_t)(p[1] + p[2]) % 32];
+	const char *q = month->name.p;
+
+	/* what differs from a letter in this bit alone is a letter, too */
+	if (month->name.n == 0 ||
+	    (((p[0] ^ q[0]) | (p[1] ^ q[1]) | (p[2] ^ q[2])) & ~0x20) != 0)
+		return NULL;
+	return month;
+}
+
+/* A month of the calendar in English, short or whole. */
+static size_t
+scan_month(struct span in, int *number)
+{
+	const struct month *month = in.n >= 3 ? short_month(in.p) : NULL;
+	size_t n = 3;
+
+	if (month == NULL)
 		return 0;
-	i = (size_t)(in.p[1] + in.p[2]) % 32;
-	name = months[i].name;
-	if (name.n == 0 || !span_caseeq(span_take(in, 3), span_take(name, 3)))
-		return 0;
-	while (n <= name.n && span_isalpha(span_at(in, n)))
+	while (n <= month->name.n && span_isalpha(span_at(in, n)))
 		n++;
-	if (n != 3 && !span_caseeq(span_take(in, n), name))
+	if (n != 3 && !span_caseeq(span_take(in, n), month->name))
 		return 0;
-	*month = months[i].month;
+	*number = month->number;
 	return n;
 }
 
@@ -417,10 +431,11 @@ bool
 timestamp_scan_plain_bsd(struct span in, struct timestamp *stamp)
 {
 	struct timestamp t = {.kind = TIMESTAMP_BSD};
+	const struct month *month;
 	int tens, units;
 
 	if (in.n < TIMESTAMP_PLAIN_BSD || in.p[3] != ' ' || in.p[6] != ' ' ||
-	    scan_month(span_take(in, 3), &t.civil.month) == 0 ||
+	    (month = short_month(in.p)) == NULL ||
 	    scan_clock(span_of(in.p + 7, CLOCK_SIZE), &t.civil) == 0)
 		return false;
 	tens = in.p[4] == ' ' ? 0 : in.p[4] - '0';
@@ -428,6 +443,7 @@ timestamp_scan_plain_bsd(struct span in, struct timestamp *stamp)
 	if (tens < 0 || tens > 3 || units < 0 || units > 9 ||
 	    span_isdigit(span_at(in, TIMESTAMP_PLAIN_BSD)))
 		return false;
+	t.civil.month = month->number;
 	t.civil.day = tens * 10 + units;
 	if (!possible(&t))
 		return false;

@@ -4,12 +4,24 @@
 # rsyslog and syslog-ng would each replace the machine's own syslog service
 # when installed. They are only unpacked here, with the libraries they need.
 unpack_peers() {
-	peers=build/peers
+	unpack build/peers rsyslog rsyslog-gnutls rsyslog-openssl syslog-ng-core
+}
+
+# A server that the machine should not have to run.
+unpack_clickhouse() {
+	unpack build/clickhouse clickhouse-server clickhouse-common \
+	    libpocojson80 libpococrypto80
+}
+
+# DIRECTORY PACKAGE...
+unpack() {
+	peers=$1
+	shift
+	names=$*
 	[ ! -e $peers/.complete ] || return 0
 	rm -rf $peers
 	mkdir -p $peers/packages
 	command -v apt-get >/dev/null || return 1
-	names='rsyslog rsyslog-gnutls rsyslog-openssl syslog-ng-core'
 	# shellcheck disable=SC2086
 	wanted=$(apt-cache depends --important $names |
 	    sed -n 's/^ *Depends: \([^<]*\)$/\1/p' | sort -u)

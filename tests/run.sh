@@ -1,24 +1,27 @@
 #!/bin/sh
-# Builds and runs all tests: sh tests/run.sh [--quick|--all|--coverage]
+# Builds and runs all tests:
+# sh tests/run.sh [--quick|--all|--coverage|--tsan|--valgrind]
 #
 # Installs what they need (Debian, with apt-get), builds with sanitizers
 # (build/dev) and as packaged (build/release), and runs unit tests, fuzz
 # corpora, golden records and the system tests against the real daemon.
 # --quick leaves out the scenarios that take longest; --all cuts the fuzz
 # corpora at every byte instead of every 13th. Status 0: all passed.
-# --coverage instead runs unit tests and fuzz corpora alone, and tells which
-# lines and branches of lib/ they reach.
+# --coverage instead runs tests/coverage.sh: which lines and branches of lib/
+# its unit tests and fuzz corpora reach. --tsan runs what has threads
+# under the thread sanitizer (build/tsan), --valgrind the unit tests
+# under memcheck (build/valgrind).
 set -u
 
 cd "$(dirname "$0")/.." || exit 3
 quick=false
-coverage=false
+mode=tests
 case ${1-} in
 --quick) quick=true ;;
---coverage) coverage=true ;;
+--coverage|--tsan|--valgrind) mode=${1#--} ;;
 --all) SEPMLOG_TESTS=all; export SEPMLOG_TESTS ;;
 '') ;;
-*) echo "usage: $0 [--quick|--all|--coverage]" >&2; exit 2 ;;
+*) echo "usage: $0 [--quick|--all|--coverage|--tsan|--valgrind]" >&2; exit 2 ;;
 esac
 start=$(date +%s)
 
@@ -36,49 +39,62 @@ mkdir -p build
 step "What the tests need"
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     binutils bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
-    libsystemd-dev unixodbc-dev odbc-postgresql postgresql util-linux check \
+    libsystemd-dev unixodbc-dev libpsl-dev odbc-postgresql postgresql util-linux check \
     libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
     python3 netcat-openbsd zstd iproute2 systemd-container mandoc \
     strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
-
-if $coverage; then
-	step "Coverage (build/coverage)"
-	sh daemon/packages.sh gcovr || give_up "missing packages"
-	cmake --preset coverage >build/coverage.log 2>&1 || {
-		cat build/coverage.log
-		give_up "cmake --preset coverage"
-	}
-	cmake --build --preset coverage || give_up "coverage build"
-	# Counts of an earlier run, or of another state of the sources.
-	find build/coverage -name '*.gcda' -delete
-	ctest --test-dir build/coverage --output-on-failure --no-tests=error \
-	    --parallel 2 --tests-regex '^(unit|fuzz)\.' --exclude-regex sandbox ||
-	    give_up "see above"
-	# unit.sandbox did not end here within a minute, and is not about lib/.
-	# Of the library alone: gcovr cannot join it with sepmlog_portable.
-	set -- --root . --filter 'lib/' --exclude-throw-branches \
-	    --object-directory build/coverage \
-	    build/coverage/lib/CMakeFiles/sepmlog.dir
-	gcovr "$@" --txt - || give_up "gcovr"
-	gcovr "$@" --branches --txt - --print-summary || give_up "gcovr"
-	exit 0
+if [ "${SEPMLOG_TESTS-}" = all ]; then
+	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
 fi
 
-step "Build as packaged (build/release)"
-cmake --preset release >build/release.log 2>&1 || {
-	cat build/release.log
-	give_up "cmake --preset release"
+# Configures and builds a preset, or some targets of it:
+# build_preset NAME [--target TARGET...]
+build_preset() {
+	preset=$1
+	shift
+	cmake --preset "$preset" >"build/$preset.log" 2>&1 || {
+		cat "build/$preset.log"
+		give_up "cmake --preset $preset"
+	}
+	cmake --build --preset "$preset" "$@" || give_up "$preset build"
 }
-cmake --build --preset release || give_up "release build"
+
+case $mode in
+coverage)
+	step "Coverage (build/coverage)"
+	sh daemon/packages.sh gcovr || give_up "missing packages"
+	sh tests/coverage.sh || give_up "see above"
+	exit 0
+	;;
+tsan)
+	step "Thread sanitizer (build/tsan)"
+	build_preset tsan
+	# The spooler's and the uploader's threads, and the library's between
+	# a writer and a reader. A race ends the program that has it.
+	TSAN_OPTIONS=halt_on_error=1:exitcode=66:suppressions=$PWD/tests/tsan.supp \
+	    ctest --test-dir build/tsan --output-on-failure --no-tests=error \
+	    --parallel 2 --timeout 900 --tests-regex "^unit\.(channel|intake|\
+outbox|receipts|spool_threads|status|taken)\$|^system\.(crash|handover|ledger|\
+reload|rotation|status|stop|tls|upload|upload_s3|upload_sftp)\$" ||
+	    give_up "see above"
+	exit 0
+	;;
+valgrind)
+	step "Memcheck (build/valgrind)"
+	sh daemon/packages.sh valgrind || give_up "missing packages"
+	build_preset valgrind --target tests/unit/all
+	sh tests/memcheck.sh build/valgrind || give_up "see above"
+	exit 0
+	;;
+esac
+
+step "Build as packaged (build/release)"
+build_preset release
 
 step "Build with sanitizers (build/dev)"
-cmake --preset dev >build/dev.log 2>&1 || {
-	cat build/dev.log
-	give_up "cmake --preset dev"
-}
-cmake --build --preset dev || give_up "dev build"
+build_preset dev
 
 step "Tests of what is packaged"
 # Without sanitizers some loads are others (lib/block.h). Not the spool: it is

@@ -78,6 +78,8 @@ take_time(struct intake *in)
 	in->now = clock_ms();
 	in->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
 	in->batch = 0;
+	if (in->outlet != NULL)
+		outlet_clock(in->outlet, in->now);
 	if (in->spool == NULL)
 		return;
 	spool_set_time(in->spool, in->received_us);
@@ -199,7 +201,7 @@ intake_put(struct intake *in, const struct record *record,
 		return false;
 	if (in->pending == 0)
 		in->since = in->now;
-	if (outlet_put(in->outlet, record, source, in->now) == 0)
+	if (outlet_put(in->outlet, record, source) == 0)
 		in->counts.filtered++;
 	in->pending = outlet_bytes(in->outlet) - in->committed;
 	in->batch++;
@@ -271,10 +273,21 @@ release(struct intake *in)
 	in->looked = 0;
 }
 
+/* What streams have rolled up is of this commit. */
+static bool
+let_out(struct intake *in)
+{
+	if (outlet_waiting(in->outlet) == 0)
+		return true;
+	take_time(in);
+	outlet_close(in->outlet);
+	return outlet_room(in->outlet) || wait_buffer(in);
+}
+
 bool
 intake_commit(struct intake *in, struct span state)
 {
-	if (!drain(in) || !mark(in))
+	if (!let_out(in) || !drain(in) || !mark(in))
 		return false;
 	if (!gate_commit(in->gate, state))
 		return fails(in, "%s/state: %s: nothing was committed",
@@ -332,11 +345,12 @@ static bool
 open_spool(struct intake *in, size_t n, char *why, size_t size)
 {
 	in->plan = spoolplan_new(in->config, outlet_line(in->config, n));
-	in->outlet = outlet_new(in->config, n);
-	if (in->plan == NULL || in->outlet == NULL) {
-		snprintf(why, size, "no memory");
+	snprintf(why, size, "no memory");
+	if (in->plan == NULL)
 		return false;
-	}
+	in->outlet = outlet_new(in->config, n, why, size);
+	if (in->outlet == NULL)
+		return false;
 	in->plan->options.directory = gate_directory(in->gate);
 	in->plan->options.ledger.time = in->received_us;
 	adapt(&in->plan->options);

@@ -317,7 +317,7 @@ static struct file *
 new_file(struct known *k, const char *path, char *why, size_t size)
 {
 	size_t room = k->room > 0 ? 2 * k->room : 64;
-	struct file *files = k->files, *f;
+	struct file *files, *f;
 
 	if (k->n_files == KNOWN_FILES) {
 		snprintf(why, size,

@@ -92,6 +92,8 @@ waiting_find(struct watch *w, const char *name)
 {
 	uint32_t i = *bucket(w, name);
 
+	/* One that is in a bucket has a name.
+	 * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	while (i != 0 && strcmp(w->waiting[i - 1].name, name) != 0)
 		i = w->waiting[i - 1].next;
 	return i != 0 ? &w->waiting[i - 1] : NULL;

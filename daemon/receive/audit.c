@@ -106,6 +106,8 @@ audit_free(struct audit *a)
 		return;
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (!LIST_EMPTY(&a->buckets[i]))
+			/* LIST_REMOVE has moved the first on before the free.
+			 * NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
 			source_drop(a, LIST_FIRST(&a->buckets[i]));
 	free(a->stream);
 	free(a);
@@ -178,6 +180,12 @@ audit_row(struct audit *a, const struct in6_addr *address)
 	LIST_INSERT_HEAD(bucket, source, others);
 	a->count++;
 	return &source->row;
+}
+
+struct audit_row *
+audit_other(struct audit *a)
+{
+	return &a->other.row;
 }
 
 void

@@ -31,6 +31,11 @@ enum { AUDIT_STREAMS = 64 }; /* names that are ever told apart */
 	ROW(bytes,         NULL,       "bytes")        /* as they came */      \
 	ROW(stored,        NULL,       "stored")       /* in a stream or more */\
 	ROW(filtered,      NULL,       "filtered")     /* wanted by none */    \
+	/* taken by streams that roll up, and what of that was written */      \
+	ROW(rolled_in,     "rolled_in", "records")                             \
+	ROW(occurrences_in, "rolled_in", "occurrences")                        \
+	ROW(rolled_out,    "rolled_out", "records")                            \
+	ROW(occurrences_out, "rolled_out", "occurrences")                      \
 	ROW(unparsed,      NULL,       "unparsed")                             \
 	ROW(truncated,     NULL,       "truncated")                            \
 	ROW(oversize,      NULL,       "oversize")     /* than max_message */  \
@@ -82,6 +87,8 @@ void audit_clock(struct audit *audit, int64_t now);
  * if it is held, until it is released. */
 struct audit_row *audit_row(
     struct audit *audit, const struct in6_addr *address);
+/* That of all others. */
+struct audit_row *audit_other(struct audit *audit);
 void audit_hold(struct audit_row *row);
 void audit_release(struct audit_row *row);
 

@@ -69,9 +69,9 @@ candidate_build(struct candidate *c, const struct origin *origin,
 		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}
-	c->pipeline = pipeline_new(c->config, counters, audit);
+	c->pipeline = pipeline_new(c->config, counters, audit, why, sizeof why);
 	if (c->pipeline == NULL) {
-		log_warnx("%s: no memory", origin->name);
+		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}
 	return true;

@@ -7,6 +7,7 @@
 
 #include "credentials.h"
 #include "demo.h"
+#include "keyfile.h"
 #include "log.h"
 #include "server.h"
 
@@ -90,7 +91,23 @@ parse_options(struct options *options, int argc, char **argv)
 	}
 }
 
-/* The configuration, and the files that its TLS listeners name. */
+/* The key of private streams. */
+static bool
+check_key(const struct config *config, const char *name)
+{
+	char why[512];
+	struct privacy *privacy;
+
+	if (!config_is_private(config))
+		return true;
+	privacy = keyfile_privacy(config, 1, why, sizeof why);
+	if (privacy == NULL)
+		fprintf(stderr, "%s: %s\n", name, why);
+	privacy_free(privacy);
+	return privacy != NULL;
+}
+
+/* The configuration, and the files that it names. */
 static int
 check(struct origin *origin)
 {
@@ -102,6 +119,7 @@ check(struct origin *origin)
 		return FINDINGS;
 	good = credentials_load(
 	    &credentials, settings_config(settings), origin->name, stderr);
+	good = check_key(settings_config(settings), origin->name) && good;
 	credentials_clear(&credentials);
 	settings_free(settings);
 	if (!good)

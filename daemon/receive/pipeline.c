@@ -1,5 +1,6 @@
 #include "pipeline.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,6 +16,7 @@ enum {
 	 * stop and go for every line would cost more than the lines.
 	 */
 	RESUME_PERCENT = 75,
+	STREAMS = 32, /* of a configuration, at most */
 };
 
 struct pipeline {
@@ -25,7 +27,12 @@ struct pipeline {
 	struct parser *parser;
 	struct event_key *event_key; /* NULL: not wanted */
 	struct outlet *outlet;
-	struct recent *recent; /* NULL: nobody looks */
+	struct recent *recent;   /* NULL: nobody looks */
+	struct busiest *busiest; /* the same */
+	/* of streams that roll up: what audit and counters know already */
+	struct outlet_rolled told;
+	uint64_t stored[STREAMS];
+	bool private; /* a stream is: who looks sees no bytes either */
 
 	uint64_t now;        /* monotonic ms */
 	int64_t received_us; /* UTC */
@@ -42,17 +49,19 @@ pipeline_line(const struct config *config)
 }
 
 struct pipeline *
-pipeline_new(
-    const struct config *config, struct counters *counters, struct audit *audit)
+pipeline_new(const struct config *config, struct counters *counters,
+    struct audit *audit, char *why, size_t size)
 {
 	struct pipeline *p = calloc(1, sizeof *p);
 
+	snprintf(why, size, "no memory");
 	if (p == NULL)
 		return NULL;
 	p->config = config;
 	p->counters = counters;
 	p->audit = audit;
-	p->outlet = outlet_new(config, (size_t)config->max_message);
+	p->private = config_is_private(config);
+	p->outlet = outlet_new(config, (size_t)config->max_message, why, size);
 	p->parser = parser_new((size_t)config->max_message);
 	if (config->event_key)
 		p->event_key = event_key_new();
@@ -82,12 +91,18 @@ pipeline_attach(
 	p->spooler = spooler;
 	outlet_attach(p->outlet, spooler_spool(spooler),
 	    before != NULL ? before->outlet : NULL);
+	for (size_t i = 0; i < p->config->stream_count; i++)
+		p->stored[i] = outlet_stored(p->outlet, i);
 }
 
 void
-pipeline_show(struct pipeline *p, struct recent *recent)
+pipeline_show(
+    struct pipeline *p, struct recent *recent, struct busiest *busiest)
 {
 	p->recent = recent;
+	p->busiest = p->private ? NULL : busiest;
+	if (p->private)
+		recent_blank(recent);
 }
 
 /* --- one wake-up --- */
@@ -100,6 +115,7 @@ take_time(struct pipeline *p)
 	clock_gettime(CLOCK_REALTIME, &real);
 	p->now = clock_ms();
 	p->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
+	outlet_clock(p->outlet, p->now);
 	audit_clock(p->audit, p->received_us);
 	spool_set_received(spooler_spool(p->spooler), p->received_us);
 }
@@ -109,6 +125,41 @@ note_full(struct pipeline *p)
 {
 	p->full_since = p->now;
 	spooler_want_room(p->spooler, true);
+}
+
+/* Records that went out of streams that roll up since the last look: they are
+ * of no source. */
+static void
+tell_rolled(struct pipeline *p)
+{
+	const struct outlet_rolled *rolled = outlet_rolled(p->outlet);
+	struct audit_row *row;
+	uint64_t n;
+
+	if (rolled->records_out == p->told.records_out)
+		return;
+	row = audit_other(p->audit);
+	row->rolled_out += rolled->represented - p->told.represented;
+	row->occurrences_out +=
+	    rolled->occurrences_out - p->told.occurrences_out;
+	p->told = *rolled;
+	for (size_t i = 0; i < p->config->stream_count; i++) {
+		if (!outlet_rolls(p->outlet, i))
+			continue;
+		n = outlet_stored(p->outlet, i) - p->stored[i];
+		p->stored[i] += n;
+		p->counters->stored += n;
+		row->streams[audit_stream(p->audit, i)] += n;
+	}
+}
+
+static bool
+find_room(struct pipeline *p)
+{
+	bool room = outlet_room(p->outlet);
+
+	tell_rolled(p);
+	return room;
 }
 
 bool
@@ -124,7 +175,7 @@ pipeline_room(struct pipeline *p)
 {
 	if (p->resting || p->full_since != 0)
 		return false;
-	if (!outlet_room(p->outlet)) {
+	if (!find_room(p)) {
 		note_full(p);
 		return false;
 	}
@@ -136,6 +187,24 @@ pipeline_end(struct pipeline *p)
 {
 	if (spool_flush(spooler_spool(p->spooler)))
 		spooler_wake(p->spooler);
+}
+
+bool
+pipeline_finish(struct pipeline *p)
+{
+	take_time(p);
+	outlet_forget(p->outlet);
+	outlet_close(p->outlet);
+	find_room(p);
+	outlet_forget(p->outlet);
+	pipeline_end(p);
+	return outlet_waiting(p->outlet) == 0;
+}
+
+uint64_t
+pipeline_waiting(const struct pipeline *p)
+{
+	return outlet_waiting(p->outlet);
 }
 
 uint64_t
@@ -167,7 +236,7 @@ pipeline_retry(struct pipeline *p)
 	if (spool_fill(spooler_spool(p->spooler)) > RESUME_PERCENT)
 		return false;
 	outlet_forget(p->outlet);
-	if (!outlet_room(p->outlet))
+	if (!find_room(p))
 		return false;
 	p->full_since = 0;
 	spooler_want_room(p->spooler, false);
@@ -186,7 +255,7 @@ count(struct pipeline *p, size_t taken)
 	c->truncated += (r->flags & RECORD_TRUNCATED) != 0;
 	c->unterminated += (r->flags & RECORD_UNTERMINATED) != 0;
 	c->filtered += taken == 0;
-	c->stored += taken;
+	c->stored += (unsigned)__builtin_popcount(outlet_taken(p->outlet));
 }
 
 static void
@@ -203,17 +272,17 @@ note_lag(const struct record *r, int64_t received_us, struct audit_row *row)
 
 static void
 count_for_source(const struct pipeline *p, const struct message *message,
-    struct audit_row *row)
+    size_t taken, struct audit_row *row)
 {
 	const struct record *r = &p->record;
-	uint32_t taken = outlet_taken(p->outlet), rest = taken;
+	uint32_t rest = outlet_taken(p->outlet);
 
 	row->bytes += message->length;
 	row->unparsed += r->type == RECORD_UNPARSED;
 	row->truncated += (r->flags & RECORD_TRUNCATED) != 0;
 	row->oversize += message->length > message->bytes.n;
 	row->unterminated += (r->flags & RECORD_UNTERMINATED) != 0;
-	row->stored += taken != 0;
+	row->stored += taken > 0;
 	row->filtered += taken == 0;
 	note_lag(r, message->received_us, row);
 	for (; rest != 0; rest &= rest - 1)
@@ -221,10 +290,24 @@ count_for_source(const struct pipeline *p, const struct message *message,
 		    p->audit, (size_t)__builtin_ctz(rest))]++;
 }
 
+/* A record that streams have rolled up. */
+static void
+count_rolled(struct pipeline *p, struct audit_row *row)
+{
+	const struct outlet_rolled *rolled = outlet_rolled(p->outlet);
+
+	row->rolled_in += rolled->records_in - p->told.records_in;
+	row->occurrences_in += rolled->occurrences_in - p->told.occurrences_in;
+	p->told.records_in = rolled->records_in;
+	p->told.occurrences_in = rolled->occurrences_in;
+}
+
 void
 pipeline_put(struct pipeline *p, struct message *message,
     const struct message_source *source, struct audit_row *row)
 {
+	size_t taken;
+
 	/* Framed, perhaps, when max_message was larger. */
 	message->bytes =
 	    span_take(message->bytes, (size_t)p->config->max_message);
@@ -233,10 +316,15 @@ pipeline_put(struct pipeline *p, struct message *message,
 	parser_parse(p->parser, message, source, &p->record);
 	if (p->event_key != NULL)
 		event_key_set(p->event_key, &p->record);
-	count(p, outlet_put(p->outlet, &p->record, source, p->now));
-	count_for_source(p, message, row);
+	taken = outlet_put(p->outlet, &p->record, source);
+	count(p, taken);
+	count_for_source(p, message, taken, row);
+	count_rolled(p, row);
+	if (p->busiest != NULL)
+		busiest_note(p->busiest, &p->record, p->now);
 	if (p->record.type == RECORD_UNPARSED && p->recent != NULL)
 		recent_add(p->recent, message,
+		    p->private ? SPAN("") : message->bytes,
 		    record_text(&p->record, RECORD_F_REASON));
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "busiest.h"
 #include "config.h"
 #include "counters.h"
 #include "message.h"
@@ -26,17 +27,21 @@ struct pipeline;
 /* Bytes of the longest line that this configuration can give. */
 size_t pipeline_line(const struct config *config);
 
-/* A pipeline that lacks its spool. Borrows all three. NULL: no memory. */
+/* A pipeline that lacks its spool. Borrows all three. NULL: `why` (of `size`
+ * bytes) says why: no memory, or no key for private streams. */
 struct pipeline *pipeline_new(const struct config *config,
-    struct counters *counters, struct audit *audit);
+    struct counters *counters, struct audit *audit, char *why, size_t size);
 void pipeline_free(struct pipeline *pipeline);
 /* The spool's streams are the configuration's; counts of streams with the same
  * name go on from those of `before` (may be NULL). */
 void pipeline_attach(struct pipeline *pipeline, struct spooler *spooler,
     const struct pipeline *before);
 
-/* Where messages that cannot be parsed are shown; borrowed. */
-void pipeline_show(struct pipeline *pipeline, struct recent *recent);
+/* Where messages that cannot be parsed are shown, and what is busiest (may be
+ * NULL: nobody wants to know); borrowed. With a private stream the bytes are
+ * not shown, nor are those of before any more, and nothing is busiest. */
+void pipeline_show(
+    struct pipeline *pipeline, struct recent *recent, struct busiest *busiest);
 
 /* Takes the time for all messages of this wake-up. False: not now. */
 bool pipeline_begin(struct pipeline *pipeline);
@@ -50,6 +55,15 @@ void pipeline_put(struct pipeline *pipeline, struct message *message,
     const struct message_source *source, struct audit_row *row);
 /* Hands what is new to the disk side. */
 void pipeline_end(struct pipeline *pipeline);
+
+/*
+ * Writes what streams have rolled up (outlet.h), as far as there is room.
+ * False: there is more, try again when the disk side has worked. Between two
+ * messages only.
+ */
+bool pipeline_finish(struct pipeline *pipeline);
+/* Records that are rolled up and not written. */
+uint64_t pipeline_waiting(const struct pipeline *pipeline);
 
 /* Monotonic milliseconds of pipeline_begin. */
 uint64_t pipeline_now(const struct pipeline *pipeline);

@@ -30,8 +30,11 @@ struct recent {
 	struct recent_message list[RECENT];
 };
 
-void recent_add(
-    struct recent *recent, const struct message *message, struct span reason);
+/* `bytes` are those that may be shown. */
+void recent_add(struct recent *recent, const struct message *message,
+    struct span bytes, struct span reason);
+/* Forgets the bytes of all. */
+void recent_blank(struct recent *recent);
 
 /* The newest is 0; NULL: there are no more. */
 const struct recent_message *recent_get(

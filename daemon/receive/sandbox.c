@@ -113,8 +113,10 @@ allow_beside(int rules, const char *path)
 }
 
 static bool
-allow_tls(int rules, const struct config *config)
+allow_keys(int rules, const struct config *config)
 {
+	if (!allow_beside(rules, config->privacy.key_file))
+		return false;
 	for (size_t i = 0; i < config->listens; i++) {
 		const struct config_tls_files *files = &config->listen[i].files;
 
@@ -176,7 +178,7 @@ sandbox_files(const char *config_path, const struct config *config)
 	if (fd < 0)
 		return false;
 	done = allow(fd, config->spool.directory, WRITES & rules.files) &&
-	       allow_beside(fd, config_path) && allow_tls(fd, config) &&
+	       allow_beside(fd, config_path) && allow_keys(fd, config) &&
 	       allow_system(fd) && restrict_to(fd);
 	close(fd);
 	return done;

@@ -68,7 +68,8 @@ struct server {
 	struct report report;
 	struct status *status;
 	struct recent recent;
-	bool refused; /* the last reload */
+	struct busiest *busiest; /* once it was wanted */
+	bool refused;            /* the last reload */
 };
 
 static struct timeval
@@ -201,6 +202,20 @@ view(const struct server *s)
 	};
 }
 
+/* NULL: nobody can look, nobody wants to, or there is no memory for it. */
+static struct busiest *
+wanted_busiest(struct server *s)
+{
+	const struct config_status *status = &s->running.config->status;
+
+	if (status->listen == NULL || !status->top ||
+	    config_is_private(s->running.config))
+		return NULL;
+	if (s->busiest == NULL)
+		s->busiest = busiest_new();
+	return s->busiest;
+}
+
 static void
 look_cb(void *arg, struct status_view *view)
 {
@@ -214,6 +229,7 @@ look_cb(void *arg, struct status_view *view)
 	    .pipeline = s->running.pipeline,
 	    .spool = spooler_spool(s->spooler),
 	    .recent = &s->recent,
+	    .busiest = wanted_busiest(s),
 	    .audit = s->audit,
 	    .connections = tcp_connections(s->tcp),
 	    .sessions = tcp_sessions(s->tcp),
@@ -290,7 +306,7 @@ put_in_force(struct server *s)
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
 	audit_configure(s->audit, c->config);
-	pipeline_show(c->pipeline, &s->recent);
+	pipeline_show(c->pipeline, &s->recent, wanted_busiest(s));
 	udp_configure(s->udp, c->config, c->pipeline);
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
@@ -364,7 +380,10 @@ reload_begin(struct server *s)
 	const char *objection;
 	size_t line;
 
-	s->reload_again = false;
+	/* What is rolled up belongs to the configuration that ends. */
+	s->reload_again = !pipeline_finish(s->running.pipeline);
+	if (s->reload_again)
+		return; /* the next tick tries again */
 	notify_reloading();
 	report_summary(&seen);
 	if (!candidate_build(&s->next, s->origin, &s->running.endpoints,
@@ -551,12 +570,32 @@ close_spool(struct server *s, const struct spooler_end *end)
 	return false;
 }
 
+/* The spool's thread goes on making room. */
+static bool
+finish_rolled(struct server *s)
+{
+	const struct timespec moment = {.tv_nsec = 10 * 1000000};
+	uint64_t until = clock_ms() + STOP_LIMIT_MS, lost;
+
+	while (!pipeline_finish(s->running.pipeline) && clock_ms() < until)
+		nanosleep(&moment, NULL);
+	lost = pipeline_waiting(s->running.pipeline);
+	if (lost == 0)
+		return true;
+	log_warnx("no room to store what %" PRIu64 " records were rolled up "
+		  "to: lost; make room for the spool before stopping",
+	    lost);
+	s->counters.abandoned += lost;
+	return false;
+}
+
 static bool
 stop_end(struct server *s)
 {
 	struct report_view seen = view(s);
 	struct spooler_end end = {0};
-	bool all = drop_waiting(s, &end);
+	bool rolled = finish_rolled(s);
+	bool all = drop_waiting(s, &end) && rolled;
 
 	end.last = audit_last(s->audit, clock_utc());
 	all = close_spool(s, &end) && all;
@@ -602,6 +641,8 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
+	if (s->reload_again && !s->waiting && s->stopping == 0)
+		reload_begin(s);
 	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
 	status_tick(s->status, clock_ms());
@@ -932,6 +973,7 @@ server_free(struct server *s)
 	if (s->spooler != NULL)
 		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
+	busiest_free(s->busiest);
 	audit_free(s->audit);
 	fdstore_clear(&s->kept);
 	free_event(s->tick);

@@ -91,6 +91,14 @@ show_trouble(const struct show *show)
 	return NULL;
 }
 
+/* clang-format off */
+const struct show_busiest show_busiest[BUSIEST_TABLES] = {
+	[BUSIEST_NAMES] = { "remote", "Busiest remote hosts" },
+	[BUSIEST_APPLICATIONS] = { "applications", "Busiest applications" },
+	[BUSIEST_BLOCKED] = { "blocked", "Most blocked remote hosts" },
+};
+/* clang-format on */
+
 double
 show_rate(const struct history *history, bool bytes)
 {

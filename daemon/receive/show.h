@@ -15,8 +15,9 @@ struct show {
 	const struct status_view *view;
 	const struct history *history;
 	struct audit_sum sum;
-	int64_t now;     /* UTC us */
-	uint64_t uptime; /* s */
+	int64_t now;        /* UTC us */
+	uint64_t monotonic; /* ms */
+	uint64_t uptime;    /* s */
 	struct spool_status spool;
 };
 
@@ -39,6 +40,13 @@ const char *show_trouble(const struct show *show);
 const char *show_source(
     const struct audit_source *source, char out[INET6_ADDRSTRLEN]);
 
+/* By enum busiest_table. */
+struct show_busiest {
+	const char *key; /* in JSON */
+	const char *title;
+};
+extern const struct show_busiest show_busiest[BUSIEST_TABLES];
+
 void show_page(const struct show *show, struct evbuffer *out);
 void show_live(const struct show *show, struct evbuffer *out);
 void show_history(const struct show *show, struct evbuffer *out);
@@ -48,7 +56,7 @@ void show_text(const struct show *show, struct evbuffer *out);
 /* Only what is wrong and what to do, two lines for each; none: nothing. */
 void show_troubles(const struct show *show, struct evbuffer *out);
 
-/* page.css and page.js, as they are. */
-extern const char show_style[], show_script[];
+/* page.js, as it is. */
+extern const char show_script[];
 
 #endif

@@ -271,6 +271,45 @@ put_recent(const struct show *show, struct evbuffer *out)
 	end_table(out);
 }
 
+static void
+put_busiest_row(struct evbuffer *out, const struct top_entry *e)
+{
+	put(out, "<tr><td>");
+	show_put_html(out, top_key(e));
+	put(out, e->length > TOP_KEY ? "…</td>" : "</td>");
+	put_number(out, e->count);
+	put_number(out, e->sum[0]);
+	put(out, "</tr>");
+}
+
+static void
+put_busiest(const struct show *show, struct evbuffer *out)
+{
+	const struct top_entry *list[BUSIEST_ROWS];
+	struct busiest *busiest = show->view->busiest;
+
+	if (busiest == NULL)
+		return;
+	put(out, "<div class=columns>");
+	for (size_t i = 0; i < BUSIEST_TABLES; i++) {
+		size_t n = busiest_list(
+		    busiest, (enum busiest_table)i, show->monotonic, list);
+
+		begin_table(out, show_busiest[i].title,
+		    "<th>In the last hour<th class=n>Occurrences"
+		    "<th class=n>Blocked");
+		for (size_t k = 0; k < n; k++)
+			put_busiest_row(out, list[k]);
+		if (n == 0)
+			put(out, "<tr><td colspan=3>none</td></tr>");
+		end_table(out);
+	}
+	put(out, "</div>\n");
+	if (busiest_sampled(busiest))
+		put(out, "<p>So much came that these figures are estimated "
+			 "from samples.</p>\n");
+}
+
 /* What is most wanted, then the charts, if there is script, then all else. */
 static void
 put_top(const struct show *show, struct evbuffer *out)
@@ -286,6 +325,7 @@ put_rest(const struct show *show, struct evbuffer *out)
 {
 	put(out, "<div id=rest>\n");
 	put_sources(show, out);
+	put_busiest(show, out);
 	put(out, "<div class=columns>");
 	put_streams(show, out);
 	put_counters(show, out, "Lost, by cause", true);

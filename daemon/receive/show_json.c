@@ -160,6 +160,35 @@ put_sources(const struct show *show, struct evbuffer *out)
 	evbuffer_add_printf(out, "]");
 }
 
+static void
+put_busiest(const struct show *show, struct evbuffer *out)
+{
+	const struct top_entry *list[BUSIEST_ROWS];
+	struct busiest *busiest = show->view->busiest;
+
+	if (busiest == NULL)
+		return;
+	evbuffer_add_printf(out, ",\"busiest\":{\"sampled\":%s",
+	    busiest_sampled(busiest) ? "true" : "false");
+	for (size_t i = 0; i < BUSIEST_TABLES; i++) {
+		size_t n = busiest_list(
+		    busiest, (enum busiest_table)i, show->monotonic, list);
+
+		evbuffer_add_printf(out, ",\"%s\":[", show_busiest[i].key);
+		for (size_t k = 0; k < n; k++) {
+			evbuffer_add_printf(
+			    out, "%s{\"name\":", k > 0 ? "," : "");
+			show_put_quoted(out, top_key(list[k]));
+			evbuffer_add_printf(out,
+			    ",\"occurrences\":%" PRIu64 ",\"error\":%" PRIu64
+			    ",\"blocked\":%" PRIu64 "}",
+			    list[k]->count, list[k]->error, list[k]->sum[0]);
+		}
+		evbuffer_add_printf(out, "]");
+	}
+	evbuffer_add_printf(out, "}");
+}
+
 void
 show_json(const struct show *show, struct evbuffer *out)
 {
@@ -178,6 +207,7 @@ show_json(const struct show *show, struct evbuffer *out)
 	put_streams(show, out);
 	put_spool(show, out);
 	put_sources(show, out);
+	put_busiest(show, out);
 	if (show->view->expires != INT64_MAX)
 		evbuffer_add_printf(out, ",\"certificate_expires\":%" PRId64,
 		    show->view->expires);

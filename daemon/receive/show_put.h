@@ -1,8 +1,7 @@
 /*
  * show_put - text of anybody into HTML, JSON and labels of Prometheus.
  *
- * What is neither printable nor a whole UTF-8 character, and what changes the
- * direction or the place of the text around it, becomes `\xNN`, a byte each.
+ * See escaped.h for what becomes of it.
  */
 #ifndef SEPMLOGD_SHOW_PUT_H
 #define SEPMLOGD_SHOW_PUT_H

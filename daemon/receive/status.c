@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "page.h"
 #include "show.h"
 
 enum {
@@ -73,7 +74,7 @@ static void
 put_style(const struct show *show, struct evbuffer *out)
 {
 	(void)show;
-	evbuffer_add(out, show_style, strlen(show_style));
+	evbuffer_add(out, page_style, strlen(page_style));
 }
 
 static void
@@ -140,6 +141,7 @@ look(const struct status *s, struct status_view *view, struct show *show)
 	    .view = view,
 	    .history = &s->history,
 	    .now = clock_utc(),
+	    .monotonic = clock_ms(),
 	    .uptime = (clock_ms() - s->started) / 1000,
 	    .sum = s->sum,
 	};

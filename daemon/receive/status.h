@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "audit.h"
+#include "busiest.h"
 #include "config.h"
 #include "counters.h"
 #include "endpoint.h"
@@ -37,6 +38,7 @@ struct status_view {
 	const struct pipeline *pipeline;
 	const struct spool *spool;
 	const struct recent *recent;
+	struct busiest *busiest; /* NULL: not wanted */
 	struct audit *audit;
 	unsigned connections, sessions;
 	int64_t expires; /* the first certificate, UTC s; INT64_MAX: none */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "conform.h"
 #include "digest.h"
 #include "log.h"
 #include "spool/disk.h"
@@ -41,7 +42,7 @@ struct worker {
 	bool started;
 	const char *file; /* that it works on */
 	struct target_watch watch;
-	char journal[TARGET_REMOTE]; /* what is durable */
+	char journal[TARGET_JOURNAL]; /* what is durable */
 	struct ledger_text line;
 };
 
@@ -170,8 +171,17 @@ keep_journal_cb(struct target_watch *watch)
 	if (!depot_journal_write(w->crew->options.depot, w->file,
 		target_name(w), watch->journal))
 		return false;
-	memcpy(w->journal, watch->journal, sizeof w->journal);
+	strcpy(w->journal, watch->journal);
 	return true;
+}
+
+static bool
+keep_rejects_cb(struct target_watch *watch, struct span lines)
+{
+	struct worker *w = watch->context;
+
+	return depot_reject(
+	    w->crew->options.depot, w->file, target_name(w), lines);
 }
 
 /* Until it is durable. False: it is to stop. */
@@ -289,6 +299,12 @@ on_delivered(struct worker *w, struct parcel *p, const struct target_file *file,
 	crew_tell(c, false, "%s: %s: delivered, %s in %.1f s (%s)",
 	    target_name(w), p->name, size,
 	    (double)(clock_utc() - started) / 1e6, r->check);
+	if (r->rejected > 0)
+		crew_tell(c, true,
+		    "%s: %s: %" PRIu64 " of its records were rejected: see "
+		    "upload/quarantine/%s@%s.rejects",
+		    target_name(w), p->name, r->rejected, p->name,
+		    target_name(w));
 	depot_journal_remove(c->options.depot, p->name, target_name(w));
 	done(w, p, LEG_DELIVERED);
 }
@@ -415,6 +431,92 @@ cannot_read(struct worker *w, struct parcel *p)
 	on_retry(w, p, &r);
 }
 
+/* --- the rules of a preset --- */
+
+enum { FINDINGS = 3 }; /* that a reason repeats */
+
+struct objection {
+	unsigned told;
+	size_t n;
+	char text[TARGET_REASON / 2];
+};
+
+static void
+finding_cb(void *arg, uint64_t line, const char *text)
+{
+	struct objection *o = arg;
+	size_t room = sizeof o->text - o->n;
+	int n;
+
+	if (o->told++ >= FINDINGS)
+		return;
+	n = line > 0 ? snprintf(o->text + o->n, room, "line %" PRIu64 ": %s; ",
+			   line, text)
+		     : snprintf(o->text + o->n, room, "%s; ", text);
+	o->n += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* Not a record of it would be taken, or it is no such file at all. */
+static bool
+is_unfit(const struct conform_result *r)
+{
+	return r->is_wrong ||
+	       (r->records > 0 && r->wrong_records == r->records);
+}
+
+static void
+object(struct worker *w, struct parcel *p, const struct preset *preset,
+    const struct conform_result *found, const struct objection *o)
+{
+	struct target_result r = {.outcome = TARGET_REFUSED};
+
+	if (is_unfit(found)) {
+		snprintf(r.reason, sizeof r.reason,
+		    "breaks the rules of preset %s, and was not sent: %s"
+		    "`sepmlogctl check-file --target %s` shows all",
+		    preset->name, o->text, preset->name);
+		on_refused(w, p, &r);
+		return;
+	}
+	crew_tell(w->crew, true,
+	    "%s: %s: %" PRIu64 " of %" PRIu64
+	    " records break the rules of preset %s, and may be left out there: "
+	    "%s`sepmlogctl check-file --target %s` shows all",
+	    target_name(w), p->name, found->wrong_records, found->records,
+	    preset->name, o->text, preset->name);
+}
+
+/* May it be sent? Once for each target that has a preset. */
+static bool
+conforms(struct worker *w, struct parcel *p, int fd)
+{
+	const struct preset *preset =
+	    w->crew->options.plan->targets[w->target].preset;
+	struct objection o = {0};
+	struct conform_result found;
+	const struct conform_job job = {
+	    .fd = fd,
+	    .preset = preset,
+	    .now = clock_utc() / 1000000,
+	    .stop = &w->crew->stop,
+	    .finding = finding_cb,
+	    .arg = &o,
+	};
+
+	if (preset == NULL || p->leg[w->target].conforms)
+		return true;
+	if (!conform_check(&job, &found)) {
+		cannot_read(w, p);
+		return false;
+	}
+	if (found.findings > 0)
+		object(w, p, preset, &found, &o);
+	p->leg[w->target].conforms = !is_unfit(&found);
+	return p->leg[w->target].conforms;
+}
+
+/* --- its delivery --- */
+
 static void
 work_on(struct worker *w, struct parcel *p)
 {
@@ -432,9 +534,13 @@ work_on(struct worker *w, struct parcel *p)
 		disk_close(&file.fd);
 		return;
 	}
+	if (!conforms(w, p, file.fd)) {
+		disk_close(&file.fd);
+		return;
+	}
 	depot_journal_read(w->crew->options.depot, p->name, target->name,
 	    w->watch.journal, sizeof w->watch.journal);
-	memcpy(w->journal, w->watch.journal, sizeof w->journal);
+	strcpy(w->journal, w->watch.journal);
 	atomic_store(&w->watch.sent, 0);
 	target->kind->deliver(w->handle, &file, &w->watch, &result);
 	on_result(w, p, &file, &result, started);
@@ -470,6 +576,7 @@ open_worker(struct crew *c, size_t target, char *why, size_t size)
 	w->watch.stop = &c->stop;
 	w->watch.context = w;
 	w->watch.keep_journal = keep_journal_cb;
+	w->watch.keep_rejects = keep_rejects_cb;
 	w->watch.pace = t->bandwidth > 0 ? pace_cb : NULL;
 	w->handle = t->kind->open(t->options, reason, sizeof reason);
 	if (w->handle == NULL) {

@@ -210,12 +210,13 @@ depot_keep(const struct depot *d, const char *name)
 
 /* Whole or not at all, under its name. */
 static bool
-write_text(int dir, const char *temporary, const char *name, const char *text)
+write_text(int dir, const char *temporary, const char *name, const char *text,
+    mode_t mode)
 {
 	int fd = disk_temporary(dir, temporary);
-	bool ok = fd >= 0 && disk_write(fd, span_str(text), NULL) &&
-		  fsync(fd) == 0 && renameat(dir, temporary, dir, name) == 0 &&
-		  fsync(dir) == 0;
+	bool ok = fd >= 0 && fchmod(fd, mode) == 0 &&
+		  disk_write(fd, span_str(text), NULL) && fsync(fd) == 0 &&
+		  renameat(dir, temporary, dir, name) == 0 && fsync(dir) == 0;
 
 	disk_close(&fd);
 	if (!ok)
@@ -230,10 +231,44 @@ depot_quarantine(const struct depot *d, const char *name, const char *reason)
 
 	snprintf(beside, sizeof beside, "%s.reason", name);
 	/* The receipts have it, too; a full disk must not keep the file. */
-	if (!write_text(d->quarantine, ".reason", beside, reason) &&
+	if (!write_text(d->quarantine, ".reason", beside, reason, 0640) &&
 	    !disk_is_full(errno))
 		return false;
 	return move(d, name, d->quarantine);
+}
+
+/* A write that was cut off leaves half a line: it ends there. */
+static bool
+end_line(int fd, uint64_t size)
+{
+	char last;
+	size_t n;
+
+	if (size == 0)
+		return true;
+	if (!disk_read(fd, size - 1, &last, 1, &n))
+		return false;
+	return (n == 1 && last == '\n') || disk_write(fd, SPAN("\n"), NULL);
+}
+
+bool
+depot_reject(const struct depot *d, const char *name, const char *target,
+    struct span lines)
+{
+	char path[JOURNAL + 16];
+	struct stat st;
+	bool ok;
+	int fd;
+
+	snprintf(path, sizeof path, "%s@%s.rejects", name, target);
+	fd = openat(d->quarantine, path,
+	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	ok = fd >= 0 && fstat(fd, &st) == 0 &&
+	     end_line(fd, (uint64_t)st.st_size) &&
+	     disk_write(fd, lines, NULL) && fsync(fd) == 0 &&
+	     (st.st_size > 0 || fsync(d->quarantine) == 0);
+	disk_close(&fd);
+	return ok;
 }
 
 /* --- sent/ --- */
@@ -347,7 +382,8 @@ depot_journal_write(const struct depot *d, const char *name, const char *target,
 
 	journal_name(path, name, target);
 	snprintf(temporary, sizeof temporary, ".%s", path);
-	return write_text(d->state, temporary, path, text);
+	/* It may have URLs in it that let others write there. */
+	return write_text(d->state, temporary, path, text, 0600);
 }
 
 void

@@ -7,7 +7,8 @@
  *   <spool>/upload/receipts/    see receipts.h
  *   <spool>/upload/state/       <file>@<target>: how far a delivery got
  *   <spool>/upload/quarantine/  files that a target refuses, each beside
- *                               <file>.reason
+ *                               <file>.reason; and single records of
+ *                               others: <file>@<target>.rejects
  *
  * Whatever answers bool answers false with errno set.
  */
@@ -39,6 +40,9 @@ bool depot_delete(const struct depot *depot, const char *name);
 bool depot_keep(const struct depot *depot, const char *name);
 bool depot_quarantine(
     const struct depot *depot, const char *name, const char *reason);
+/* Adds whole lines to <file>@<target>.rejects, durably. */
+bool depot_reject(const struct depot *depot, const char *name,
+    const char *target, struct span lines);
 /* Removes the oldest of sent/: beyond so many bytes, and older than so many
  * ms. Answers how many. */
 size_t depot_prune(const struct depot *depot, uint64_t age, uint64_t size);

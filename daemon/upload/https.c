@@ -268,9 +268,15 @@ note_check(struct work *w)
 {
 	struct target_result *r = w->web.result;
 	const char *etag = web_header(&w->web, "ETag");
+	bool is_quoted = etag != NULL && etag[0] == '"';
 
-	if (etag != NULL)
-		snprintf(r->check, sizeof r->check, "etag:%.140s", etag);
+	/* Without its quotes; a weak one stays `W/"..."` but for them. */
+	if (etag != NULL && strncmp(etag, "W/\"", 3) == 0)
+		snprintf(r->check, sizeof r->check, "etag:W/%.*s",
+		    (int)strcspn(etag + 3, "\""), etag + 3);
+	else if (etag != NULL)
+		snprintf(r->check, sizeof r->check, "etag:%.*s",
+		    (int)strcspn(etag + is_quoted, "\""), etag + is_quoted);
 	else if (r->check[0] == '\0')
 		snprintf(r->check, sizeof r->check, "status:%ld",
 		    web_status(&w->web));
@@ -398,6 +404,7 @@ https_deliver(void *target, const struct target_file *file,
 		result->target_down = true;
 		return;
 	}
+	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
 	/* libcurl has copies: they go with this. */
 	curl_easy_reset(h->web.curl);

@@ -17,7 +17,7 @@ struct kind {
 	    const void *options);
 };
 
-enum { KINDS_MAX = 8 };
+enum { KINDS_MAX = 16 };
 
 extern const struct kind kinds[];
 extern const size_t kinds_count;

@@ -20,6 +20,7 @@
 
 #include "clock.h"
 #include "crew.h"
+#include "fit.h"
 #include "log.h"
 #include "spool/disk.h"
 
@@ -39,7 +40,8 @@ enum {
 };
 
 static const char usage[] =
-    "usage: sepmlog-upload [-n] [-c FILE] [--once]\n"
+    "usage: sepmlog-upload [-c FILE] [--once]\n"
+    "       sepmlog-upload -n [-c FILE] [-s FILE]\n"
     "       sepmlog-upload -V | -h\n"
     "\n"
     "Delivers the finished files of sepmlogd's spool to every configured "
@@ -50,6 +52,10 @@ static const char usage[] =
     "\n"
     "  -c FILE  the configuration; default " DEFAULT_CONFIG "\n"
     "  -n       only check the configuration, and the credentials it names\n"
+    "  -s FILE  with -n: the configuration of sepmlogd, whose streams have to "
+    "fit\n"
+    "           the presets; default /etc/sepmlogd/sepmlogd.yaml, if it is "
+    "there\n"
     "  --once   deliver what is there, each file with one try, and end\n"
     "  -V       print the version\n"
     "  -h       print this\n"
@@ -57,7 +63,7 @@ static const char usage[] =
     "SIGHUP reads the configuration again, SIGTERM ends.\n";
 
 struct options {
-	const char *config;
+	const char *config, *sepmlogd;
 	bool check, once;
 };
 
@@ -101,10 +107,13 @@ parse_options(struct options *options, int argc, char **argv)
 	int c;
 
 	*options = (struct options){.config = DEFAULT_CONFIG};
-	while ((c = getopt_long(argc, argv, "c:nVh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:s:nVh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			options->config = optarg;
+			break;
+		case 's':
+			options->sepmlogd = optarg;
 			break;
 		case 'n':
 			options->check = true;
@@ -123,7 +132,7 @@ parse_options(struct options *options, int argc, char **argv)
 			exit(WRONG_USE);
 		}
 	}
-	if (optind < argc) {
+	if (optind < argc || (options->sepmlogd && !options->check)) {
 		fputs(usage, stderr);
 		exit(WRONG_USE);
 	}
@@ -137,17 +146,20 @@ check(const struct options *options)
 	struct crew_options crew_options = {.plan = plan};
 	char why[TEXT];
 	struct crew *crew;
+	bool good;
 
 	if (plan == NULL)
 		return FINDINGS;
 	crew = crew_new(&crew_options, why, sizeof why);
 	if (crew == NULL)
 		fprintf(stderr, "%s: %s\n", options->config, why);
-	else
+	good = fit_check(plan, options->config, options->sepmlogd, stderr) &&
+	       crew != NULL;
+	if (good)
 		printf("%s: ok\n", options->config);
 	crew_free(crew);
 	plan_free(plan);
-	return crew != NULL && fflush(stdout) == 0 ? DONE : FINDINGS;
+	return good && fflush(stdout) == 0 ? DONE : FINDINGS;
 }
 
 /* --- what receipts say --- */

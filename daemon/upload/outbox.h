@@ -35,6 +35,7 @@ struct leg {
 	enum leg_state state;
 	unsigned tries;
 	uint64_t not_before; /* monotonic ms */
+	bool conforms;       /* whose leg is busy sets it: it was looked into */
 };
 
 /* A file. Name and size never change; the rest is the outbox's. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dir.h"
 #include "file.h"
 #include "kinds.h"
 #include "settings.h"
@@ -90,6 +91,7 @@ static const struct schema_key target_keys[] = {
 	{ "name",      schema_name,  TARGET(name),      1, NAME, SCHEMA_MUST },
 	{ "type",      skip_type,    0,                 0, 0,    SCHEMA_MUST },
 	{ "files",     read_files,   0,                 1, 64,   "'*'" },
+	{ "preset",    schema_preset, TARGET(preset),   0, 0,    NULL },
 	{ "parallel",  schema_count, TARGET(parallel),
 	  1, PLAN_PARALLEL, "1" },
 	{ "bandwidth", schema_size,  TARGET(bandwidth), 0, PIB,  "0" },
@@ -164,6 +166,42 @@ check_names(struct schema_loader *l, const struct node *list,
 	}
 }
 
+/* But for slashes at the end. */
+static bool
+same_directory(const struct plan_target *a, const struct plan_target *b)
+{
+	const struct dir_options *of_a = a->options, *of_b = b->options;
+	struct span x, y;
+
+	if (a->kind != &target_dir || b->kind != &target_dir ||
+	    of_a->directory == NULL || of_b->directory == NULL)
+		return false;
+	x = span_str(of_a->directory);
+	y = span_str(of_b->directory);
+	while (x.n > 1 && x.p[x.n - 1] == '/')
+		x.n--;
+	while (y.n > 1 && y.p[y.n - 1] == '/')
+		y.n--;
+	return span_eq(x, y);
+}
+
+/* Both would write to the same hidden name. */
+static void
+check_directories(struct schema_loader *l, const struct node *list,
+    const struct plan_target *target)
+{
+	for (const struct node *n = list->first; n; n = n->next)
+		for (size_t i = 0; i < n->index; i++) {
+			if (!same_directory(&target[i], &target[n->index]))
+				continue;
+			schema_fail(l, schema_child(n, "directory"),
+			    "same as that of targets[%zu]: name all its "
+			    "`files` in one of them",
+			    i);
+			break;
+		}
+}
+
 static void
 read_targets(struct schema_loader *l, const struct node *node,
     const struct schema_key *key, void *out)
@@ -183,6 +221,7 @@ read_targets(struct schema_loader *l, const struct node *node,
 	for (const struct node *n = node->first; n; n = n->next)
 		read_target(l, n, &target[n->index]);
 	check_names(l, node, target);
+	check_directories(l, node, target);
 }
 
 /* --- the whole --- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "preset.h"
 #include "receipts.h"
 #include "span.h"
 #include "target.h"
@@ -30,6 +31,7 @@ struct plan_target {
 	const void *options; /* of the kind */
 	struct span *files;  /* patterns of streams (glob(7)) */
 	size_t file_count;
+	const struct preset *preset; /* whose rules its files must keep; NULL */
 	unsigned parallel;
 	uint64_t bandwidth; /* bytes/s; 0: any */
 	struct plan_window window;

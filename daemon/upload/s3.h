@@ -1,11 +1,12 @@
 /*
  * s3 - files as objects of a bucket: Amazon S3 and what speaks like it.
  *
- * Each file is one PUT (5 GiB at most) to https://ENDPOINT/BUCKET/PREFIXNAME,
- * signed with Signature Version 4 over its SHA-256, so that the server takes
- * those bytes or none. What it says that it has - x-amz-checksum-sha256, or an
- * ETag that is an MD5 - is compared. An object appears whole or not at all; one
- * of the same name is replaced, as names are never used twice.
+ * Each file is one PUT to https://ENDPOINT/BUCKET/PREFIXNAME, or many of its
+ * parts if it is larger than `multipart` (see s3_multi.h), signed with
+ * Signature Version 4 over the SHA-256 of what is sent, so that the server
+ * takes those bytes or none. What it says that it has - x-amz-checksum-sha256,
+ * or an ETag that is an MD5 - is compared. An object appears whole or not at
+ * all; one of the same name is replaced, as names are never used twice.
  */
 #ifndef SEPMLOG_UPLOAD_S3_H
 #define SEPMLOG_UPLOAD_S3_H
@@ -24,7 +25,9 @@ struct s3_options {
 	char *secret_file; /* the secret key; read again for each file */
 	char *ca;          /* PEM; NULL: the system's */
 	char *proxy;
-	uint64_t timeout; /* ms without a byte; also to connect */
+	uint64_t multipart; /* bytes: larger files go in parts; at most 5 GiB */
+	uint64_t part_size; /* bytes, 5 MiB to 5 GiB */
+	uint64_t timeout;   /* ms without a byte; also to connect */
 };
 
 extern const struct target_kind target_s3;

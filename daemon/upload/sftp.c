@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "secret.h"
 #include "sftp_client.h"
+#include "ssh_secrets.h"
 
 /*
  * A `.part` was written in order, but for the writes that were under way when
@@ -25,8 +25,7 @@ enum {
 
 struct sftp {
 	struct sftp_options options; /* its texts are borrowed */
-	struct secret password;
-	ssh_key key;
+	struct ssh_secrets secrets;
 	struct sftp_client *client; /* NULL: not connected */
 	struct sha256 *sha;
 };
@@ -375,8 +374,9 @@ connect_to_server(struct passage *p)
 	    .port = s->options.port,
 	    .user = s->options.user,
 	    .known_hosts = s->options.known_hosts,
-	    .password = s->password.text != NULL ? &s->password : NULL,
-	    .key = s->key,
+	    .password =
+		s->secrets.password.text != NULL ? &s->secrets.password : NULL,
+	    .key = s->secrets.key,
 	    .timeout = (unsigned)(s->options.timeout / 1000),
 	};
 	enum sftp_status status;
@@ -473,78 +473,13 @@ sftp_deliver(void *target, const struct target_file *file,
 
 /* --- opening --- */
 
-static bool
-read_key(struct sftp *s, char *why, size_t size)
-{
-	const char *path = s->options.key_file;
-	struct secret key = {0}, passphrase = {0};
-	enum ssh_keytypes_e type;
-	bool good = false;
-
-	if (s->options.passphrase_file != NULL &&
-	    !secret_read(s->options.passphrase_file, &passphrase, why, size))
-		return false;
-	if (!secret_read(path, &key, why, size))
-		goto done;
-	if (ssh_pki_import_privkey_base64(
-		key.text, passphrase.text, NULL, NULL, &s->key) != SSH_OK) {
-		snprintf(why, size,
-		    "%s: not a private key that can be used; it must be one of "
-		    "ssh-keygen(1), and a passphrase needs `passphrase_file`",
-		    path);
-		goto done;
-	}
-	type = ssh_key_type(s->key);
-	good = type == SSH_KEYTYPE_ED25519 || type == SSH_KEYTYPE_RSA;
-	if (!good)
-		snprintf(why, size,
-		    "%s: a key of type %s; make one with ssh-keygen -t ed25519",
-		    path, ssh_key_type_to_char(type));
-done:
-	secret_clear(&key);
-	secret_clear(&passphrase);
-	return good;
-}
-
-static bool
-read_credentials(struct sftp *s, char *why, size_t size)
-{
-	const struct sftp_options *o = &s->options;
-
-	if (o->password_file == NULL && o->key_file == NULL) {
-		snprintf(why, size, "needs `key_file` or `password_file`");
-		return false;
-	}
-	if (o->password_file != NULL &&
-	    !secret_read(o->password_file, &s->password, why, size))
-		return false;
-	return o->key_file == NULL || read_key(s, why, size);
-}
-
-static bool
-check(const struct sftp_options *o, char *why, size_t size)
-{
-	if (o->host == NULL || o->user == NULL || o->known_hosts == NULL) {
-		snprintf(why, size, "needs `host`, `user` and `known_hosts`");
-		return false;
-	}
-	if (access(o->known_hosts, R_OK) == 0)
-		return true;
-	snprintf(why, size,
-	    "%s: %m; write the server's key into it: ssh-keyscan -p %u %s "
-	    "prints it, compare it with the server's own",
-	    o->known_hosts, o->port, o->host);
-	return false;
-}
-
 static void
 sftp_close(void *target)
 {
 	struct sftp *s = target;
 
 	drop(s);
-	secret_clear(&s->password);
-	ssh_key_free(s->key);
+	ssh_secrets_clear(&s->secrets);
 	sha256_free(s->sha);
 	free(s);
 }
@@ -553,6 +488,7 @@ static void *
 sftp_open(const void *options, char *why, size_t size)
 {
 	struct sftp *s = calloc(1, sizeof *s);
+	struct ssh_files files;
 
 	if (s == NULL) {
 		snprintf(why, size, "no memory");
@@ -563,11 +499,19 @@ sftp_open(const void *options, char *why, size_t size)
 		s->options.port = PORT;
 	if (s->options.timeout == 0)
 		s->options.timeout = TIMEOUT;
+	files = (struct ssh_files){
+	    .host = s->options.host,
+	    .port = s->options.port,
+	    .user = s->options.user,
+	    .known_hosts = s->options.known_hosts,
+	    .password = s->options.password_file,
+	    .key = s->options.key_file,
+	    .passphrase = s->options.passphrase_file,
+	};
 	s->sha = sha256_new();
 	if (s->sha == NULL)
 		snprintf(why, size, "no memory");
-	else if (check(&s->options, why, size) &&
-		 read_credentials(s, why, size))
+	else if (ssh_secrets_read(&files, &s->secrets, why, size))
 		return s;
 	sftp_close(s);
 	return NULL;

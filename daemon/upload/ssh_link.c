@@ -352,10 +352,18 @@ log_in(struct ssh_link *link, const struct ssh_login *login)
 	    login->user);
 }
 
-/* --- the subsystem --- */
+/* --- the subsystem, or a command --- */
+
+static int
+request(struct ssh_link *link, const char *subsystem, const char *command)
+{
+	return subsystem != NULL
+		   ? ssh_channel_request_subsystem(link->channel, subsystem)
+		   : ssh_channel_request_exec(link->channel, command);
+}
 
 static enum ssh_link_status
-start(struct ssh_link *link, const char *subsystem)
+start(struct ssh_link *link, const char *subsystem, const char *command)
 {
 	struct patience patience = patience_of(link);
 	enum ssh_link_status status = SSH_LINK_OK;
@@ -366,12 +374,11 @@ start(struct ssh_link *link, const char *subsystem)
 	if (link->channel == NULL)
 		return lost(link, "no memory");
 	while (status == SSH_LINK_OK) {
-		rc = is_open ? ssh_channel_request_subsystem(
-				   link->channel, subsystem)
+		rc = is_open ? request(link, subsystem, command)
 			     : ssh_channel_open_session(link->channel);
 		if (rc == SSH_AGAIN)
-			status =
-			    wait_a_tick(link, patience, "the request for SFTP");
+			status = wait_a_tick(link, patience,
+			    "the request for SFTP or a command");
 		else if (rc != SSH_OK)
 			break;
 		else if (is_open)
@@ -384,7 +391,8 @@ start(struct ssh_link *link, const char *subsystem)
 	return lost(link,
 	    "the server does not start %s: %s; its configuration must allow "
 	    "it to this user",
-	    subsystem, ssh_get_error(link->session));
+	    subsystem != NULL ? subsystem : command,
+	    ssh_get_error(link->session));
 }
 
 static enum ssh_link_status
@@ -410,8 +418,8 @@ open_session(
 		status = check_server(link, login);
 	if (status == SSH_LINK_OK)
 		status = log_in(link, login);
-	if (status == SSH_LINK_OK)
-		status = start(link, subsystem);
+	if (status == SSH_LINK_OK && subsystem != NULL)
+		status = start(link, subsystem, NULL);
 	return status;
 }
 
@@ -426,6 +434,14 @@ ssh_link_open(struct ssh_link *link, const struct ssh_login *login,
 	if (status != SSH_LINK_OK)
 		ssh_link_close(link);
 	return status;
+}
+
+enum ssh_link_status
+ssh_link_run(struct ssh_link *link, const char *command)
+{
+	ssh_channel_free(link->channel);
+	link->channel = NULL;
+	return start(link, NULL, command);
 }
 
 void
@@ -532,4 +548,53 @@ ssh_link_read(struct ssh_link *link, void *bytes, size_t n)
 			return status;
 	}
 	return SSH_LINK_OK;
+}
+
+/* Some of what it says, of either kind; 0: nothing for now. */
+static int
+hear(struct ssh_link *link, char *text, size_t size, size_t *n)
+{
+	char more[512];
+	int got =
+	    ssh_channel_read_timeout(link->channel, more, sizeof more, 0, TICK);
+	size_t room = size - 1 - *n;
+
+	if (got == 0 || got == SSH_AGAIN)
+		got = ssh_channel_read_nonblocking(
+		    link->channel, more, sizeof more, 1);
+	if (got <= 0)
+		return got == SSH_EOF || got == SSH_AGAIN ? 0 : got;
+	room = (size_t)got < room ? (size_t)got : room;
+	memcpy(text + *n, more, room);
+	*n += room;
+	text[*n] = '\0';
+	return got;
+}
+
+enum ssh_link_status
+ssh_link_finish(
+    struct ssh_link *link, int *exit_status, char *text, size_t size)
+{
+	struct patience patience = patience_of(link);
+	enum ssh_link_status status;
+	size_t n = 0;
+	int got;
+
+	text[0] = '\0';
+	if (ssh_channel_send_eof(link->channel) != SSH_OK)
+		return broken(link);
+	status = flush(link);
+	while (status == SSH_LINK_OK) {
+		got = hear(link, text, size, &n);
+		if (got < 0)
+			return broken(link);
+		*exit_status = ssh_channel_get_exit_status(link->channel);
+		if (got == 0 && *exit_status >= 0 &&
+		    ssh_channel_is_eof(link->channel))
+			return SSH_LINK_OK;
+		if (got == 0 && ssh_channel_is_closed(link->channel))
+			return *exit_status >= 0 ? SSH_LINK_OK : broken(link);
+		status = may_wait(link, patience, "the end of a command");
+	}
+	return status;
 }

@@ -1,5 +1,6 @@
 /*
- * ssh_link - a subsystem of an SSH server as a stream of bytes (libssh).
+ * ssh_link - a subsystem of an SSH server, or a command there, as a stream of
+ * bytes (libssh).
  *
  * Every call blocks until it is done, the server has said nothing for
  * `timeout`, or *stop is set, which is seen within a quarter of a second. Only
@@ -42,12 +43,20 @@ struct ssh_link {
 	char why[SSH_LINK_WHY];
 };
 
-/* Connects, checks the server's key and logs in. After any other answer than
+/* Connects, checks the server's key, logs in and starts a subsystem; NULL:
+ * none, there will be commands. After any other answer than
  * OK, *link is closed. */
 enum ssh_link_status ssh_link_open(struct ssh_link *link,
     const struct ssh_login *login, const char *subsystem,
     const atomic_bool *stop);
 void ssh_link_close(struct ssh_link *link);
+
+/* Starts a command of the user's shell, after the one before has ended. */
+enum ssh_link_status ssh_link_run(struct ssh_link *link, const char *command);
+/* Says that nothing more comes, and waits for its end. What it said since then,
+ * cut off at `size`, is in `text`. */
+enum ssh_link_status ssh_link_finish(
+    struct ssh_link *link, int *exit_status, char *text, size_t size);
 
 /* All `n` bytes. */
 enum ssh_link_status ssh_link_write(

@@ -14,11 +14,13 @@
 #include <stdint.h>
 
 #include "sha256.h"
+#include "span.h"
 
 enum {
 	TARGET_REASON = 512,
 	TARGET_REMOTE = 1024,
 	TARGET_CHECK = 160,
+	TARGET_JOURNAL = 48 * 1024,
 };
 
 enum target_outcome {
@@ -38,25 +40,33 @@ struct target_file {
 
 struct target_result {
 	enum target_outcome outcome;
-	unsigned retry_after;       /* seconds that the server asked for; 0: none */
-	bool target_down;           /* no file would get through: connection, login, 5xx */
+	unsigned retry_after; /* seconds that the server asked for; 0: none */
+	bool
+	    target_down; /* no file would get through: connection, login, 5xx */
 	char remote[TARGET_REMOTE]; /* URL or path; no credentials in it */
-	char check[TARGET_CHECK];   /* the server's own: `md5:...`, `etag:...`, `size:...`, `sha256:...` */
-	char reason[TARGET_REASON]; /* if not delivered: what is wrong and what to do, printable */
+	char check[TARGET_CHECK];   /* the server's own: `md5:...`, `etag:...`,
+				       `size:...`, `sha256:...` */
+	uint64_t rejected; /* records of it that went to quarantine instead */
+	char reason[TARGET_REASON]; /* if not delivered: what is wrong and what
+				       to do, printable */
 };
 
 /* What a delivery may tell and ask while it goes on; owned by the caller. */
 struct target_watch {
 	const atomic_bool *stop;
-	_Atomic uint64_t sent;       /* bytes of this file, for the progress */
-	/* Called before `n` bytes are sent; blocks to keep the bandwidth. May be NULL. */
+	_Atomic uint64_t sent; /* bytes of this file, for the progress */
+	/* Called before `n` bytes are sent; blocks to keep the bandwidth. May
+	 * be NULL. */
 	void (*pace)(void *context, size_t n);
 	void *context;
 	/* A small text kept durably for this file and target until it is
 	 * delivered: upload ids, the step reached. Empty at the first try. */
-	char journal[TARGET_REMOTE];
+	char journal[TARGET_JOURNAL];
 	/* Makes a change of `journal` durable; false: errno. */
 	bool (*keep_journal)(struct target_watch *watch);
+	/* Keeps records that the target will not take: whole lines of JSON, to
+	 * quarantine, durable; false: errno. */
+	bool (*keep_rejects)(struct target_watch *watch, struct span lines);
 };
 
 struct target_kind {

@@ -70,8 +70,8 @@ read_cb(char *buffer, size_t size, size_t count, void *arg)
 	struct target_watch *watch = w->watch;
 	size_t n = size * count;
 
-	if (n > w->file->size - w->at)
-		n = (size_t)(w->file->size - w->at);
+	if (n > w->to - w->at)
+		n = (size_t)(w->to - w->at);
 	if (n == 0)
 		return 0;
 	if (watch->pace != NULL)
@@ -96,23 +96,22 @@ seek_cb(void *arg, curl_off_t offset, int origin)
 	struct web_work *w = arg;
 
 	if (origin != SEEK_SET || offset < 0 ||
-	    (uint64_t)offset > w->file->size ||
+	    (uint64_t)offset > w->to - w->from ||
 	    (w->sees != NULL && offset != 0))
 		return CURL_SEEKFUNC_FAIL;
-	w->at = (uint64_t)offset;
+	w->at = w->from + (uint64_t)offset;
 	if (w->sees != NULL)
 		w->sees(w, NULL, 0);
 	return CURL_SEEKFUNC_OK;
 }
 
 /* Its start, printable, for a reason. */
-static size_t
-write_cb(char *bytes, size_t size, size_t count, void *arg)
+static void
+keep_start(struct web_work *w, const char *bytes, size_t n)
 {
-	struct web_work *w = arg;
 	char c;
 
-	for (size_t i = 0; i < size * count && w->n < WEB_ANSWER; i++) {
+	for (size_t i = 0; i < n && w->n < WEB_ANSWER; i++) {
 		c = bytes[i];
 		if (c >= ' ' && c < 0x7f)
 			w->answer[w->n++] = c;
@@ -120,6 +119,29 @@ write_cb(char *bytes, size_t size, size_t count, void *arg)
 			w->answer[w->n++] = ' ';
 	}
 	w->answer[w->n] = '\0';
+}
+
+static void
+keep_body(struct web_work *w, const char *bytes, size_t n)
+{
+	size_t room = w->body_size - 1 - w->body_n;
+
+	w->body_cut |= n > room;
+	if (n > room)
+		n = room;
+	memcpy(w->body + w->body_n, bytes, n);
+	w->body_n += n;
+	w->body[w->body_n] = '\0';
+}
+
+static size_t
+write_cb(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct web_work *w = arg;
+
+	keep_start(w, bytes, size * count);
+	if (w->body != NULL)
+		keep_body(w, bytes, size * count);
 	return size * count;
 }
 
@@ -144,8 +166,11 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 {
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
-	w->n = 0;
+	w->n = w->body_n = 0;
+	w->body_cut = false;
 	w->answer[0] = '\0';
+	if (w->body != NULL)
+		w->body[0] = '\0';
 	WEB_SET(w, CURLOPT_URL, url);
 	WEB_SET(w, CURLOPT_ERRORBUFFER, w->web->error);
 	WEB_SET(w, CURLOPT_NOSIGNAL, 1L);
@@ -174,7 +199,14 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 void
 web_set_content(struct web_work *w)
 {
-	w->at = 0;
+	web_set_part(w, 0, w->file->size);
+}
+
+void
+web_set_part(struct web_work *w, uint64_t from, uint64_t to)
+{
+	w->from = w->at = from;
+	w->to = to;
 	if (w->sees != NULL)
 		w->sees(w, NULL, 0);
 	WEB_SET(w, CURLOPT_READFUNCTION, read_cb);
@@ -215,6 +247,33 @@ web_header(struct web_work *w, const char *name)
 
 /* --- how it went --- */
 
+enum { HIDDEN_LEAST = 4 }; /* bytes at the end that may begin a secret */
+
+/* How much of a secret is here, if it is all of it or all that is left. */
+static size_t
+secret_here(const char *text, const char *secret)
+{
+	size_t n = 0;
+
+	while (text[n] != '\0' && text[n] == secret[n])
+		n++;
+	if (secret[n] == '\0')
+		return n;
+	return text[n] == '\0' && n >= HIDDEN_LEAST ? n : 0;
+}
+
+static void
+hide(char *text, const char *secret)
+{
+	size_t n;
+
+	for (; secret != NULL && secret[0] != '\0' && *text != '\0'; text++) {
+		n = secret_here(text, secret);
+		if (n > 0)
+			memset(text, '*', n);
+	}
+}
+
 void
 web_again(struct web_work *w, bool target_down, const char *format, ...)
 {
@@ -224,6 +283,8 @@ web_again(struct web_work *w, bool target_down, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(r->reason, sizeof r->reason, format, args);
 	va_end(args);
+	for (size_t i = 0; i < sizeof w->hidden / sizeof w->hidden[0]; i++)
+		hide(r->reason, w->hidden[i]);
 	r->outcome =
 	    atomic_load(w->watch->stop) ? TARGET_STOPPED : TARGET_RETRY;
 	r->target_down = target_down;

@@ -45,10 +45,20 @@ struct web_work {
 	struct target_watch *watch;
 	struct target_result *result;
 	struct curl_slist *headers;
-	uint64_t at; /* of the file: the next byte to send */
-	int error;   /* of a read */
+	uint64_t from, to; /* of the file: what the request has */
+	uint64_t at;       /* the next byte to send */
+	int error;         /* of a read */
 	size_t n;
 	char answer[WEB_ANSWER + 1];
+	/* All of the answer as it is, cut off at `body_size`, a NUL after it.
+	 * NULL: not wanted. */
+	char *body;
+	size_t body_size, body_n;
+	bool body_cut;
+	/* What a reason must not show, even if the server repeats it; NULL:
+	 * none.
+	 */
+	const char *hidden[2];
 	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
 	 * NULL: then the sending can go on from anywhere. */
 	void (*sees)(struct web_work *work, const char *bytes, size_t n);
@@ -60,8 +70,9 @@ struct web_work {
 /* What all requests have; the connection stays. */
 void web_begin(
     struct web_work *work, const char *url, const struct web_options *options);
-/* The request has the file as its content. */
+/* The request has the file, or [from, to) of it, as its content. */
 void web_set_content(struct web_work *work);
+void web_set_part(struct web_work *work, uint64_t from, uint64_t to);
 /* False: no memory, or it is too long. */
 bool web_add_header(struct web_work *work, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

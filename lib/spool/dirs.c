@@ -239,8 +239,14 @@ instance_ok(struct span text)
 	return true;
 }
 
-/* Into `instance`, which is left alone if there is none or it is damaged. */
-static bool
+enum instance_state {
+	INSTANCE_READ,
+	INSTANCE_NONE,   /* none, or it is damaged */
+	INSTANCE_FAILED, /* errno: what is in it cannot be told now */
+};
+
+/* Into `instance`, which is left alone if it is not read. */
+static enum instance_state
 instance_read(struct spool *spool, char instance[SPOOL_INSTANCE])
 {
 	char text[SPOOL_INSTANCE + 2];
@@ -250,16 +256,21 @@ instance_read(struct spool *spool, char instance[SPOOL_INSTANCE])
 	bool ok;
 
 	if (fd < 0 && errno == ENOENT)
-		return false;
-	ok = fd >= 0 && disk_read(fd, 0, text, sizeof(text), &n) &&
-	     instance_ok(span_of(text, n));
+		return INSTANCE_NONE;
+	/* others that cannot be opened are not ours */
+	if (fd < 0 && errno != ELOOP && errno != EACCES)
+		return INSTANCE_FAILED;
+	ok = fd < 0 || disk_read(fd, 0, text, sizeof(text), &n);
 	disk_close(&fd);
-	if (ok)
+	if (!ok)
+		return INSTANCE_FAILED;
+	if (instance_ok(span_of(text, n))) {
 		memcpy(instance, text, SPOOL_INSTANCE);
-	else
-		spool_say(spool, SPOOL_WARNING,
-		    "the file `instance` was damaged: it is made anew");
-	return ok;
+		return INSTANCE_READ;
+	}
+	spool_say(spool, SPOOL_WARNING,
+	    "the file `instance` was damaged: it is made anew");
+	return INSTANCE_NONE;
 }
 
 static bool
@@ -285,8 +296,18 @@ dirs_instance(struct spool *spool, char *why, size_t size)
 {
 	uint32_t random;
 
-	if (instance_read(spool, spool->instance))
+	switch (instance_read(spool, spool->instance)) {
+	case INSTANCE_READ:
 		return true;
+	case INSTANCE_FAILED:
+		/* with another one, what is in ready/ could come again */
+		return refuse(why, size,
+		    "cannot read the file `instance`: %s; start again when "
+		    "the disk is in order",
+		    strerror(errno));
+	case INSTANCE_NONE:
+		break;
+	}
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		return refuse(
 		    why, size, "no random bytes: %s", strerror(errno));
@@ -347,7 +368,7 @@ dirs_check(struct spool *spool)
 	dirs_close(&spool->dirs);
 	spool->dirs = again;
 	/* names and ids carry the old one: it stays */
-	if (!instance_read(spool, instance) ||
+	if (instance_read(spool, instance) != INSTANCE_READ ||
 	    memcmp(instance, spool->instance, sizeof(instance)) != 0)
 		instance_write(spool);
 	dirs_reopen_streams(spool);

@@ -41,9 +41,9 @@ lines_whole(const struct lines *lines)
 		return lines->last == '\r' &&
 		       (lines->header || lines->line == 0);
 	case LINES_RAW:
-		return true;
+		break;
 	}
-	return false;
+	return true;
 }
 
 /* The run of whole lines ends where the present line began. */

@@ -261,27 +261,29 @@ publish_account(struct segment *segment)
 	       ledger_flush(spool);
 }
 
-static bool
-same_bytes(int a, int b)
+enum rival { RIVAL_EQUAL, RIVAL_OTHER, RIVAL_GONE, RIVAL_UNKNOWN };
+
+static enum rival
+compare_bytes(int ours, int rival)
 {
 	char piece[2][(size_t)16 << 10];
 	uint64_t at;
 	size_t n, m;
 
 	for (at = 0;; at += n) {
-		if (!disk_read(a, at, piece[0], sizeof(piece[0]), &n) ||
-		    !disk_read(b, at, piece[1], sizeof(piece[1]), &m))
-			return false;
+		if (!disk_read(ours, at, piece[0], sizeof(piece[0]), &n) ||
+		    !disk_read(rival, at, piece[1], sizeof(piece[1]), &m))
+			return RIVAL_UNKNOWN;
 		if (n != m || memcmp(piece[0], piece[1], n) != 0)
-			return false;
+			return RIVAL_OTHER;
 		if (n == 0)
-			return true;
+			return RIVAL_EQUAL;
 	}
 }
 
-enum rival { RIVAL_EQUAL, RIVAL_OTHER, RIVAL_GONE };
-
-/* What stands under our name in ready/. */
+/* What stands under our name in ready/. It may be the segment itself: as long
+ * as that cannot be told (errno), it must not get another number, or it would
+ * be there twice. */
 static enum rival
 publish_rival(struct segment *segment, const char *ready)
 {
@@ -289,13 +291,17 @@ publish_rival(struct segment *segment, const char *ready)
 	int ours = spool->packed >= 0 ? spool->packed : spool->source;
 	struct stat st;
 	int fd = disk_open(spool->dirs.ready, ready, &st);
-	bool equal;
+	enum rival rival;
 
+	if (fd < 0 && errno == ENOENT)
+		return RIVAL_GONE;
+	if (fd < 0 && (errno == ELOOP || errno == EACCES))
+		return RIVAL_OTHER; /* not made by us */
 	if (fd < 0)
-		return errno == ENOENT ? RIVAL_GONE : RIVAL_OTHER;
-	equal = same_bytes(ours, fd);
+		return RIVAL_UNKNOWN;
+	rival = compare_bytes(ours, fd);
 	disk_close(&fd);
-	return equal ? RIVAL_EQUAL : RIVAL_OTHER;
+	return rival;
 }
 
 /* Under a new number, once the live segment is beyond that. */
@@ -347,6 +353,8 @@ publish_enter(struct segment *segment)
 	case RIVAL_GONE:
 		segment->step = PUBLISH_ENTER; /* the uploader was quick */
 		return true;
+	case RIVAL_UNKNOWN:
+		return false;
 	case RIVAL_EQUAL:
 		break;
 	}

@@ -34,7 +34,9 @@ LADDER = (10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000,
           100_000, 125_000, 150_000, 175_000, 200_000, 225_000, 250_000,
           300_000, 350_000, 400_000, 450_000, 500_000, 550_000, 600_000,
           650_000, 700_000, 800_000, 900_000, 1_000_000, 1_200_000, 1_400_000)
-SCENARIOS = ((1, "lf"), (8, "lf"), (1, "counted"), (8, "counted"))
+# Transport, connections, framing.
+SCENARIOS = (("tcp", 1, "lf"), ("tcp", 8, "lf"), ("tcp", 1, "counted"),
+             ("tcp", 8, "counted"), ("tls", 1, "lf"))
 UDP_SOURCES = 4
 # Seconds behind the sender in which a receiver that kept up is done. What
 # queues up would be lost in a longer run.
@@ -47,7 +49,7 @@ class Size:
     def __init__(self, quick):
         self.rounds = 2 if quick else 5
         self.udp_rounds = 1 if quick else 5
-        self.scenarios = SCENARIOS[::3] if quick else SCENARIOS
+        self.scenarios = SCENARIOS[::4] if quick else SCENARIOS
         self.messages = 750_000 if quick else 1_000_000
         self.udp_seconds = 1.0 if quick else 1.5
 
@@ -71,7 +73,7 @@ class Comparison:
         parsing = [self.ours] + self.peers
         for receiver in parsing:
             self.check(receiver)
-        self.tcp(parsing)
+        self.streams(parsing)
         self.udp(parsing)
 
     # -- is the output right?
@@ -102,28 +104,35 @@ class Comparison:
                    if r["kind"] == "check" and not r["is_peer"]]
         return round(100 * check["stored_bytes"] / check["sent_bytes"])
 
-    # -- TCP
+    # -- TCP and TLS
 
-    def tcp(self, parsing):
+    def streams(self, parsing):
         write = receivers.Write()
         progress("warming up")  # fresh page cache is slow to get
         measure.run(write, self.directory, self.size.messages)
+        percent = self.record_percent()
         floors = [receivers.Discard(), write,
-                  receivers.WriteRecords(self.record_percent())]
+                  receivers.WriteRecords(percent), receivers.Store(percent)]
         packing = [receivers.Sepmlogd("gzip"), receivers.Sepmlogd("zstd")]
         for number in range(self.size.rounds):
-            for sockets, framing in self.size.scenarios:
-                more = packing if (sockets, framing) == SCENARIOS[0] else []
-                for receiver in in_turn(floors + parsing + more, number):
-                    self.tcp_run(receiver, number, sockets, framing)
+            for scenario in self.size.scenarios:
+                those = floors + parsing
+                if scenario == SCENARIOS[0]:
+                    those = those + packing
+                if scenario[0] == "tls":
+                    those = [r for r in parsing if r.speaks_tls]
+                for receiver in in_turn(those, number):
+                    self.stream(receiver, number, scenario)
 
-    def tcp_run(self, receiver, number, sockets, framing):
-        progress(f"round {number + 1} of {self.size.rounds}, TCP, "
-                 f"{table.scenario_title(sockets, framing)}: {receiver.title}")
+    def stream(self, receiver, number, scenario):
+        progress(f"round {number + 1} of {self.size.rounds}, "
+                 f"{table.scenario_title(*scenario)}: {receiver.title}")
+        transport, sockets, framing = scenario
         result = self.quiet_run(
             receiver, int(self.size.messages * receiver.share),
-            framing=framing, sockets=sockets)
-        self.keep("tcp", round=number, sockets=sockets, framing=framing,
+            transport=transport, framing=framing, sockets=sockets)
+        self.keep("stream", round=number, transport=transport,
+                  sockets=sockets, framing=framing,
                   title=receiver.title, is_peer=receiver.is_peer, **result)
 
     def quiet_run(self, receiver, count, **options):
@@ -161,6 +170,7 @@ class Comparison:
             if result["held"] != (step > 0):
                 break
         self.keep("udp", round=number, title=receiver.title,
+                  rate_held=best["asked"] if best["held"] else 0,
                   is_peer=receiver.is_peer, **best)
 
     def rung(self, receiver, number, rate):

@@ -22,10 +22,12 @@
 #include <unistd.h>
 
 #include "moment.h"
+#include "store.h"
 
 static const char usage_text[] =
     "usage: floor [option...] PORT\n"
     "  --out FILE            write what comes to FILE; else discard it\n"
+    "  --store FILE          the same, synced and with its SHA-256 (store.h)\n"
     "  --expand PERCENT      write so many bytes for 100 received (100)\n"
     "  --receive-buffer N    bytes of the UDP socket's queue\n";
 
@@ -38,6 +40,7 @@ enum {
 
 struct floor {
 	int epoll, tcp, udp, signals, out;
+	struct store *store;
 	unsigned percent;
 	int receive_buffer; /* 0: the system's default */
 	uint64_t bytes, datagrams;
@@ -120,15 +123,15 @@ write_out(const struct floor *f, char *bytes, size_t n)
 	size_t left = n * f->percent / 100, wanted = left;
 	int count = 0;
 
-	if (f->out < 0)
-		return;
 	for (; left > 0; count++) {
 		size_t size = left < n ? left : n;
 
 		pieces[count] = (struct iovec){bytes, size};
 		left -= size;
 	}
-	if (writev(f->out, pieces, count) != (ssize_t)wanted)
+	for (int i = 0; i < count && f->store != NULL; i++)
+		store_put(f->store, pieces[i].iov_base, pieces[i].iov_len);
+	if (f->out >= 0 && writev(f->out, pieces, count) != (ssize_t)wanted)
 		err(3, "write");
 }
 
@@ -191,7 +194,7 @@ take_datagrams(struct floor *f)
 	for (int i = 0; i < count; i++)
 		f->bytes += messages[i].msg_len;
 	f->datagrams += (uint64_t)count;
-	if (f->out >= 0)
+	if (f->out >= 0 || f->store != NULL)
 		write_out(f, lines, gather(messages, count, lines));
 	f->last = moment_of_day();
 }
@@ -244,6 +247,7 @@ read_command(struct floor *f, int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"out", required_argument, NULL, 'o'},
+	    {"store", required_argument, NULL, 's'},
 	    {"expand", required_argument, NULL, 'e'},
 	    {"receive-buffer", required_argument, NULL, 'r'},
 	    {NULL, 0, NULL, 0},
@@ -253,6 +257,8 @@ read_command(struct floor *f, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'o')
 			open_out(f, optarg);
+		else if (option == 's')
+			f->store = store_open(optarg);
 		else if (option == 'e')
 			f->percent = read_number(optarg, MAX_PERCENT);
 		else if (option == 'r')
@@ -269,13 +275,16 @@ int
 main(int argc, char **argv)
 {
 	struct floor f = {.out = -1, .percent = 100};
-	uint16_t port = read_command(&f, argc, argv);
+	uint16_t port;
 
 	f.epoll = epoll_create1(0);
-	open_signals(&f);
+	open_signals(&f); /* before there is a thread that has them */
+	port = read_command(&f, argc, argv);
 	open_udp(&f, port);
 	open_tcp(&f, port);
 	run(&f);
+	if (f.store != NULL)
+		f.last = store_close(f.store);
 	printf("{\"bytes\": %llu, \"datagrams\": %llu, \"last\": %.6f}\n",
 	    (unsigned long long)f.bytes, (unsigned long long)f.datagrams,
 	    f.last);

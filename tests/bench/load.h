@@ -9,6 +9,7 @@
 #define SEPMLOG_BENCH_LOAD_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "corpus.h"
@@ -20,6 +21,7 @@ struct load_options {
 	size_t batch;   /* UDP: most datagrams for each system call */
 	double rate;    /* UDP: messages a second; 0: no limit */
 	double seconds; /* ends after that in any case */
+	bool tls;       /* TCP: inside TLS; whoever answers is believed */
 };
 
 struct load_result {

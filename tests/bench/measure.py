@@ -21,8 +21,9 @@ def load(port, count, transport="tcp", framing="lf", sockets=1, rate=0,
                "--sockets", str(sockets), "--corpus", str(corpus)]
     if transport == "udp":
         command += ["--udp", "--rate", str(rate)]
-    elif framing == "counted":
-        command.append("--counted")
+    else:
+        command += ["--tls"] if transport == "tls" else []
+        command += ["--counted"] if framing == "counted" else []
     return _report(subprocess.run(
         command + [str(port)], stdout=subprocess.PIPE, check=True).stdout)
 

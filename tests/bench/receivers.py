@@ -46,6 +46,7 @@ class Receiver:
 
     key = title = version = ""
     is_peer = False      # a program that a user might take instead
+    speaks_tls = False
     parses = True        # its output is records, not what came
     outputs = ()         # patterns of its output files while it runs
     printed = "log"      # where its standard output goes
@@ -71,6 +72,16 @@ class Receiver:
             self.stop()
             raise
         return self
+
+    def _certify(self):
+        """A key, and a certificate that it signs itself."""
+        key = self.path("key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-days", "2", "-subj", "/CN=localhost", "-keyout", key,
+             "-out", self.path("cert.pem")],
+            check=True, stderr=subprocess.DEVNULL)
+        os.chmod(key, 0o600)
 
     def command(self, framing, transport):
         raise NotImplementedError
@@ -188,9 +199,23 @@ class WriteRecords(Write):
         return super().options() + ["--expand", str(self.percent)]
 
 
+class Store(WriteRecords):
+    """The same, and keeps what the spool promises of them."""
+    key = "store"
+
+    def __init__(self, percent):
+        super().__init__(percent)
+        self.title = (f"floor: receive, hash, write and sync {percent} % "
+                      "of the bytes")
+
+    def options(self):
+        return ["--store", self.path("out"), "--expand", str(self.percent)]
+
+
 # --- ours --------------------------------------------------------------------
 
 class Sepmlogd(Receiver):
+    speaks_tls = True
     outputs = ("spool/live/*/*.open", "spool/ready/*")
 
     def __init__(self, compress="none"):
@@ -206,11 +231,17 @@ class Sepmlogd(Receiver):
         self.version = _output_of([self.program, "-V"]).split()[-1]
 
     def command(self, framing, transport):
+        stream = f'  - tcp: "{LOOPBACK}:{self.port}"\n'
+        if transport == "tls":
+            self._certify()
+            stream = (f'  - tls: "{LOOPBACK}:{self.port}"\n'
+                      f'    certificate: "{self.path("cert.pem")}"\n'
+                      f'    key: "{self.path("key.pem")}"\n')
         with open(self.path("sepmlogd.yaml"), "w", encoding="utf-8") as file:
             file.write(
                 "listen:\n"
                 f'  - udp: "{LOOPBACK}:{self.port}"\n'
-                f'  - tcp: "{LOOPBACK}:{self.port}"\n'
+                f"{stream}"
                 f"receive_buffer: {RECEIVE_BUFFER}\n"
                 "spool:\n"
                 f'  directory: "{self.path("spool")}"\n'
@@ -242,8 +273,13 @@ class Peer(Receiver):
     udp_rate = 125_000
 
     def environment(self, framing, transport):
+        if transport == "tls":
+            self._certify()
         return {
             "BENCH_DIRECTORY": self.directory,
+            "BENCH_INPUTS": os.path.join(
+                HERE, "peers", "rsyslog-tls.conf" if transport == "tls"
+                else "rsyslog-plain.conf"),
             "BENCH_PEERS": os.path.join(HERE, "peers"),
             "BENCH_PORT": str(self.port),
             "BENCH_RECEIVE_BUFFER": str(RECEIVE_BUFFER),
@@ -271,6 +307,7 @@ class Rsyslog(Peer):
     def __init__(self, way, title):
         super().__init__()
         self.key = f"rsyslog-{way}"
+        self.speaks_tls = way == "fields"  # the faster one will do
         self.title = f"rsyslog, {title}"
         self.version = _package_version("rsyslog")
 
@@ -283,6 +320,7 @@ class Rsyslog(Peer):
 
 
 class SyslogNg(Peer):
+    speaks_tls = True
     key, title = "syslog-ng", "syslog-ng, db-parser"
     udp_rate = 50_000
 
@@ -300,9 +338,14 @@ class SyslogNg(Peer):
                 "-c", self.path("control")]
 
     def environment(self, framing, transport):
+        tls = (f'tls(key-file("{self.path("key.pem")}") '
+               f'cert-file("{self.path("cert.pem")}") '
+               "peer-verify(optional-untrusted))")
         return dict(
             super().environment(framing, transport),
-            BENCH_STREAM="framed" if framing == "counted" else "tcp",
+            BENCH_TLS=tls if transport == "tls" else "",
+            BENCH_STREAM="tls" if transport == "tls"
+            else "framed" if framing == "counted" else "tcp",
             BENCH_THREADED="no" if transport == "udp" else "yes")
 
 

@@ -19,6 +19,7 @@ static const char usage_text[] =
     "usage: sepmload [option...] PORT   or   sepmload --dump [--corpus N]\n"
     "  --count N      messages to send (1000000)\n"
     "  --udp          datagrams; else TCP\n"
+    "  --tls          TCP inside TLS, without a look at the certificate\n"
     "  --counted      TCP: octet counted frames; else lines\n"
     "  --sockets N    connections, or sources of datagrams (1)\n"
     "  --rate N       UDP: messages a second; 0, the default: no limit\n"
@@ -92,6 +93,9 @@ read_option(struct command *command, int option, const char *value)
 	case 't':
 		load->seconds = (double)read_number(value, 1, 86400);
 		break;
+	case 'l':
+		load->tls = true;
+		break;
 	case 'h':
 		read_host(value, &load->to.sin_addr);
 		break;
@@ -110,6 +114,7 @@ read_command(struct command *command, int argc, char **argv)
 	    {"count", required_argument, NULL, 'n'},
 	    {"udp", no_argument, NULL, 'u'},
 	    {"counted", no_argument, NULL, 'o'},
+	    {"tls", no_argument, NULL, 'l'},
 	    {"sockets", required_argument, NULL, 's'},
 	    {"rate", required_argument, NULL, 'r'},
 	    {"batch", required_argument, NULL, 'b'},

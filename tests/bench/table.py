@@ -6,20 +6,18 @@ FLOOR = "write"
 NONE = "–"
 
 
-def scenario_title(sockets, framing):
-    return (f"{sockets} connection{'s' if sockets > 1 else ''}, "
+def scenario_title(transport, sockets, framing):
+    return (f"{transport.upper()}, {sockets} connection{'s' if sockets > 1 else ''}, "
             f"{'octet counted' if framing == 'counted' else 'lines'}")
 
 
 def markdown(records):
-    parts = [_conditions(records), _checks(_of(records, "check"))]
-    tcp = _of(records, "tcp")
-    for sockets, framing in dict.fromkeys(
-            (r["sockets"], r["framing"]) for r in tcp):
-        parts.append(f"## TCP, {scenario_title(sockets, framing)}\n\n"
-                     + _tcp([r for r in tcp if (r["sockets"], r["framing"])
-                             == (sockets, framing)]))
-    parts.append("## TLS\n\nNot measured: the load generator does not speak TLS.")
+    parts = [_conditions(records), _checks(_of(records, "check")),
+             "## What we want, and where that is\n\n" + _wanted(records)]
+    streams = _of(records, "stream")
+    for scenario in dict.fromkeys(_scenario(r) for r in streams):
+        parts.append(f"## {scenario_title(*scenario)}\n\n" + _streams(
+            [r for r in streams if _scenario(r) == scenario]))
     if _of(records, "udp"):
         parts.append(
             "## UDP, highest rate without loss\n\n"
@@ -29,6 +27,10 @@ def markdown(records):
             "(UDP_SEGMENT).\n\n"
             + _udp(_of(records, "udp")))
     return "\n\n".join(parts)
+
+
+def _scenario(run):
+    return run["transport"], run["sockets"], run["framing"]
 
 
 def _of(records, kind):
@@ -47,6 +49,10 @@ def _by_receiver(runs):
     for run in runs:
         receivers.setdefault(run["receiver"], {})[run["round"]] = run
     return receivers
+
+
+def _title(rounds):
+    return next(iter(rounds.values()))["title"]
 
 
 def _values(rounds, name):
@@ -71,7 +77,7 @@ def _conditions(records):
     versions = ", ".join(dict.fromkeys(
         f"{r['title'].split(',')[0]} {r['version']}"
         for r in _of(records, "check")))
-    runs = _of(records, "tcp") + _of(records, "rung")
+    runs = _of(records, "stream") + _of(records, "rung")
     noisy = sum(run["others"] > machine["others"] for run in runs)
     return (
         f"{machine['processors']}, {machine['memory'] / 2**30:.0f} GiB, "
@@ -99,7 +105,7 @@ def _checks(checks):
     return text
 
 
-# --- TCP ---------------------------------------------------------------------
+# --- TCP and TLS -------------------------------------------------------------
 
 def _best_peer(receivers, value):
     """The rounds of the peer whose median is highest; none without peers."""
@@ -117,13 +123,13 @@ def _ratio(rounds, others, value):
     return f"{median(ratios):.2f}" if ratios else NONE
 
 
-def _tcp(runs):
+def _streams(runs):
     receivers = _by_receiver(runs)
     peer, floor = _best_peer(receivers, "rate"), receivers.get(FLOOR, {})
     rows = []
     for rounds in receivers.values():
         rows.append([
-            next(iter(rounds.values()))["title"],
+            _title(rounds),
             _spread(_values(rounds, "rate")),
             _ratio(rounds, peer, "rate"),
             _ratio(rounds, floor, "rate"),
@@ -138,15 +144,53 @@ def _tcp(runs):
                   "twice"], rows)
 
 
+# --- what is wanted ----------------------------------------------------------
+
+_BEST = "the best peer"
+# Which value of which receiver, × which other one's, and how much is wanted;
+# last the floor that tells what this machine leaves for it.
+_WANTED = (
+    ("stream", "messages/s", "rate", "sepmlogd", _BEST, "≥ 5", "store"),
+    ("stream", "messages/s, zstd", "rate", "sepmlogd-zstd", _BEST, "≥ 4",
+     "store"),
+    ("stream", "messages/s, gzip", "rate", "sepmlogd-gzip", _BEST, "≥ 4",
+     "store"),
+    ("stream", "CPU a message", "cpu_per_million", "sepmlogd", _BEST,
+     "≤ 0.1", "store"),
+    ("stream", "CPU a message", "cpu_per_million", "sepmlogd", "write",
+     "≤ 2.2", "store"),
+    ("udp", "UDP without loss", "rate_held", "sepmlogd", _BEST, "≥ 3",
+     "discard"),
+    ("udp", "UDP without loss", "rate_held", "sepmlogd", "discard", "≥ 0.7",
+     "discard"),
+)
+
+
+def _wanted(records):
+    streams = _of(records, "stream")
+    runs = {
+        "stream": _by_receiver([r for r in streams
+                                if _scenario(r) == _scenario(streams[0])]),
+        "udp": _by_receiver(_of(records, "udp")),
+    }
+    rows = []
+    for kind, what, value, ours, other, wanted, limit in _WANTED:
+        receivers = runs[kind]
+        base = (_best_peer(receivers, value if kind == "udp" else "rate")
+                if other == _BEST else receivers.get(other, {}))
+        if base and ours in receivers:
+            title = other if other == _BEST else _title(base)
+            rows.append([f"{what}, × {title}", wanted,
+                         _ratio(receivers[ours], base, value),
+                         _ratio(receivers[limit], base, value)])
+    return _rows(["one connection, lines", "wanted", "is",
+                  "what a floor that keeps our promises, or the sender, "
+                  "leaves"], rows)
+
+
 # --- UDP ---------------------------------------------------------------------
 
-def _held(run):
-    return run["asked"] if run["held"] else 0
-
-
 def _udp(ladders):
-    for run in ladders:
-        run["rate_held"] = _held(run)
     receivers = _by_receiver(ladders)
     peer = _best_peer(receivers, "rate_held")
     floor = receivers.get("discard", {})
@@ -154,7 +198,7 @@ def _udp(ladders):
     for rounds in receivers.values():
         limited = any(_values(rounds, "sender_limited"))
         rows.append([
-            next(iter(rounds.values()))["title"],
+            _title(rounds),
             ("≥ " if limited else "") + _spread(_values(rounds, "rate_held")),
             _ratio(rounds, peer, "rate_held"),
             _ratio(rounds, floor, "rate_held"),

@@ -14,7 +14,7 @@ from harness import SEPMLOGCTL
 FORMATS = {"cloudsoc-syslog": "raw", "cloudsoc-csv": "csv",
            "defender-cef": "cef", "defender-csv": "csv",
            "netskope-csv": "csv", "skyhigh-csv": "csv",
-           "splunk": "raw", "elastic": "ecs"}
+           "splunk": "raw", "elastic": "ecs", "sentinel-raw": "raw"}
 
 
 class CheckFile(harness.Case):

@@ -152,6 +152,45 @@ class Status(harness.Case):
 
     # --- what is harmless
 
+    @staticmethod
+    def traffic(name, n, action="Allowed"):
+        return (f"<54>May 14 10:30:00 sepm SymantecServer: pc,Local Host: "
+                f"192.0.2.1,Local Port: {50000 + n},Local Host MAC: "
+                "000000000000,Remote Host IP: 198.51.100.7,Remote Host Name: "
+                f"{name},Remote Port: 443,Remote Host MAC: 000000000000,TCP,"
+                "Outbound,Begin: 2024-05-14 10:00:00,End: 2024-05-14 "
+                "10:00:01,Occurrences: 2,Application: C:/x/a.exe,Rule: Allow,"
+                f"Location: Default,User: u,Domain: D,Action: {action}"
+                f",SHA-256: {64 * 'A'},MD-5: {32 * 'A'}\n").encode()
+
+    def test_the_busiest_are_shown(self):
+        evil = "<script>alert(1)</script>.example"
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                for n in range(30):
+                    peer.sendall(self.traffic("www.example.com", n))
+                for n in range(5):
+                    peer.sendall(self.traffic(evil, n, "Blocked"))
+            daemon.spool.wait_records(35)
+            shown = self.figures()["busiest"]
+            self.assertEqual(
+                [(r["name"], r["occurrences"], r["blocked"])
+                 for r in shown["remote"]],
+                [("www.example.com", 60, 0), (evil, 10, 10)])
+            self.assertEqual(shown["applications"][0]["name"], "a.exe")
+            self.assertEqual([r["name"] for r in shown["blocked"]], [evil])
+            self.assertFalse(shown["sampled"])
+            page = _Elements(self.page())
+            self.assertIn(evil, page.text)
+            self.assertEqual([a for t, a in page.tags if t == "script"],
+                             [{"src": "/page.js", "defer": None}])
+            config = (f'status: {{ listen: "{LOOPBACK}:{self.port}", '
+                      'top: no }\n')
+            daemon.configure(config)
+            daemon.reload()
+            self.assertNotIn("busiest", self.figures())
+            self.assertNotIn("Busiest", self.page())
+
     def test_nothing_of_a_sender_becomes_markup(self):
         evil = (b"<13><script>alert(1)</script><img src=x onerror=alert(2)>"
                 b"\"'&amp; \x1b[2J \xe2\x80\xae\xe2\x80\xa8 \xc2\x9b \xff\n")

@@ -615,8 +615,8 @@ class Web(uploads.Case):
         self.assertEqual(status, 0, said)
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(spool.ready(), [])
-        self.assertTrue(all(line["check"].startswith("etag:")
-                            for line in spool.receipts()))
+        for line in spool.receipts():
+            self.assertRegex(line["check"], "^etag:[0-9a-f-]+$")
         without = self.uploader(spool, [self.target(server.url)])
         spool.put(22)
         status, said = without.run("--once")
@@ -972,6 +972,20 @@ class Words(uploads.Case):
                         r"targets\[1\]: same name as targets\[0\]",
                         r"targets\[2\]\.type: 'ftp' is not "):
             self.assertRegex(said, pattern)
+
+    def test_one_target_for_a_directory(self):
+        spool, place = self.spool(), self.made("place")
+        for second, status in ((place, 1), (place + "/", 1),
+                               (self.made("other"), 0)):
+            uploader = self.uploader(spool, [
+                uploads.directory_target("a", place),
+                uploads.directory_target("b", second)])
+            got, said = uploader.run("-n")
+            self.assertEqual(got, status, said)
+            if status:
+                self.assertRegex(
+                    said, r"upload\.yaml:9:16: targets\[1\]\.directory: same "
+                    r"as that of targets\[0\]")
 
     def test_example(self):
         """What comes with the program, with all of its `#` taken out."""

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import urllib.parse
 import urllib.request
 
 import certificates
@@ -55,6 +56,11 @@ class Bucket:
     def __init__(self, certificate, moods=(), checksums=True):
         self.moods, self.checksums = list(moods), checksums
         self.objects, self.statuses = {}, []
+        self.uploads = {}    # those that are not finished: {id: {part: data}}
+        self.requests = []   # of uploads in parts: `begin`, a number, ...
+        self.completions = []  # moods of their own: "lose", "deny", "spoil"
+        self.gate = threading.Event()  # parts wait for it
+        self.gate.set()
         outer = self
 
         class Handler(_Handler):
@@ -95,7 +101,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _fault(self, data):
+    def _fault(self, data, needs_sum=True):
         """Of the request, as S3 calls it; None: it has none."""
         headers = {name.lower(): value for name, value in
                    self.headers.items()}
@@ -112,18 +118,128 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return 403, "AccessDenied"
         if match[3] != REGION:
             return 400, "AuthorizationHeaderMalformed"
-        if match[5] != signature(self.command, self.path, "", headers, names,
+        path, _, query = self.path.partition("?")
+        if match[5] != signature(self.command, path, query, headers, names,
                                  SECRET):
             return 403, "SignatureDoesNotMatch"
         digest = hashlib.sha256(data)
         if headers["x-amz-content-sha256"] != digest.hexdigest():
             return 400, "XAmzContentSHA256Mismatch"
-        if headers["x-amz-checksum-sha256"] != base64.b64encode(
-                digest.digest()).decode():
+        if (needs_sum or "x-amz-checksum-sha256" in headers) and headers[
+                "x-amz-checksum-sha256"] != base64.b64encode(
+                    digest.digest()).decode():
             return 400, "BadDigest"
         if not self.path.startswith(f"/{BUCKET}/"):
             return 404, "NoSuchBucket"
         return None
+
+    # --- in parts ---
+
+    def _upload(self):
+        """Of the request: its path, id and number of a part."""
+        path, _, query = self.path.partition("?")
+        words = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        return path, words.get("uploadId"), int(words.get("partNumber", 0))
+
+    def _judge(self, data):
+        fault = self._fault(data, needs_sum=False)
+        if not fault and self._upload()[1] is not None and \
+                self._upload()[1] not in self.bucket.uploads:
+            fault = 404, "NoSuchUpload"
+        if fault:
+            self._answer(fault[0], code=fault[1])
+        return not fault
+
+    def _body(self, text, headers=None):
+        self.send_response(200)
+        for key, value in (headers or {}).items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def _put_part(self, data, mood):
+        _, upload, number = self._upload()
+        if not self._judge(data):
+            return
+        if self.bucket.checksums and not self.headers.get(
+                "x-amz-checksum-sha256"):
+            self._answer(400, code="InvalidRequest")
+            return
+        self.bucket.requests.append(number)
+        self.bucket.uploads[upload][number] = data
+        if mood == "spoil":
+            data += b"?"
+        self._answer(200, {"ETag": f'"{hashlib.md5(data).hexdigest()}"'})
+
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self._judge(data):
+            return
+        path, upload, _ = self._upload()
+        if upload is None:
+            self.bucket.requests.append("begin")
+            upload = f"up/load+{len(self.bucket.requests)}"
+            self.bucket.uploads[upload] = {}
+            self._body(f"<Result><UploadId>{upload}</UploadId></Result>",
+                       {"x-amz-checksum-algorithm": "SHA256"}
+                       if self.bucket.checksums else {})
+            return
+        self.bucket.requests.append("complete")
+        mood = self.bucket.completions.pop(0) if self.bucket.completions \
+            else None
+        if mood == "deny":  # as S3 does: a good status, then an error
+            self._body("<Error><Code>InternalError</Code></Error>")
+            return
+        self._complete(path, self.bucket.uploads[upload], data.decode(), mood)
+
+    def _complete(self, path, parts, said, mood):
+        wanted = re.findall(r"<PartNumber>(\d+)</PartNumber>"
+                            r'<ETag>"([0-9a-f]{32})"</ETag>'
+                            r"(?:<ChecksumSHA256>([^<]+)</ChecksumSHA256>)?",
+                            said)
+        sums = [hashlib.sha256(part).digest()
+                for _, part in sorted(parts.items())]
+        right = [(str(number), hashlib.md5(part).hexdigest(),
+                  base64.b64encode(digest).decode()
+                  if self.bucket.checksums else "")
+                 for (number, part), digest in zip(sorted(parts.items()),
+                                                   sums)]
+        if wanted != right:
+            self._answer(400, code="InvalidPart")
+            return
+        self.bucket.objects[path] = b"".join(
+            part for _, part in sorted(parts.items()))
+        tag = self.bucket.last_tag = hashlib.md5(b"".join(
+            hashlib.md5(part).digest()
+            for _, part in sorted(parts.items()))).hexdigest() + \
+            f"-{len(parts)}"
+        del self.bucket.uploads[self._upload()[1]]
+        if mood == "lose":
+            self.close_connection = True
+            self.connection.shutdown(2)
+            return
+        if mood == "spoil":
+            tag = "0" * 32 + tag[32:]
+        whole = base64.b64encode(
+            hashlib.sha256(b"".join(sums)).digest()).decode()
+        text = f"<Result><ETag>&quot;{tag}&quot;</ETag>"
+        if self.bucket.checksums:
+            text += f"<ChecksumSHA256>{whole}-{len(parts)}</ChecksumSHA256>"
+        self._body(text + "</Result>")
+
+    def do_DELETE(self):
+        if self._judge(b""):
+            self.bucket.requests.append("abort")
+            del self.bucket.uploads[self._upload()[1]]
+            self._answer(204)
+
+    def do_HEAD(self):
+        data = self.bucket.objects.get(self.path)
+        self.send_response(404 if data is None else 200)
+        self.send_header("Content-Length", str(len(data or b"")))
+        self.send_header("ETag", f'"{self.bucket.last_tag}"')
+        self.end_headers()
 
     def do_PUT(self):
         mood = self.bucket.moods.pop(0) if self.bucket.moods else None
@@ -137,8 +253,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_response_only(100)
             self.end_headers()
         data = self.rfile.read(size)
+        if "partNumber=" in self.path:
+            self.bucket.gate.wait(30)
         if isinstance(mood, (int, tuple)):
             self._answer(*(mood if isinstance(mood, tuple) else (mood,)))
+            return
+        if "partNumber=" in self.path:
+            self._put_part(data, mood)
             return
         fault = self._fault(data)
         if fault:
@@ -287,6 +408,136 @@ class S3(Case):
             self.assertIn("is no endpoint", said)
 
 
+class Parts(Case):
+    """Objects of many parts."""
+
+    SIZE = 12 * 2**20 + 5  # three parts of 5 MiB
+
+    def parts(self, bucket, **more):
+        return self.target(bucket.endpoint, multipart="5MiB",
+                           part_size="5MiB", **more)
+
+    def large(self, name="spool"):
+        spool = self.spool(name)
+        spool.put(1, self.SIZE)
+        return spool
+
+    def assert_whole(self, bucket, spool):
+        self.assert_objects(bucket, spool)
+        self.assertEqual(bucket.uploads, {}, "no upload is left over")
+        self.assertEqual(os.listdir(spool.at("upload/state")), [])
+
+    def test_parts_and_their_sums(self):
+        for checksums in (True, False):
+            bucket = self.bucket(checksums=checksums)
+            spool = self.large(f"spool{checksums}")
+            uploader = self.uploader(spool, [self.parts(bucket)])
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 0, said)
+            self.assert_whole(bucket, spool)
+            self.assertEqual(bucket.requests,
+                             ["begin", 1, 2, 3, "complete"])
+            self.assertRegex(
+                spool.receipts()[0]["check"],
+                "^sha256:.{44}-3$" if checksums else "^etag:[0-9a-f]{32}-3$")
+
+    def test_goes_on_after_a_kill(self):
+        bucket, spool = self.bucket(), self.large()
+        uploader = self.uploader(
+            spool, [self.parts(bucket, bandwidth="6MiB")]).start()
+        wait_until(lambda: 1 in bucket.requests, "a part is there")
+        bucket.gate.clear()
+        uploader.kill()
+        # not one that was on its way without the uploader knowing of it
+        known = bucket.requests[:]
+        bucket.gate.set()
+        uploader.configure([self.parts(bucket)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_whole(bucket, spool)
+        self.assertEqual(bucket.requests.count("begin"), 1)
+        self.assertEqual(bucket.requests[:len(known)], known)
+        self.assertLessEqual(
+            sum(isinstance(r, int) for r in bucket.requests), 4,
+            "at most the part that was on its way is sent twice")
+
+    def test_parts_break(self):
+        bucket = self.bucket(moods=[
+            None, {"cut": 100_000}, 500, "spoil", None,
+            (503, {"Retry-After": "1"})])
+        spool = self.large()
+        uploader = self.uploader(spool, [self.parts(bucket)])
+        statuses = [uploader.run("--once")[0] for _ in range(5)]
+        self.assertEqual(statuses, [1, 1, 1, 1, 0])
+        self.assert_whole(bucket, spool)
+        self.assertEqual(bucket.requests.count("begin"), 1)
+
+    def test_the_last_answer_is_lost(self):
+        bucket, spool = self.bucket(), self.large()
+        bucket.completions = ["deny", "lose"]
+        uploader = self.uploader(spool, [self.parts(bucket)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("InternalError", said)
+        self.assertEqual(uploader.run("--once")[0], 1)
+        self.assertEqual(spool.delivered(), set())
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_whole(bucket, spool)
+        self.assertEqual(bucket.requests,
+                         ["begin", 1, 2, 3, "complete", "complete"])
+
+    def test_another_object_than_was_sent(self):
+        bucket, spool = self.bucket(checksums=False), self.large()
+        bucket.completions = ["spoil"]
+        uploader = self.uploader(spool, [self.parts(bucket)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("another than was sent", said)
+        self.assertEqual(spool.delivered(), set())
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_whole(bucket, spool)
+
+    def half_sent(self, bucket, spool, **more):
+        bucket.moods = [None, 500]
+        uploader = self.uploader(spool, [self.parts(bucket, **more)])
+        self.assertEqual(uploader.run("--once")[0], 1)
+        self.assertEqual(len(bucket.uploads), 1)
+        return uploader
+
+    def test_the_server_forgot_it(self):
+        bucket, spool = self.bucket(), self.large()
+        uploader = self.half_sent(bucket, spool)
+        bucket.uploads.clear()
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("does not know the upload any more", said)
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_whole(bucket, spool)
+
+    def test_what_is_refused_is_aborted(self):
+        bucket, spool = self.bucket(), self.large()
+        uploader = self.half_sent(bucket, spool)
+        bucket.moods = [413]
+        self.assertEqual(uploader.run("--once")[0], 1)
+        self.assertEqual(bucket.uploads, {})
+        self.assertEqual(bucket.requests[-1], "abort")
+        self.assertIn([*spool.sums][0], spool.quarantined())
+
+    def test_another_place_or_one_piece(self):
+        for more in ({"prefix": "new/"}, {"multipart": "64MiB"}):
+            bucket, spool = self.bucket(), self.large("-".join(more))
+            uploader = self.half_sent(bucket, spool)
+            target = self.parts(bucket)
+            target.update(more)
+            uploader.configure([target])
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 0, said)
+            self.assertEqual(bucket.uploads, {})
+            self.assertIn("abort", bucket.requests)
+            self.assert_objects(bucket, spool, more.get("prefix", ""))
+
+
 class Moto(Case):
     def test_another_implementation(self):
         if not (importlib.util.find_spec("moto") and
@@ -317,19 +568,39 @@ class Moto(Case):
         wait_until(made, "moto has a bucket", 60, pause=0.5)
         spool = self.spool()
         names = [spool.put(n, 1_000_000) for n in (1, 2)]
-        uploader = self.uploader(
-            spool, [self.target(
-                f"https://{LOOPBACK}:{port}", region="us-east-1")])
+        names.append(spool.put(3, 17_000_000))
+        target = self.target(
+            f"https://{LOOPBACK}:{port}", region="us-east-1",
+            multipart="5MiB", part_size="5MiB", bandwidth="10MiB")
+        uploader = self.uploader(spool, [target]).start()
+        state = spool.at("upload/state")
+        wait_until(lambda: any(os.path.getsize(os.path.join(state, name)) >
+                               230 for name in os.listdir(state)),
+                   "a part is there")
+        uploader.kill()
+        self.assertEqual(self.ask(context, url + "?uploads").count(
+            b"<Upload>"), 1)
+        uploader.configure([{**target, "bandwidth": 0}])
         status, said = uploader.run("--once")
         self.assertEqual(status, 0, said)
+        self.assertEqual(self.ask(context, url + "?uploads").count(
+            b"<Upload>"), 0)
         for name in names:
-            # moto wants a login, but does not check it
-            request = urllib.request.Request(f"{url}/{name}", headers={
-                "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY_ID}/"
-                "20240101/us-east-1/s3/aws4_request"})
-            with urllib.request.urlopen(request, context=context) as answer:
-                self.assertEqual(hashlib.sha256(answer.read()).hexdigest(),
-                                 spool.sums[name])
+            self.assertEqual(
+                hashlib.sha256(self.ask(context, f"{url}/{name}")).hexdigest(),
+                spool.sums[name])
+        self.assertRegex(
+            [r["check"] for r in spool.receipts() if r["file"] == names[2]][0],
+            "-4$")
+
+    @staticmethod
+    def ask(context, url):
+        # moto wants a login, but does not check it
+        request = urllib.request.Request(url, headers={
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={KEY_ID}/"
+            "20240101/us-east-1/s3/aws4_request"})
+        with urllib.request.urlopen(request, context=context) as answer:
+            return answer.read()
 
 
 if __name__ == "__main__":

@@ -74,6 +74,7 @@ class Sshd:
                 server=SERVER, more=more))
         self.log_path = os.path.join(work, "sshd.log")
         self.process = None
+        self.users = None  # uploads.Users, in place of the system's
 
     def admit(self, key):
         shutil.copy(key + ".pub", os.path.join(self.work, "authorized"))
@@ -95,9 +96,12 @@ class Sshd:
             if largest:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
+        command = [SSHD, "-D", "-e", "-f", self.config]
+        if self.users:
+            command = self.users.command(*command)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", self.config],
+                command,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=limit)
         wait_until(self._answers, "sshd runs")

@@ -2,6 +2,7 @@
 program itself, and its receipts."""
 
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -20,6 +21,25 @@ def sha256(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def record(number, segment=1, stream="traffic", sepm="sepm1", **more):
+    """A line as the daemon writes it: its id, and its bytes."""
+    name = f"{INSTANCE}-{stream}-{segment}-{number}"
+    line = {"type": "traffic", "time": f"2026-11-25T10:00:{number % 60:02}Z",
+            "sepm": sepm, "host": f'PC "{number}"', **more, "id": name}
+    return name, json.dumps(line, separators=(",", ":")).encode()
+
+
+def readme_example(kind):
+    """The lines of README's example with a target of this type."""
+    with open(os.path.join(harness.ROOT, "README.md"),
+              encoding="utf-8") as file:
+        blocks = file.read().split("```yaml\n")[1:]
+    found = [block.split("```")[0] for block in blocks
+             if f"    type: {kind}\n" in block]
+    assert len(found) == 1, kind
+    return found[0]
+
+
 class Outgoing:
     """A spool as sepmlogd leaves it, with files of random bytes."""
 
@@ -33,9 +53,10 @@ class Outgoing:
                   encoding="ascii") as file:
             file.write(INSTANCE + "\n")
 
-    def put(self, number, size=1000, stream="traffic", data=None):
+    def put(self, number, size=1000, stream="traffic", data=None,
+            extension="jsonl.gz"):
         """Publishes a file: whole before its name is there."""
-        name = f"{stream}-{INSTANCE}-{number:016}.jsonl.gz"
+        name = f"{stream}-{INSTANCE}-{number:016}.{extension}"
         data = os.urandom(size) if data is None else data
         temporary = os.path.join(self.path, ".new")
         with open(temporary, "wb") as file:
@@ -44,6 +65,17 @@ class Outgoing:
         self.sums[name] = hashlib.sha256(data).hexdigest()
         os.rename(temporary, self.at("ready", name))
         return name
+
+    def put_records(self, number, lines, stream="traffic",
+                    extension="jsonl.gz"):
+        """A file of these lines, packed as its name says."""
+        data = b"".join(line + b"\n" for line in lines)
+        if extension.endswith(".gz"):
+            data = gzip.compress(data, 1)
+        elif extension.endswith(".zst"):
+            data = subprocess.run(["zstd", "-q"], input=data, check=True,
+                                  stdout=subprocess.PIPE).stdout
+        return self.put(number, data=data, stream=stream, extension=extension)
 
     def at(self, *parts):
         return os.path.join(self.path, *parts)
@@ -98,6 +130,11 @@ class Uploader:
                 f"{key}: {value}" for key, value in target.items()) + "\n"
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
+
+    def configure_text(self, text):
+        """The spool, and the rest as it stands."""
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(f'spool: "{self.spool}"\n{text}')
 
     def command(self, *options):
         return [UPLOAD, "-c", self.config_path, *options]
@@ -187,6 +224,51 @@ class Case(harness.Case):
         self.assertEqual(sorted(found), sorted(sums))
         for name, digest in sums.items():
             self.assertEqual(found[name], digest, name)
+
+
+def can_have_users():
+    """May this user have logins of its own, which nobody else sees?"""
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "true"], check=False,
+        stderr=subprocess.DEVNULL).returncode == 0
+
+
+class Users:
+    """A user with a password, in files that only some processes see in place
+    of /etc/passwd and /etc/shadow."""
+
+    NAME, UID = "sepmtest", 64711
+
+    def __init__(self, directory, password):
+        self.directory = os.path.join(directory, "users")
+        os.makedirs(self.directory)
+        self.home = os.path.join(directory, "home")
+        os.makedirs(self.home)
+        os.chown(self.home, self.UID, self.UID)
+        os.chmod(directory, 0o711)
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", "-stdin"], input=password + "\n",
+            check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+        self._add("passwd", f"{self.NAME}:x:{self.UID}:{self.UID}::"
+                  f"{self.home}:/bin/sh\n", 0o644)
+        self._add("group", f"{self.NAME}:x:{self.UID}:\n", 0o644)
+        self._add("shadow", f"{self.NAME}:{hashed}:19000::::::\n", 0o600)
+
+    def _add(self, name, line, mode):
+        with open(f"/etc/{name}", encoding="utf-8") as file:
+            text = file.read()
+        path = os.path.join(self.directory, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text + line)
+        os.chmod(path, mode)
+
+    def command(self, *command):
+        """With these users; it replaces the process that starts it."""
+        mounts = " && ".join(
+            f'mount --bind "{self.directory}/{name}" /etc/{name}'
+            for name in ("passwd", "group", "shadow"))
+        return ["unshare", "-m", "--propagation", "private", "sh", "-c",
+                mounts + ' && exec "$@"', "sh", *command]
 
 
 def directory_target(name, directory, **more):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -173,6 +174,10 @@ WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), FAULT_STATVFS, -1)
 WRAP(struct dirent *, readdir, (DIR *list), (list), FAULT_READDIR, NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size),
     FAULT_MEMORY, NULL)
+WRAP(void *, mmap,
+    (void *at, size_t n, int protection, int flags, int fd, off_t from),
+    (at, n, protection, flags, fd, from), FAULT_MEMORY, MAP_FAILED)
+WRAP(char *, strdup, (const char *text), (text), FAULT_MEMORY, NULL)
 /* clang-format on */
 
 ssize_t __real_write(int fd, const void *from, size_t n);
@@ -189,7 +194,7 @@ __wrap_write(int fd, const void *from, size_t n)
 	if (!hit(FAULT_WRITE))
 		return __real_write(fd, from, n);
 	if (faults.part == 0 || part == 0)
-		return -1;
+		return faults.error ? -1 : 0;
 	faults.part = 0;
 	if (!faults.for_good)
 		faults.nth = faults.calls + 1;

@@ -38,8 +38,8 @@ struct faults {
 	enum fault_call call; /* which kind of call */
 	long nth;             /* fails, from 1; 0: none does */
 	bool for_good;        /* and all after it */
-	int error;
-	size_t part; /* of a failing write is done all the same */
+	int error;            /* 0: a write writes nothing */
+	size_t part;          /* of a failing write is done all the same */
 	/* results */
 	long calls; /* so many of that kind were made */
 	long hits;  /* so many failed */

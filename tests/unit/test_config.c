@@ -374,6 +374,9 @@ static const struct {
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
 	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw, ecs, ocsf, cef or leef; did you "
 	  "mean 'csv'?\n" },
+	{ "streams: [{ name: a, types: all, format: ecs, roll_up: 5m }]\n",
+	  "1:56: streams[0].roll_up: needs format: jsonl or csv\n"
+	  "1:56: streams[0].roll_up: needs types: [traffic]\n" },
 	{ "streams: [{ name: a, types: all, where: { acton: x } }]\n",
 	  "1:43: streams[0].where.acton: no such field; did you mean "
 	  "'action'?\n" },
@@ -729,10 +732,10 @@ END_TEST
 START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 {
 	static const char *const examples[] = {
-	    "# allow:\n", "# sources:\n", "# pull:\n"};
+	    "# allow:\n", "# sources:\n", "# privacy:\n", "# pull:\n"};
 	size_t n;
 	char *text = read_file(CONF_FILE, &n);
-	char yaml[2048];
+	char yaml[4096];
 	size_t m = 0;
 	struct config *config;
 
@@ -751,6 +754,7 @@ START_TEST(the_examples_of_the_file_that_is_installed_are_good)
 	}
 	config = parse_good(span_of(yaml, m));
 	ck_assert_uint_eq(config->allows, 3);
+	ck_assert_uint_eq(config->privacy.count, 1);
 	ck_assert_uint_eq(config->source_count, 1);
 	assert_pull(&config->pull);
 	config_free(config);

@@ -256,6 +256,9 @@ END_TEST
 
 /* --- which leave it --- */
 
+#define COMMAS_16 ",,,,,,,,,,,,,,,,"
+#define COMMAS_64 COMMAS_16 COMMAS_16 COMMAS_16 COMMAS_16
+
 static const char *const leavers[] = {
     "",
     ",",
@@ -276,6 +279,11 @@ static const char *const leavers[] = {
     "pc-31," NEW_1 "TCP,Outbound," NEW_2 "SHA-256: \"" SHA "\",MD-5: ",
     "pc-31," NEW_1 "TCP,Outbound," NEW_2 "SHA256: ,MD-5: ",
     "x-31," OLD,
+    /* more fields than any course, at once and in the end */
+    "pc-31," NEW_1 "TCP,Outbound," NEW_2 "SHA-256: ,MD-5: " COMMAS_64,
+    COMMAS_64 COMMAS_64 COMMAS_64,
+    COMMAS_64 "pc-31," NEW_1 "TCP,Outbound," NEW_2 "SHA-256: ,MD-5: ",
+    "pc-31," NEW_1 "TCP,Outbound," NEW_2 "SHA-256: ,MD-5: " COMMAS_16 COMMAS_16,
 };
 
 START_TEST(test_leave)

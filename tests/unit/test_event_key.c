@@ -2,7 +2,9 @@
 #include <stdlib.h>
 
 #include "event_key.h"
+#include "memory.h"
 #include "run.h"
+#include "sha256.h"
 #include "testing.h"
 
 static struct event_key *key;
@@ -75,6 +77,82 @@ START_TEST(a_key_never_changes)
 	set(RECORD_F_SCAN_ID, "7");
 	record_add_extra(&record, SPAN("Tenant"), SPAN("east"));
 	ck_assert_str_eq(key_of(), "74d7612336b71b12327c28b47e51332d");
+}
+END_TEST
+
+/* The text that is hashed, written out. */
+static void
+expect_hashed(struct span text)
+{
+	struct sha256 *sha = sha256_new();
+	uint8_t sum[SHA256_SIZE];
+	char hex[SHA256_HEX];
+
+	ck_assert_ptr_nonnull(sha);
+	sha256_begin(sha);
+	sha256_add(sha, text);
+	sha256_end(sha, sum);
+	sha256_free(sha);
+	sha256_hex(sum, hex);
+	ck_assert(memcmp(key_of(), hex, EVENT_KEY_DIGITS) == 0);
+}
+
+START_TEST(each_kind_of_value_counts)
+{
+	record_reset(&record);
+	record.type = RECORD_SCAN;
+	record_add_extra(&record, SPAN("Tenant"), SPAN("east"));
+	record_add_extra(&record, SPAN("Rack"), SPAN("4"));
+	record.addresses = 2;
+	record.address[0] = (struct record_address){
+	    SPAN("192.0.2.1"), SPAN("02:00:00:00:00:01"), SPAN("192.0.2.254")};
+	record.address[1] =
+	    (struct record_address){SPAN("192.0.2.2"), SPAN(""), SPAN("")};
+	record_mark(&record, RECORD_F_ADDRESSES);
+	record.value[RECORD_F_ICMP].pair[0] = 8;
+	record.value[RECORD_F_ICMP].pair[1] = 0;
+	record_mark(&record, RECORD_F_ICMP);
+	/* none of the event, but of how it came */
+	record.flags = 1;
+	record_mark(&record, RECORD_F_FLAGS);
+	expect_hashed(SPAN("scan\36"
+			   "icmp\0378\0370\36"
+			   "addresses\037192.0.2.1\03702:00:00:00:00:01\037"
+			   "192.0.2.254\037192.0.2.2\037\037\037\36"
+			   "extra\037Tenant\037east\037Rack\0374\037\36"));
+}
+END_TEST
+
+/* More than is hashed at once. */
+START_TEST(a_long_text_counts_as_a_whole)
+{
+	static char text[3000];
+	static char hashed[sizeof(text) + 100];
+	int n;
+
+	memset(text, 'x', sizeof(text) - 1);
+	record_reset(&record);
+	record.type = RECORD_SCAN;
+	set(RECORD_F_REASON, text);
+	n = snprintf(hashed, sizeof(hashed), "scan\36reason\037%s\36", text);
+	expect_hashed(span_of(hashed, (size_t)n));
+}
+END_TEST
+
+START_TEST(without_memory_there_is_no_key)
+{
+	struct event_key *none;
+	size_t nth;
+
+	event_key_free(NULL);
+	if (!MEMORY_CAN_FAIL)
+		return;
+	for (nth = 1; nth <= 2; nth++) {
+		failing = allocations + nth;
+		none = event_key_new();
+		failing = 0;
+		ck_assert_ptr_null(none);
+	}
 }
 END_TEST
 
@@ -212,6 +290,9 @@ suite(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, a_key_never_changes);
+	tcase_add_test(tests, each_kind_of_value_counts);
+	tcase_add_test(tests, a_long_text_counts_as_a_whole);
+	tcase_add_test(tests, without_memory_there_is_no_key);
 	tcase_add_test(tests, how_it_came_makes_no_difference);
 	tcase_add_test(
 	    tests, protocols_without_a_name_in_the_database_are_alike);

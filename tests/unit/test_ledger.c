@@ -200,6 +200,10 @@ feed_head(void)
 	"minute|\"from\":\"1\",\"to\":\"2\",\"received\":{\"udp\":" #n         \
 	"},\"stored\":" #n ",\"streams\":{\"a\":" #n "}"
 
+#define ROLLED(way, n)                                                         \
+	"minute|\"from\":\"1\",\"to\":\"2\",\"rolled_" way                     \
+	"\":{\"records\":" #n ",\"occurrences\":" #n "}"
+
 static const struct {
 	const char *lines[8];
 	const char *finding; /* NULL: it adds up */
@@ -241,6 +245,13 @@ static const struct {
 	 "\"records\":5",
 	 "stop|"},
 	NULL, 1},
+    /* what is rolled up comes later, and at the stop at the latest */
+    {{START, ROLLED("in", 5), ROLLED("out", 2), ROLLED("out", 3), "stop|"},
+	NULL, 0},
+    {{START, ROLLED("in", 5), ROLLED("out", 2)}, NULL, 0},
+    {{START, ROLLED("in", 5), ROLLED("out", 2), "stop|"}, "3 of 5 records", 0},
+    {{START, ROLLED("in", 5), "start|\"segments\":{\"a\":1}", "stop|"},
+	"5 of 5 records that were rolled up", 1},
     {{START, "dropped|\"name\":\"a-1\"", "stop|"}, "a-1 was deleted", 0},
 };
 

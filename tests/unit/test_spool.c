@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -748,10 +749,86 @@ START_TEST(a_reload_in_the_middle_of_compression_is_fine)
 }
 END_TEST
 
+START_TEST(a_bad_extension_is_refused)
+{
+	box.streams[BOX_TRAFFIC].extension = "a/b";
+	ck_assert(!box_open(&box));
+	ck_assert_ptr_nonnull(strstr(box.why, "stream 1: "));
+}
+END_TEST
+
+/* A slash behind the name, and nobody who listens. */
+START_TEST(a_spool_needs_no_listener)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s//", box.directory);
+	box.options.directory = name;
+	box_must_open(&box);
+	box_put(&box, "live/traffic/notes", "mine", 4);
+	box_kill(&box);
+	box.spool = spool_open(&box.options, box.streams, BOX_STREAMS, box.now,
+	    NULL, NULL, box.why, sizeof(box.why));
+	ck_assert_ptr_nonnull(box.spool);
+	box_fill(&box, 3);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	ck_assert(!box_told(&box, "no segments"));
+}
+END_TEST
+
+START_TEST(a_directory_on_another_file_system_is_refused)
+{
+	char path[256];
+
+	box_must_open(&box);
+	box_kill(&box);
+	box_path(&box, path, "ready");
+	if (mount("tmpfs", path, "tmpfs", 0, "size=1m,mode=770") < 0)
+		return; /* not root */
+	ck_assert(!box_open(&box));
+	ck_assert_int_eq(umount2(path, MNT_DETACH), 0);
+	ck_assert_ptr_nonnull(strstr(box.why, "is on another file system"));
+	box_must_open(&box);
+}
+END_TEST
+
+/* Neither counts as ours, however old. */
+START_TEST(drop_oldest_leaves_others_alone)
+{
+	char name[200] = "ready/traffic-00000000-0000000000000000.";
+
+	memset(name + strlen(name), 'x', sizeof(name) - 1 - strlen(name));
+	box.options.quota = 400000;
+	box.options.drop_oldest = true;
+	box_must_open(&box);
+	box_put(&box, "ready/notes", "mine", 4);
+	box_put(&box, name, "mine", 4);
+	box_fill(&box, 100);
+	box.options.min_free = UINT64_MAX / 2; /* never to be had */
+	ck_assert(reload(2));
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_FULL);
+	ck_assert(box_told(&box, "free space: "));
+	ck_assert_uint_gt(box_status(&box).files_dropped, 0);
+	ck_assert_uint_eq(box_count(&box, "ready"), 2);
+	box.options.min_free = 0;
+	ck_assert(reload(2));
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+}
+END_TEST
+
 int
 main(void)
 {
 	const struct box_test tests[] = {
+	    {"directory", a_bad_extension_is_refused, 0, 1},
+	    {"directory", a_spool_needs_no_listener, 0, 1},
+	    {"directory", a_directory_on_another_file_system_is_refused, 0, 1},
+	    {"limits", drop_oldest_leaves_others_alone, 0, 1},
 	    {"way", every_record_is_published_once, 0, 3},
 	    {"way", nothing_is_seen_before_it_is_flushed, 0, 1},
 	    {"way", it_commits_after_the_interval, 0, 1},

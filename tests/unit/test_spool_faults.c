@@ -363,6 +363,34 @@ START_TEST(no_part_of_a_line_stays_on_a_full_disk)
 }
 END_TEST
 
+/* A part was written, and cannot be taken back. */
+START_TEST(a_part_that_stays_is_answered_with_a_new_file)
+{
+	bool told = false;
+	long nth;
+
+	for (nth = 1; nth < 20; nth++) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		box_fill(&box, 3);
+		faults_arm(FAULT_ANY, nth, true, ENOSPC, 30);
+		box_append(&box, BOX_TRAFFIC);
+		box_work(&box, 1);
+		told = told || box_told(&box, "ftruncate");
+		faults_disarm();
+		box_pass(&box, 12);
+		ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+		expect_whole_lines();
+		box_drain(&box);
+		expect_no_poison();
+		box_read(&box, false);
+		box_expect_all(&box);
+		end();
+	}
+	ck_assert(told);
+}
+END_TEST
+
 START_TEST(a_failed_sync_is_answered_with_a_new_file)
 {
 	struct spool_status status;
@@ -514,6 +542,644 @@ START_TEST(a_full_tmpfs_heals)
 }
 END_TEST
 
+/* --- as above, but what is found at the start --- */
+
+/* Nothing is there yet. */
+static bool
+begins(enum fault_call call, long nth, bool for_good, int error, size_t part,
+    enum spool_compress compress)
+{
+	bool was_hit;
+
+	begin(compress);
+	faults_arm(call, nth, for_good, error, part);
+	if (box_open(&box))
+		live(4);
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	if (!box.spool) {
+		ck_assert_str_ne(box.why, "(no reason given)");
+		box_must_open(&box);
+	}
+	live(4);
+	box_pass(&box, 12);
+	box_drain(&box);
+	expect_no_poison();
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+	return was_hit;
+}
+
+/* What was written last ends in the middle of a record. */
+static bool
+salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
+    enum spool_compress compress)
+{
+	char path[256];
+	bool was_hit;
+	FILE *out;
+
+	begin(compress);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	box_kill(&box);
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	out = fopen(path, "ab");
+	ck_assert_ptr_nonnull(out);
+	fputs("{\"number\":", out);
+	ck_assert_int_eq(fclose(out), 0);
+	/* a stream that is not configured, and had nothing */
+	box_path(&box, path, "live/guest");
+	ck_assert_int_eq(mkdir(path, 0750), 0);
+	/* and one that holds no record at all */
+	box_put(&box, "live/access/0000000000000002.csv.open", BOX_HEADER "1,",
+	    sizeof(BOX_HEADER "1,") - 1);
+	faults_arm(call, nth, for_good, error, part);
+	if (box_open(&box))
+		live(4);
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	if (!box.spool)
+		box_must_open(&box);
+	live(4);
+	box_pass(&box, 12);
+	box_drain(&box);
+	expect_no_poison();
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 2);
+	box_ledger(&box, 0);
+	ck_assert_uint_eq(box_count(&box, "live/access"), 1);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+	return was_hit;
+}
+
+/* A segment stands in ready/ and in live/: published, but not yet removed. */
+static bool
+stands_twice(enum fault_call call, long nth, bool for_good, int error,
+    size_t part, enum spool_compress compress)
+{
+	const char *live_name = "live/traffic/0000000000000001.jsonl.open";
+	bool was_hit;
+	char *bytes;
+	size_t n;
+
+	begin(compress);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	bytes = box_get(&box, live_name, &n);
+	box_drain(&box);
+	box_kill(&box);
+	box_put(&box, live_name, bytes, n);
+	free(bytes);
+	faults_arm(call, nth, for_good, error, part);
+	if (box_open(&box))
+		box_pass(&box, 6);
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	if (!box.spool)
+		box_must_open(&box);
+	box_pass(&box, 12);
+	box_drain(&box);
+	box_kill(&box);
+	box_must_open(&box); /* removes what is left of temporaries */
+	box_drain(&box);
+	ck_assert_uint_eq(box_count(&box, "live/traffic"), 1);
+	ck_assert(!box_told(&box, "is not ours"));
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+	return was_hit;
+}
+
+START_TEST(any_call_may_fail_at_the_first_start)
+{
+	sweep(begins, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+START_TEST(any_call_may_fail_at_a_salvage)
+{
+	sweep(salvages, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+	sweep(salvages, FAULT_LINK, ways[_i].for_good, EPERM, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+START_TEST(any_call_may_fail_where_a_segment_stands_twice)
+{
+	sweep(stands_twice, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+/* Answers that are no faults, or not of the disk. */
+static const struct {
+	scenario_fn *scenario;
+	enum fault_call call;
+	int error;
+} answers[] = {
+    {heals, FAULT_READ, EINTR},
+    {opens, FAULT_READ, EINTR},
+    {heals, FAULT_WRITE, 0},       /* nothing was written */
+    {heals, FAULT_RENAME, EEXIST}, /* gone when looked at */
+    {heals, FAULT_RENAME, ENOSYS},
+    {opens, FAULT_LOCK, EACCES},
+    {opens, FAULT_LOCK, ENOLCK},
+};
+
+START_TEST(other_answers_are_understood)
+{
+	sweep(answers[_i].scenario, answers[_i].call, false, answers[_i].error,
+	    0, SPOOL_NONE);
+	sweep(answers[_i].scenario, answers[_i].call, false, answers[_i].error,
+	    0, SPOOL_GZIP);
+}
+END_TEST
+
+/* --- what someone else does --- */
+
+/* Proven at the start, but shorter when it is to be published. */
+START_TEST(a_segment_that_became_shorter_is_not_published)
+{
+	char path[256];
+
+	begin(_i ? SPOOL_GZIP : SPOOL_NONE);
+	if (_i)
+		box.options.ledger.size = 0;
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	box_kill(&box);
+	box_must_open(&box);
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	ck_assert_int_eq(truncate(path, 10), 0);
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_DISK_ERROR);
+	ck_assert_int_eq(box_status(&box).error, EIO);
+	/* that of the other stream is; the next start sets this one aside */
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	box_kill(&box);
+	box_must_open(&box);
+	box_drain(&box);
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 1);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	end();
+}
+END_TEST
+
+/* Records in a segment that cannot be recovered yet. */
+static void
+leave_unproven(void)
+{
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	box_kill(&box);
+	faults_arm(FAULT_READ, 3, true, EIO, 0); /* behind `instance` */
+	box_must_open(&box);
+	ck_assert_int_gt(faults.hits, 0);
+	faults_disarm();
+}
+
+START_TEST(a_segment_removed_before_it_is_recovered_is_told)
+{
+	char path[256];
+	char *bytes;
+	size_t n;
+
+	leave_unproven();
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	ck_assert_int_eq(unlink(path), 0);
+	box_pass(&box, 12);
+	box_drain(&box);
+	box_path(&box, path, "ledger/ledger-%.8s-0000000000000001.jsonl",
+	    spool_instance(box.spool).p);
+	bytes = box_get(&box, path + strlen(box.directory) + 1, &n);
+	ck_assert_ptr_nonnull(
+	    strstr(bytes, "\"reason\":\"removed before it was published\""));
+	free(bytes);
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_segment_removed_before_it_is_published_is_told)
+{
+	char path[256];
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	faults_arm(FAULT_RENAME, 1, true, EIO, 0);
+	spool_rotate(box.spool, box.now, true);
+	box_work(&box, 200);
+	ck_assert_int_gt(faults.hits, 0);
+	faults_disarm();
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	ck_assert_int_eq(unlink(path), 0);
+	box_pass(&box, 12);
+	ck_assert(box_told(&box, "someone removed it before"));
+	box_drain(&box);
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	end();
+}
+END_TEST
+
+/* Which open fails depends on much: the one of the file left is found. */
+START_TEST(a_segment_that_cannot_be_read_is_set_aside)
+{
+	bool told = false;
+	long nth;
+
+	for (nth = 1; !told; nth++) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		box_fill(&box, 3);
+		box_work(&box, 100);
+		box_kill(&box);
+		faults_arm(FAULT_OPEN, nth, false, EACCES, 0);
+		if (box_open(&box)) {
+			ck_assert_int_gt(faults.hits, 0);
+			told = box_told(&box, "cannot be read; moved to");
+			faults_disarm();
+			box_pass(&box, 12);
+			box_drain(&box);
+		}
+		faults_disarm();
+		if (told)
+			ck_assert_uint_eq(box_count(&box, "quarantine"), 1);
+		end();
+	}
+}
+END_TEST
+
+START_TEST(what_cannot_be_set_aside_stays_and_is_told)
+{
+	char path[256];
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_kill(&box);
+	box_path(&box, path, "live/traffic/0000000000000007.jsonl.open");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	faults_arm(FAULT_RENAME, 1, true, EACCES, 0);
+	box_must_open(&box);
+	ck_assert(box_told(&box, "it cannot be moved to quarantine/"));
+	ck_assert_int_eq(access(path, F_OK), 0);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_removed_directory_is_made_again_when_the_disk_lets_it)
+{
+	char path[256];
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_path(&box, path, "quarantine");
+	ck_assert_int_eq(rmdir(path), 0);
+	faults_arm(FAULT_MKDIR, 1, true, EACCES, 0);
+	box_pass(&box, 3);
+	ck_assert_int_gt(faults.hits, 0);
+	ck_assert_int_ne(access(path, F_OK), 0);
+	/* the lock is still ours */
+	ck_assert_ptr_null(spool_open(&box.options, box.streams, BOX_STREAMS,
+	    box.now, NULL, NULL, box.why, sizeof(box.why)));
+	faults_disarm();
+	ck_assert_ptr_null(spool_open(&box.options, box.streams, BOX_STREAMS,
+	    box.now, NULL, NULL, box.why, sizeof(box.why)));
+	ck_assert_ptr_nonnull(strstr(box.why, "in use by another process"));
+	box_pass(&box, 3);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+START_TEST(a_stream_directory_is_made_again_when_the_disk_lets_it)
+{
+	char command[256];
+
+	begin(SPOOL_NONE);
+	box.options.rotate_size = 1 << 20;
+	box_must_open(&box);
+	box_fill(&box, 3);
+	snprintf(
+	    command, sizeof(command), "rm -r %s/live/traffic", box.directory);
+	ck_assert_int_eq(system(command), 0);
+	faults_arm(FAULT_MKDIR, 1 + 5, true, EACCES, 0);
+	box_pass(&box, 3);
+	ck_assert_int_gt(faults.hits, 0);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+/* --- limits --- */
+
+static void
+fill_until_stuck(void)
+{
+	int i;
+
+	for (i = 0; i < 20000 && box_append(&box, BOX_TRAFFIC); i++)
+		if (i % 50 == 49)
+			box_work(&box, 20);
+}
+
+START_TEST(what_cannot_be_dropped_makes_no_room)
+{
+	begin(SPOOL_NONE);
+	box.options.quota = 400000;
+	box.options.drop_oldest = true;
+	box_must_open(&box);
+	faults_arm((enum fault_call)_i, 1, true, EIO, 0);
+	fill_until_stuck();
+	box_pass(&box, 3);
+	ck_assert_int_gt(faults.hits, 0);
+	ck_assert_uint_eq(box_status(&box).files_dropped, 0);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	ck_assert_uint_gt(box_status(&box).files_dropped, 0);
+	box_drain(&box);
+	end();
+}
+END_TEST
+
+START_TEST(a_user_quota_lets_old_files_go_one_at_a_time)
+{
+	begin(SPOOL_NONE);
+	box.options.drop_oldest = true;
+	box_must_open(&box);
+	box_fill(&box, 200);
+	box_work(&box, 200);
+	ck_assert_uint_gt(box_count(&box, "ready"), 5);
+	faults_arm(FAULT_WRITE, 1, false, EDQUOT, 0);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	box_pass(&box, 3);
+	ck_assert_int_eq(faults.hits, 1);
+	ck_assert_uint_eq(box_status(&box).files_dropped, 1);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	end();
+}
+END_TEST
+
+START_TEST(without_inodes_it_is_full)
+{
+	char path[256];
+	int i, fd;
+
+	begin(SPOOL_NONE);
+	ck_assert_int_eq(mkdir(box.directory, 0750), 0);
+	if (mount("tmpfs", box.directory, "tmpfs", 0,
+		"size=8m,nr_inodes=200,mode=750") < 0) {
+		end();
+		return; /* not root */
+	}
+	box_must_open(&box);
+	box_fill(&box, 3);
+	for (i = 0; i < 130; i++) {
+		box_path(&box, path, "filler%d", i);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		ck_assert_int_ge(fd, 0);
+		close(fd);
+	}
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_FULL);
+	ck_assert(box_told(&box, "warning: full: inodes: "));
+	for (i = 0; i < 130; i++) {
+		box_path(&box, path, "filler%d", i);
+		ck_assert_int_eq(unlink(path), 0);
+	}
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	box_kill(&box);
+	ck_assert_int_eq(umount2(box.directory, MNT_DETACH), 0);
+	end();
+}
+END_TEST
+
+/* --- the ledger --- */
+
+START_TEST(a_ledger_that_takes_no_lines_keeps_what_it_can)
+{
+	struct ledger_text line;
+	static char text[6000];
+	bool added = true;
+	int i;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	memset(text, 'x', sizeof(text));
+	faults_arm((enum fault_call)_i, 1, true, ENOSPC, 0);
+	for (i = 0; i < 100 && added; i++) {
+		ledger_begin(&line, "test", 0);
+		ledger_put_text(&line, "text", span_of(text, sizeof(text)));
+		added = spool_ledger_add(box.spool, &line);
+	}
+	ck_assert(!added);
+	ck_assert_int_ge(i, 10); /* 64 KiB of them */
+	/* and files wait for it */
+	box_fill(&box, 3);
+	spool_rotate(box.spool, box.now, true);
+	box_pass(&box, 3);
+	ck_assert_uint_eq(box_count(&box, "ready"), 0);
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert(spool_ledger_add(box.spool, &line));
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+/* More than is written at once. */
+START_TEST(many_short_lines_may_fail_in_part)
+{
+	struct ledger_text line;
+	int i;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	for (i = 0; i < 1100; i++) {
+		ledger_begin(&line, "t", 0);
+		ck_assert(spool_ledger_add(box.spool, &line));
+	}
+	faults_arm(FAULT_WRITE, _i, false, EIO, 0);
+	ck_assert(!spool_ledger_flush(box.spool));
+	ck_assert_int_eq(faults.hits, 1);
+	faults_disarm();
+	ck_assert(spool_ledger_flush(box.spool));
+	box_drain(&box);
+	box_ledger(&box, 0);
+	end();
+}
+END_TEST
+
+/* The file of the day before, and one that has to go for it. */
+static bool
+turns_ledger(enum fault_call call, long nth, bool for_good, int error,
+    size_t part, enum spool_compress compress)
+{
+	const int64_t day_us = INT64_C(86400) * 1000000;
+	bool was_hit;
+	int day;
+
+	begin(compress);
+	box_must_open(&box);
+	box_fill(&box, 1);
+	box_drain(&box);
+	box_read(&box, true);
+	box.options.ledger.size = 1;
+	ck_assert(spool_reload(box.spool, &box.options, box.streams,
+	    BOX_STREAMS, box.now, box.why, sizeof(box.why)));
+	faults_arm(call, nth, for_good, error, part);
+	for (day = 1; day < 3; day++) {
+		spool_set_time(box.spool, day * day_us);
+		live(1);
+	}
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	box_pass(&box, 12);
+	box_drain(&box);
+	/* in a file that is not removed yet, or else read before */
+	box.options.ledger.size = 0;
+	box_read(&box, false);
+	box_expect_all(&box);
+	box_ledger(&box, 0);
+	end();
+	return was_hit;
+}
+
+START_TEST(any_call_may_fail_while_the_ledger_turns)
+{
+	sweep(turns_ledger, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+/* --- reload and end --- */
+
+START_TEST(what_is_not_drained_is_there_at_the_next_start)
+{
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_append(&box, BOX_TRAFFIC);
+	spool_flush(box.spool);
+	spool_work(box.spool, box.now);
+	faults_arm((enum fault_call)_i, 1, true, EIO, 0);
+	ck_assert(!spool_drain(box.spool, box.now));
+	ck_assert_int_gt(faults.hits, 0);
+	box_kill(&box);
+	faults_disarm();
+	box_must_open(&box);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+static bool
+reload(size_t count)
+{
+	return spool_reload(box.spool, &box.options, box.streams, count,
+	    box.now, box.why, sizeof(box.why));
+}
+
+START_TEST(a_reload_is_refused_while_the_disk_is_far_behind)
+{
+	int i;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	faults_arm(FAULT_OPEN, 1, true, EIO, 0);
+	for (i = 0; i < 40; i++) {
+		ck_assert(box_append(&box, BOX_TRAFFIC));
+		spool_rotate(box.spool, box.now, true);
+		box_work(&box, 50);
+	}
+	ck_assert(!reload(BOX_STREAMS));
+	ck_assert_ptr_nonnull(strstr(box.why, "too far behind"));
+	faults_disarm();
+	box_pass(&box, 12);
+	ck_assert(reload(BOX_STREAMS));
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
+/* A stream goes and another comes, as far as memory and disk let it. */
+START_TEST(a_reload_that_fails_changes_nothing)
+{
+	static const struct {
+		enum fault_call call;
+		int error;
+	} fails[] = {{FAULT_MEMORY, ENOMEM}, {FAULT_OPEN, EMFILE},
+	    {FAULT_READDIR, EIO}, {FAULT_STAT, EIO}, {FAULT_MKDIR, EACCES}};
+	bool was_hit = true, done;
+	int refused = 0;
+	long nth;
+
+	for (nth = 1; was_hit; nth++) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		box_fill(&box, 3);
+		box_work(&box, 100);
+		box.streams[BOX_ACCESS].name = "other";
+		faults_arm(fails[_i].call, nth, false, fails[_i].error, 0);
+		done = reload(BOX_STREAMS);
+		was_hit = faults.hits > 0;
+		faults_disarm();
+		box.streams[BOX_ACCESS].name = "access";
+		if (!done) {
+			refused++;
+			ck_assert_str_ne(box.why, "(no reason given)");
+			box_fill(&box, 3);
+		} else {
+			ck_assert(reload(BOX_STREAMS));
+		}
+		box_pass(&box, 12);
+		box_drain(&box);
+		box_read(&box, false);
+		box_expect_all(&box);
+		end();
+	}
+	ck_assert_int_gt(refused, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -521,17 +1187,49 @@ main(void)
 	    {"any", any_call_may_fail_while_it_runs, 0, COUNT_OF(ways)},
 	    {"any", any_call_may_fail_before_a_kill, 0, COUNT_OF(ways)},
 	    {"any", any_call_may_fail_while_it_opens, 0, COUNT_OF(ways)},
+	    {"first", any_call_may_fail_at_the_first_start, 0, 2},
+	    {"salvage", any_call_may_fail_at_a_salvage, 0, 2},
+	    {"twice", any_call_may_fail_where_a_segment_stands_twice, 0, 2},
+	    {"ledger", any_call_may_fail_while_the_ledger_turns, 0, 2},
+	    {"answers", other_answers_are_understood, 0, COUNT_OF(answers)},
 	    {"kind", any_kind_of_call_may_fail_for_good, FAULT_OPEN,
 		FAULT_LOCK + 1},
 	    {"write", a_write_may_do_a_part, 0, COUNT_OF(writes)},
 	    {"write", large_amounts_may_fail_in_part, 0, COUNT_OF(large)},
 	    {"write", no_part_of_a_line_stays_on_a_full_disk, 0, 1},
+	    {"write", a_part_that_stays_is_answered_with_a_new_file, 0, 1},
 	    {"sync", a_failed_sync_is_answered_with_a_new_file, 0, 1},
 	    {"sync", a_lying_disk_is_caught_at_the_next_start, 0, 1},
 	    {"link", without_hard_links_it_works_and_says_so, 0, 1},
 	    {"link", without_rename_noreplace_links_do, 0, 3},
 	    {"memory", memory_may_run_out, 0, 2},
 	    {"full", a_full_tmpfs_heals, 0, 3},
+	    {"full", what_cannot_be_dropped_makes_no_room, FAULT_UNLINK,
+		FAULT_UNLINK + 1},
+	    {"full", what_cannot_be_dropped_makes_no_room, FAULT_READDIR,
+		FAULT_READDIR + 1},
+	    {"full", a_user_quota_lets_old_files_go_one_at_a_time, 0, 1},
+	    {"full", without_inodes_it_is_full, 0, 1},
+	    {"others", a_segment_removed_before_it_is_recovered_is_told, 0, 1},
+	    {"others", a_segment_removed_before_it_is_published_is_told, 0, 1},
+	    {"others", a_segment_that_cannot_be_read_is_set_aside, 0, 1},
+	    {"others", what_cannot_be_set_aside_stays_and_is_told, 0, 1},
+	    {"others", a_removed_directory_is_made_again_when_the_disk_lets_it,
+		0, 1},
+	    {"others", a_stream_directory_is_made_again_when_the_disk_lets_it,
+		0, 1},
+	    {"ledger", a_ledger_that_takes_no_lines_keeps_what_it_can,
+		FAULT_WRITE, FAULT_WRITE + 1},
+	    {"ledger", a_ledger_that_takes_no_lines_keeps_what_it_can,
+		FAULT_DATASYNC, FAULT_DATASYNC + 1},
+	    {"ledger", many_short_lines_may_fail_in_part, 1, 3},
+	    {"others", a_segment_that_became_shorter_is_not_published, 0, 2},
+	    {"reload", what_is_not_drained_is_there_at_the_next_start,
+		FAULT_WRITE, FAULT_WRITE + 1},
+	    {"reload", what_is_not_drained_is_there_at_the_next_start,
+		FAULT_DATASYNC, FAULT_DATASYNC + 1},
+	    {"reload", a_reload_is_refused_while_the_disk_is_far_behind, 0, 1},
+	    {"reload", a_reload_that_fails_changes_nothing, 0, 5},
 	};
 
 	return box_run("spool faults", tests, COUNT_OF(tests), setup, teardown);

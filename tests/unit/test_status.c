@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "busiest.h"
 #include "history.h"
 #include "recent.h"
 #include "run.h"
@@ -103,7 +104,7 @@ START_TEST(the_last_messages_are_kept)
 		m.bytes = span_of(text, sizeof text);
 		m.length = 1000;
 		m.peer = span_str("192.0.2.1");
-		recent_add(&recent, &m, span_str("no reason"));
+		recent_add(&recent, &m, m.bytes, span_str("no reason"));
 	}
 	for (size_t i = 0; i < RECENT; i++) {
 		const struct recent_message *m = recent_get(&recent, i);
@@ -174,6 +175,76 @@ START_TEST(text_stays_text)
 }
 END_TEST
 
+static const struct record *
+traffic(const char *name, bool blocked)
+{
+	static struct record r;
+
+	record_reset(&r);
+	r.type = RECORD_TRAFFIC;
+	record_set_text(&r, RECORD_F_REMOTE_NAME, span_str(name));
+	record_set_text(&r, RECORD_F_APPLICATION, SPAN("C:/x/a.exe"));
+	record_set_number(&r, RECORD_F_OCCURRENCES, 3);
+	if (blocked)
+		record_set_text(&r, RECORD_F_ACTION, SPAN("blocked"));
+	return &r;
+}
+
+START_TEST(the_busiest_of_an_hour_are_known)
+{
+	struct busiest *b = busiest_new();
+	const struct top_entry *list[BUSIEST_ROWS];
+	const uint64_t minute = 60000;
+
+	ck_assert_ptr_nonnull(b);
+	busiest_note(b, traffic("old", false), 0);
+	busiest_note(b, traffic("a", false), 20 * minute);
+	busiest_note(b, traffic("a", true), 40 * minute);
+	busiest_note(b, traffic("b", true), 59 * minute);
+	ck_assert_uint_eq(busiest_list(b, BUSIEST_NAMES, 59 * minute, list), 3);
+	ck_assert(span_eq(top_key(list[0]), SPAN("a")));
+	ck_assert_uint_eq(list[0]->count, 6);
+	ck_assert_uint_eq(list[0]->sum[0], 3);
+	ck_assert_uint_eq(list[0]->error, 0);
+	ck_assert_uint_eq(
+	    busiest_list(b, BUSIEST_APPLICATIONS, 59 * minute, list), 1);
+	ck_assert(span_eq(top_key(list[0]), SPAN("a.exe")));
+	ck_assert_uint_eq(list[0]->count, 12);
+	ck_assert_uint_eq(
+	    busiest_list(b, BUSIEST_BLOCKED, 59 * minute, list), 2);
+	/* what is older than an hour goes, with or without traffic */
+	ck_assert_uint_eq(busiest_list(b, BUSIEST_NAMES, 61 * minute, list), 2);
+	ck_assert_uint_eq(
+	    busiest_list(b, BUSIEST_NAMES, 500 * minute, list), 0);
+	busiest_note(b, traffic("c", true), 500 * minute);
+	ck_assert_uint_eq(
+	    busiest_list(b, BUSIEST_NAMES, 500 * minute, list), 1);
+	ck_assert(!busiest_sampled(b));
+	busiest_free(b);
+}
+END_TEST
+
+/* 100,000 records in a second: the sum of the samples is near. */
+START_TEST(of_very_many_some_stand_for_all)
+{
+	struct busiest *b = busiest_new();
+	const struct top_entry *list[BUSIEST_ROWS];
+
+	ck_assert_ptr_nonnull(b);
+	for (int i = 0; i < 100000; i++)
+		busiest_note(b, traffic(i % 4 == 0 ? "a" : "b", false), 5);
+	ck_assert(busiest_sampled(b));
+	ck_assert_uint_eq(busiest_list(b, BUSIEST_NAMES, 5, list), 2);
+	ck_assert(span_eq(top_key(list[0]), SPAN("b")));
+	/* more than six standard deviations */
+	ck_assert_uint_gt(list[0]->count, 225000 * 85 / 100);
+	ck_assert_uint_lt(list[0]->count, 225000 * 115 / 100);
+	ck_assert_uint_gt(list[1]->count, 75000 * 75 / 100);
+	ck_assert_uint_lt(list[1]->count, 75000 * 125 / 100);
+	busiest_free(b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -186,6 +257,8 @@ main(void)
 	tcase_add_test(tc, a_long_pause_begins_anew);
 	tcase_add_test(tc, the_last_messages_are_kept);
 	tcase_add_loop_test(tc, text_stays_text, 0, (int)COUNT_OF(texts));
+	tcase_add_test(tc, the_busiest_of_an_hour_are_known);
+	tcase_add_test(tc, of_very_many_some_stand_for_all);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -396,6 +396,9 @@ def f14(lab, depth):
     hits = refused = 0
     for call in OTHER:
         for for_good in (False, True):
+            # The log is shown if the row does not end in time.
+            print(call, "for ever" if for_good else "once",
+                  f"{hits} hits so far", flush=True)
             nth = 1
             while nth <= 400:
                 hit, no_start = one_fault(

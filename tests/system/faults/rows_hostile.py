@@ -50,7 +50,8 @@ def hostile(n):
     if source.random() < 0.005:
         parts.append(source.choice(b"Aa=,%\xc3").to_bytes()
                      * source.randint(1000, 20_000))
-    text = b"".join(parts)
+    # Random bytes must not make up the name of another one, h-<number>.
+    text = b"".join(parts).replace(b"h-", b"h_")
     if source.random() < 0.3:
         whole = message("h", n).replace(b"Branch web", b"Branch " + text, 1)
         return whole + b"|%d" % n

@@ -3,4 +3,4 @@
 file(READ ${IN} hex HEX)
 string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
 file(WRITE ${OUT}
-  "#include \"show.h\"\n\nconst char ${NAME}[] = {${bytes}0};\n")
+  "extern const char ${NAME}[];\nconst char ${NAME}[] = {${bytes}0};\n")
