@@ -18,6 +18,7 @@
 #include "ask.h"
 #include "ctl.h"
 #include "settings.h"
+#include "uploads.h"
 
 enum {
 	LINE = 512,
@@ -254,6 +255,48 @@ look_at_spool(struct doctor *d)
 		good("disk", "%s: %.0f %% free", path, room);
 }
 
+/* --- the uploader --- */
+
+static void
+look_at_target(struct doctor *d, const struct delivery *t)
+{
+	char since[LINE];
+
+	if (!t->fails) {
+		good("upload", "%s: %" PRIu64 " files wait", t->name,
+		    t->waiting);
+		return;
+	}
+	uploads_since(t->since, since, sizeof since);
+	finding(d,
+	    "What has failed is tried again by itself, at most every five "
+	    "minutes; nothing is lost meanwhile while spool.quota lasts.",
+	    "The target %s has failed for %s, and %" PRIu64
+	    " files wait for it: %s",
+	    t->name, since, t->waiting, t->reason);
+}
+
+static void
+look_at_uploads(struct doctor *d)
+{
+	struct deliveries seen;
+	char ago[LINE];
+
+	if (!deliveries_read(d->config->spool.directory, &seen))
+		return; /* there is none */
+	if (!uploads_is_fresh(&seen)) {
+		uploads_since(seen.written, ago, sizeof ago);
+		finding(d,
+		    "systemctl start sepmlog-upload.service; journalctl -u "
+		    "sepmlog-upload says why if that fails. If none is wanted "
+		    "any more, remove upload/status in the spool.",
+		    "sepmlog-upload has not been seen for %s.", ago);
+		return;
+	}
+	for (size_t i = 0; i < seen.count; i++)
+		look_at_target(d, &seen.target[i]);
+}
+
 /* --- what the daemon says --- */
 
 static void
@@ -301,6 +344,7 @@ examine(const char *path)
 	good("configuration", "%s", path);
 	look_at_listeners(&d);
 	look_at_spool(&d);
+	look_at_uploads(&d);
 	look_at_counters(&d);
 	look_at_daemon(&d);
 	settings_free(settings);

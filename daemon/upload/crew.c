@@ -13,8 +13,10 @@
 
 #include "clock.h"
 #include "conform.h"
+#include "deliveries.h"
 #include "digest.h"
 #include "log.h"
+#include "shown.h"
 #include "spool/disk.h"
 
 enum {
@@ -32,7 +34,13 @@ struct berth {
 	uint64_t free_at;  /* the line, for the bandwidth; monotonic us */
 	unsigned failures; /* since it last worked */
 	struct log_gate gate;
+	/* for deliveries.h */
+	int64_t since, last; /* UTC s */
+	uint64_t delivered, refused;
+	char reason[DELIVERY_REASON]; /* of the last failure */
 };
+
+_Static_assert((int)DELIVERIES == (int)PLAN_TARGETS, "each target has one");
 
 struct worker {
 	struct crew *crew;
@@ -257,8 +265,9 @@ changed(struct crew *c)
 		return; /* it is full: the main thread will look */
 }
 
+/* It took the file, or said that it never will. */
 static void
-worked(struct worker *w)
+worked(struct worker *w, enum leg_state state)
 {
 	struct berth *b = &w->crew->berth[w->target];
 	unsigned failures;
@@ -266,6 +275,10 @@ worked(struct worker *w)
 	pthread_mutex_lock(&b->lock);
 	failures = b->failures;
 	b->failures = 0;
+	b->delivered += state == LEG_DELIVERED;
+	b->refused += state == LEG_REFUSED;
+	if (state == LEG_DELIVERED)
+		b->last = clock_utc() / 1000000;
 	b->gate = (struct log_gate){0};
 	pthread_mutex_unlock(&b->lock);
 	if (failures > 0)
@@ -287,7 +300,7 @@ on_delivered(struct worker *w, struct parcel *p, const struct target_file *file,
 	struct crew *c = w->crew;
 	char size[32];
 
-	worked(w);
+	worked(w, LEG_DELIVERED);
 	if (!write_receipt(w, p, file, r, started)) {
 		outbox_put(c->outbox, p, w->target, LEG_WAITING, 0);
 		return;
@@ -312,7 +325,7 @@ on_delivered(struct worker *w, struct parcel *p, const struct target_file *file,
 static void
 on_refused(struct worker *w, struct parcel *p, const struct target_result *r)
 {
-	worked(w);
+	worked(w, LEG_REFUSED);
 	/* For the file beside it in quarantine, whoever puts it there; the
 	 * receipts have it, too. */
 	(void)depot_journal_write(
@@ -336,7 +349,9 @@ on_retry(struct worker *w, struct parcel *p, const struct target_result *r)
 	bool tell;
 
 	pthread_mutex_lock(&b->lock);
-	b->failures++;
+	if (b->failures++ == 0)
+		b->since = clock_utc() / 1000000;
+	shown(r->reason, b->reason, sizeof b->reason);
 	own = delay(p->leg[w->target].tries);
 	ms = r->target_down ? delay(b->failures) : own;
 	tell = log_gate_open(&b->gate, now, &held);
@@ -356,6 +371,7 @@ on_retry(struct worker *w, struct parcel *p, const struct target_result *r)
 		outbox_pause(c->outbox, w->target, ms);
 	outbox_put(c->outbox, p, w->target,
 	    c->options.once ? LEG_GIVEN_UP : LEG_WAITING, now + own);
+	changed(c);
 }
 
 static void
@@ -683,6 +699,35 @@ crew_stop(struct crew *c)
 		if (c->worker[i].started)
 			pthread_join(c->worker[i].thread, NULL);
 		c->worker[i].started = false;
+	}
+}
+
+void
+crew_deliveries(struct crew *c, struct deliveries *d)
+{
+	struct outbox_counts counts;
+
+	d->written = clock_utc() / 1000000;
+	d->count = c->options.plan->target_count;
+	for (size_t i = 0; i < d->count; i++) {
+		struct berth *b = &c->berth[i];
+		struct delivery *t = &d->target[i];
+
+		outbox_count_of(c->outbox, i, &counts);
+		pthread_mutex_lock(&b->lock);
+		*t = (struct delivery){
+		    .fails = b->failures > 0,
+		    .since = b->since,
+		    .waiting = counts.waiting,
+		    .bytes = counts.bytes,
+		    .delivered = b->delivered,
+		    .refused = b->refused,
+		    .last = b->last,
+		};
+		memcpy(t->reason, b->reason, sizeof t->reason);
+		pthread_mutex_unlock(&b->lock);
+		snprintf(t->name, sizeof t->name, "%s",
+		    c->options.plan->targets[i].name);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "deliveries.h"
 #include "depot.h"
 #include "outbox.h"
 #include "plan.h"
@@ -44,6 +45,9 @@ bool crew_start(struct crew *crew);
 void crew_stop(struct crew *crew);
 /* With `once`: have all threads ended, since there is nothing more to do? */
 bool crew_is_done(struct crew *crew);
+
+/* How each target does. */
+void crew_deliveries(struct crew *crew, struct deliveries *deliveries);
 
 /* Logs, past the progress. */
 void crew_tell(struct crew *crew, bool warning, const char *format, ...)

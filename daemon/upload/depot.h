@@ -3,6 +3,7 @@
  *
  *   <spool>/ready/              what is to be delivered
  *   <spool>/sent/               what was, with `after: keep`
+ *   <spool>/upload/status       see deliveries.h
  *   <spool>/upload/lock         one uploader at a time
  *   <spool>/upload/receipts/    see receipts.h
  *   <spool>/upload/state/       <file>@<target>: how far a delivery got

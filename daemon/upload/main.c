@@ -30,11 +30,13 @@
 enum { DONE = 0, FINDINGS = 1, WRONG_USE = 2, CANNOT_RUN = 3 };
 
 enum {
-	SCAN = 30 * 1000,  /* ms between scans, if inotify(7) is silent */
-	PRUNE = 60 * 1000, /* ms between looks at sent/ */
-	AGAIN = 1000,      /* ms until what failed is tried again */
-	DRAW = 250,        /* ms */
-	BATCH = 128,       /* files that are freed with one sync */
+	SCAN = 30 * 1000,      /* ms between scans, if inotify(7) is silent */
+	PRUNE = 60 * 1000,     /* ms between looks at sent/ */
+	AGAIN = 1000,          /* ms until what failed is tried again */
+	DRAW = 250,            /* ms */
+	TELL = 1000,           /* ms between writes of how targets do */
+	TELL_LATE = 20 * 1000, /* ms, where nothing happens */
+	BATCH = 128,           /* files that are freed with one sync */
 	TEXT = 1024,
 	REASONS = PLAN_TARGETS * (TARGET_REMOTE + 64),
 };
@@ -81,7 +83,7 @@ struct upload {
 	bool unwanted_told;
 	bool left_some; /* with --once: refused, or given up */
 	bool ending, failed;
-	uint64_t next_scan, next_prune, next_free; /* monotonic ms */
+	uint64_t next_scan, next_prune, next_free, next_tell; /* monotonic ms */
 	struct log_gate scan_gate, free_gate;
 };
 
@@ -440,6 +442,22 @@ prune(struct upload *u)
 	u->next_prune = clock_ms() + PRUNE;
 }
 
+/* For `sepmlogctl status`; if it cannot be written, nothing is lost. Who runs
+ * for a moment now and then is not to be missed in between. */
+static void
+tell_deliveries(struct upload *u)
+{
+	struct deliveries d;
+
+	if (u->options->once) {
+		u->next_tell = UINT64_MAX;
+		return;
+	}
+	crew_deliveries(u->crew, &d);
+	(void)deliveries_write(u->depot.upload, &d);
+	u->next_tell = clock_ms() + TELL_LATE;
+}
+
 /* --- life --- */
 
 static bool
@@ -538,6 +556,16 @@ drain(int fd)
 		;
 }
 
+static void
+on_changed(struct upload *u)
+{
+	uint64_t soon = clock_ms() + TELL;
+
+	drain(u->changed);
+	if (soon < u->next_tell)
+		u->next_tell = soon;
+}
+
 static int
 timeout(const struct upload *u)
 {
@@ -545,6 +573,8 @@ timeout(const struct upload *u)
 
 	if (u->next_free > 0 && u->next_free < until)
 		until = u->next_free;
+	if (u->next_tell < until)
+		until = u->next_tell;
 	if (u->draws && now + DRAW < until)
 		until = now + DRAW;
 	return until > now ? (int)(until - now) : 0;
@@ -584,13 +614,15 @@ run(struct upload *u)
 		if (polled[0].revents != 0)
 			on_signals(u);
 		if (polled[1].revents != 0)
-			drain(u->changed);
+			on_changed(u);
 		if (polled[2].revents != 0)
 			drain(u->watch);
 		if (rescan && !u->ending)
 			scan(u);
 		if (clock_ms() >= u->next_prune)
 			prune(u);
+		if (clock_ms() >= u->next_tell)
+			tell_deliveries(u);
 	}
 }
 
@@ -641,6 +673,7 @@ end(struct upload *u)
 		crew_stop(u->crew);
 		u->next_free = 0;
 		free_finished(u);
+		tell_deliveries(u);
 		prune(u);
 		progress_hide(u->draws ? &u->progress : NULL);
 		crew_free(u->crew);

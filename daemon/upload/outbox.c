@@ -547,6 +547,16 @@ count_leg(
 }
 
 void
+outbox_count_of(struct outbox *o, size_t target, struct outbox_counts *counts)
+{
+	*counts = (struct outbox_counts){0};
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n; i++)
+		count_leg(o->parcel[i], &o->parcel[i]->leg[target], counts);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
 outbox_count(struct outbox *o, struct outbox_counts *counts)
 {
 	*counts = (struct outbox_counts){0};

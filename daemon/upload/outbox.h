@@ -113,5 +113,8 @@ struct outbox_counts {
 };
 
 void outbox_count(struct outbox *outbox, struct outbox_counts *counts);
+/* Those of one target; `unwanted` is 0. */
+void outbox_count_of(
+    struct outbox *outbox, size_t target, struct outbox_counts *counts);
 
 #endif

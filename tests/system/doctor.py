@@ -1,14 +1,17 @@
 """`sepmlogctl doctor` and the status name cause and cure of what keeps
 messages away: each fault is made for real."""
 
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 import time
 
 import harness
+import uploads
 from harness import LOOPBACK, connect, free_port, message, send_tcp, \
     send_udp, send_until_blocked, wait_until
 
@@ -141,6 +144,53 @@ class Doctor(harness.Case):
             with send_until_blocked(daemon.port):
                 self.assert_found(daemon, "spool is full: spool.quota",
                                   "uploader")
+
+    def status(self, daemon, *options):
+        return subprocess.run(
+            [harness.SEPMLOGCTL, "status", "-c", daemon.config_path,
+             *options],
+            capture_output=True, text=True, timeout=60, check=False).stdout
+
+    def test_a_target_that_fails(self):
+        with self.begin() as daemon:
+            there = os.path.join(self.directory, "archive")
+            uploader = uploads.Uploader(
+                self.directory, daemon.spool.path,
+                [uploads.directory_target("archive", there)]).start()
+            self.addCleanup(uploader.kill)
+            with connect(daemon.port) as peer:
+                peer.sendall(self.stamped(0) + b"\n")
+            daemon.spool.wait_records(1)
+            self.assertNotIn("archive has failed", self.doctor(daemon).stdout)
+            daemon.signal(signal.SIGUSR1)
+            self.assert_found(
+                daemon, "target archive has failed for .*, and 1 files wait.*"
+                f"{there}", "tried again by itself")
+            self.assertRegex(self.status(daemon), r"(?m)^archive +fails +1 ")
+            uploaded = json.loads(self.status(daemon, "--json"))["uploads"]
+            self.assertTrue(uploaded["runs"])
+            [target] = uploaded["targets"]
+            self.assertIs(target["works"], False)
+            self.assertIn(there, target["reason"])
+            self.assertLess(time.time() - target["since"], 60)
+
+            os.mkdir(there)
+            wait_until(
+                lambda: re.search(r"(?m)^archive +works +0 .* 1 +0 +\d+ s$",
+                                  self.status(daemon)),
+                "the target works", timeout=30, pause=0.5)
+            self.assertIn("ok upload: archive: 0 files wait",
+                          self.doctor(daemon).stdout)
+
+            uploader.kill()
+            path = os.path.join(daemon.spool.path, "upload/status")
+            with open(path, encoding="ascii") as file:
+                written, rest = file.read().split("\n", 1)
+            with open(path, "w", encoding="ascii") as file:
+                file.write(f"{int(written) - 600}\n{rest}")
+            self.assert_found(daemon, "has not been seen for 10 min",
+                              "systemctl start sepmlog-upload")
+            self.assertIn("it does not run", self.status(daemon))
 
     def test_no_traffic_log(self):
         with self.begin() as daemon:

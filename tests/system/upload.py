@@ -185,6 +185,63 @@ class _MoodyHandler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
 
+class Proxy:
+    """Lets connections through by CONNECT, as proxies in front of the
+    Internet do. `status`: what it answers instead."""
+
+    def __init__(self, status=None):
+        self.status, self.asked = status, []
+        self.listener = socket.create_server((LOOPBACK, 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://{LOOPBACK}:{self.listener.getsockname()[1]}"
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._tunnel, args=(client,),
+                             daemon=True).start()
+
+    def _tunnel(self, client):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            data = client.recv(4096)
+            if not data:
+                return
+            head += data
+        method, place, _ = head.split(b"\r\n")[0].decode().split(" ")
+        self.asked.append((method, place))
+        if self.status:
+            client.sendall(f"HTTP/1.1 {self.status} No\r\n"
+                           "Content-Length: 0\r\n\r\n".encode())
+            client.close()
+            return
+        host, port = place.rsplit(":", 1)
+        server = socket.create_connection((host, int(port)))
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        threading.Thread(target=_pour, args=(server, client),
+                         daemon=True).start()
+        _pour(client, server)
+
+
+def _pour(source, sink):
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
 class Directories(uploads.Case):
     def test_all_targets_then_gone(self):
         spool = self.spool()
@@ -563,7 +620,7 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
 
-class Web(uploads.Case):
+class WebCase(uploads.Case):
     @classmethod
     def setUpClass(cls):
         harness.need("openssl")
@@ -600,6 +657,8 @@ class Web(uploads.Case):
         os.chmod(path, mode)
         return path
 
+
+class Web(WebCase):
     def test_nginx(self):
         server = self.nginx(more=f"ssl_client_certificate "
                             f"{self.authority.certificate};"
@@ -622,6 +681,40 @@ class Web(uploads.Case):
         status, said = without.run("--once")
         self.assertEqual(status, 1)
         self.assertIn("whether it wants `certificate`", said)
+        self.assertEqual(len(spool.ready()), 1)
+
+    def proxy(self, **options):
+        proxy = Proxy(**options)
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def test_proxy(self):
+        server, proxy = self.nginx().start(), self.proxy()
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 1_000_000)
+        target = self.target(server.url, proxy=proxy.url)
+        uploader = self.uploader(spool, [target])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(set(proxy.asked),
+                         {("CONNECT", f"{LOOPBACK}:{server.port}")})
+
+        spool.put(4)
+        for proxy, words in ((self.proxy(status=407), "wants a login"),
+                             (self.proxy(status=403), "403")):
+            uploader.configure([dict(target, proxy=proxy.url)])
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 1)
+            self.assertIn(words, said)
+            self.assertEqual(len(proxy.asked), 1)
+        self.assertEqual(len(spool.ready()), 1)
+        dead = f"http://{LOOPBACK}:{harness.free_port()}"
+        uploader.configure([dict(target, proxy=dead)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("proxy", said)
         self.assertEqual(len(spool.ready()), 1)
 
     def test_nginx_by_another_name(self):
@@ -795,7 +888,7 @@ class Web(uploads.Case):
         self.assertNotIn("sesame", receipts)
 
 
-class Killed(Web):
+class Killed(WebCase):
     """SIGKILL at any moment, again and again, while files keep coming."""
 
     def setUp(self):
@@ -861,10 +954,6 @@ class Killed(Web):
         print(f"{len(spool.sums)} files to {len(directories)} targets, "
               f"killed {KILLS} times: {len(spool.receipts())} receipts, "
               f"{tries} tries in the lives that wrote them")
-
-
-for _name in [name for name in dir(Web) if name.startswith("test_")]:
-    setattr(Killed, _name, None)  # they run once
 
 
 class Whole(uploads.Case):

@@ -5,6 +5,7 @@ The server here checks each signature itself, from the API's documentation,
 and is not S3; the last case is with moto's server, if that is installed."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import http.server
@@ -15,6 +16,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 import urllib.request
 
@@ -56,6 +58,7 @@ class Bucket:
     def __init__(self, certificate, moods=(), checksums=True):
         self.moods, self.checksums = list(moods), checksums
         self.objects, self.statuses = {}, []
+        self.late = 0        # its clock is so many seconds ahead
         self.uploads = {}    # those that are not finished: {id: {part: data}}
         self.requests = []   # of uploads in parts: `begin`, a number, ...
         self.completions = []  # moods of their own: "lose", "deny", "spoil"
@@ -111,6 +114,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             r"Signature=([0-9a-f]{64})", headers.get("authorization", ""))
         if not match or match[1] != KEY_ID:
             return 403, "InvalidAccessKeyId"
+        signed = datetime.datetime.strptime(
+            headers["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
+        if abs(time.time() + self.bucket.late - signed) > 15 * 60:
+            return 403, "RequestTimeTooSkewed"
         names = match[4].split(";")
         needed = {"host", *(name for name in headers
                             if name.startswith("x-amz-"))}
@@ -310,6 +317,21 @@ class Case(uploads.Case):
 
 
 class S3(Case):
+    def test_a_clock_that_is_off(self):
+        bucket, spool = self.bucket(), self.spool()
+        spool.put(1)
+        uploader = self.uploader(spool, [self.target(bucket.endpoint)])
+        for late in (3600, -3600):
+            bucket.late = late
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 1)
+            self.assertIn("RequestTimeTooSkewed", said)
+            self.assertIn("this machine's time", said)
+            self.assertEqual(len(spool.ready()), 1)
+        bucket.late = 600
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_objects(bucket, spool)
+
     def test_all_arrive_signed(self):
         bucket, spool = self.bucket(), self.spool()
         for n, size in enumerate((0, 1, 300_000, 3_000_000), 1):
