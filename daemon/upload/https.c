@@ -165,10 +165,26 @@ is_of_one_file(CURLcode code)
 	       code == CURLE_OPERATION_TIMEDOUT;
 }
 
+/* What the proxy answered instead of a way through; 0: nothing such. */
+static long
+refusal_of_proxy(struct work *w)
+{
+	long status = 0;
+
+	curl_easy_getinfo(w->web.web->curl, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status >= 300 ? status : 0;
+}
+
 static void
 on_failure(struct work *w, CURLcode code)
 {
-	if (w->web.error != 0)
+	long proxy = refusal_of_proxy(w);
+
+	if (proxy != 0)
+		web_again(&w->web, true, "the proxy answers %ld%s", proxy,
+		    proxy == 407 ? ": it wants a login, which is not supported"
+				 : "; check `proxy`, and what it lets through");
+	else if (w->web.error != 0)
 		web_again(&w->web, false, "cannot read it: %s",
 		    strerrordesc_np(w->web.error));
 	else
