@@ -51,30 +51,15 @@ struct work {
 
 /* --- opening --- */
 
-static bool
-can_read_secrets(const struct batch_options *o, char *why, size_t size)
-{
-	const char *const files[] = {o->token_file, o->password_file, o->key};
-	struct secret secret;
-
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		if (files[i] == NULL)
-			continue;
-		if (!secret_read(files[i], &secret, why, size))
-			return false;
-		secret_clear(&secret);
-	}
-	return true;
-}
-
 static void *
 batch_open(const void *options, char *why, size_t size)
 {
 	const struct batch_options *o = options;
 	const char *const certificates[] = {o->ca, o->certificate};
+	const char *const secrets[] = {o->token_file, o->password_file, o->key};
 	struct batch *b;
 
-	if (!can_read_secrets(o, why, size) ||
+	if (!secret_can_read(secrets, 3, why, size) ||
 	    !web_can_read(certificates, 2, why, size))
 		return NULL;
 	b = calloc(1, sizeof *b);
@@ -185,9 +170,8 @@ post(struct work *w, const struct shipment *s)
 	code = curl_easy_perform(w->web.web->curl);
 	if (code == CURLE_OK)
 		return true;
-	web_again(&w->web, true,
-	    "%s; check `url`, `ca`, `proxy`, and whether the server runs",
-	    web_why(&w->web, code));
+	web_no_answer(&w->web, code, true, NULL,
+	    "; check `url`, `ca`, `proxy`, and whether the server runs");
 	return false;
 }
 

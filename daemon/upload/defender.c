@@ -65,12 +65,10 @@ static bool
 check(const struct defender_options *o, char *why, size_t size)
 {
 	const char *const certificates[] = {o->ca};
-	struct secret secret;
+	const char *const secrets[] = {o->token_file};
 
-	if (!secret_read(o->token_file, &secret, why, size))
-		return false;
-	secret_clear(&secret);
-	return web_can_read(certificates, 1, why, size);
+	return secret_can_read(secrets, 1, why, size) &&
+	       web_can_read(certificates, 1, why, size);
 }
 
 static void *
@@ -170,14 +168,9 @@ perform(struct work *w)
 	code = curl_easy_perform(w->defender->web.curl);
 	if (code == CURLE_OK)
 		return web_status(&w->web);
-	if (w->web.error != 0)
-		web_again(&w->web, false, "cannot read it: %s",
-		    strerrordesc_np(w->web.error));
-	else
-		web_again(&w->web, true,
-		    "%s; check `url`, `ca`, `proxy`, and whether the server "
-		    "can be reached",
-		    web_why(&w->web, code));
+	web_no_answer(&w->web, code, true, NULL,
+	    "; check `url`, `ca`, `proxy`, and whether the server can be "
+	    "reached");
 	return 0;
 }
 

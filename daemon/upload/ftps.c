@@ -51,16 +51,9 @@ check(const struct ftps_options *o, char *why, size_t size)
 {
 	const char *const secrets[] = {o->password_file, o->key};
 	const char *const certificates[] = {o->ca, o->certificate};
-	struct secret secret;
 
-	for (size_t i = 0; i < 2; i++) {
-		if (secrets[i] == NULL)
-			continue;
-		if (!secret_read(secrets[i], &secret, why, size))
-			return false;
-		secret_clear(&secret);
-	}
-	return web_can_read(certificates, 2, why, size);
+	return secret_can_read(secrets, 2, why, size) &&
+	       web_can_read(certificates, 2, why, size);
 }
 
 static void *
@@ -169,12 +162,7 @@ hint_of(CURLcode code)
 static bool
 failed(struct work *w, const char *what, CURLcode code)
 {
-	if (w->web.error != 0)
-		web_again(&w->web, false, "cannot read it: %s",
-		    strerrordesc_np(w->web.error));
-	else
-		web_again(&w->web, true, "%s: %s%s", what,
-		    web_why(&w->web, code), hint_of(code));
+	web_no_answer(&w->web, code, true, what, hint_of(code));
 	return false;
 }
 

@@ -27,31 +27,15 @@ struct work {
 
 /* --- opening --- */
 
-/* Credentials that cannot be read now cannot be later either. */
-static bool
-can_read_secrets(const struct https_options *o, char *why, size_t size)
-{
-	const char *const files[] = {o->token_file, o->password_file, o->key};
-	struct secret secret;
-
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-		if (files[i] == NULL)
-			continue;
-		if (!secret_read(files[i], &secret, why, size))
-			return false;
-		secret_clear(&secret);
-	}
-	return true;
-}
-
 static void *
 https_open(const void *options, char *why, size_t size)
 {
 	const struct https_options *o = options;
 	const char *const certificates[] = {o->ca, o->certificate};
+	const char *const secrets[] = {o->token_file, o->password_file, o->key};
 	struct https *h;
 
-	if (!can_read_secrets(o, why, size) ||
+	if (!secret_can_read(secrets, 3, why, size) ||
 	    !web_can_read(certificates, 2, why, size))
 		return NULL;
 	h = calloc(1, sizeof *h);
@@ -165,33 +149,6 @@ is_of_one_file(CURLcode code)
 	       code == CURLE_OPERATION_TIMEDOUT;
 }
 
-/* What the proxy answered instead of a way through; 0: nothing such. */
-static long
-refusal_of_proxy(struct work *w)
-{
-	long status = 0;
-
-	curl_easy_getinfo(w->web.web->curl, CURLINFO_HTTP_CONNECTCODE, &status);
-	return status >= 300 ? status : 0;
-}
-
-static void
-on_failure(struct work *w, CURLcode code)
-{
-	long proxy = refusal_of_proxy(w);
-
-	if (proxy != 0)
-		web_again(&w->web, true, "the proxy answers %ld%s", proxy,
-		    proxy == 407 ? ": it wants a login, which is not supported"
-				 : "; check `proxy`, and what it lets through");
-	else if (w->web.error != 0)
-		web_again(&w->web, false, "cannot read it: %s",
-		    strerrordesc_np(w->web.error));
-	else
-		web_again(&w->web, !is_of_one_file(code), "%s%s",
-		    web_why(&w->web, code), hint_of_code(code));
-}
-
 enum verdict { VERDICT_GOOD, VERDICT_AGAIN, VERDICT_DOWN, VERDICT_REFUSED };
 
 static enum verdict
@@ -272,7 +229,8 @@ perform(struct work *w, const char *request)
 
 	if (code == CURLE_OK)
 		return judge(w, request);
-	on_failure(w, code);
+	web_no_answer(
+	    &w->web, code, !is_of_one_file(code), NULL, hint_of_code(code));
 	return false;
 }
 

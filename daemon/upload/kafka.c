@@ -254,17 +254,13 @@ kafka_open(const void *options, char *why, size_t size)
 {
 	const struct kafka_options *o = options;
 	const char *const files[] = {o->ca, o->certificate};
-	struct secret secret;
+	const char *const secrets[] = {o->key};
 	rd_kafka_conf_t *conf;
 	struct kafka *k;
 
-	if (!web_can_read(files, 2, why, size))
+	if (!web_can_read(files, 2, why, size) ||
+	    !secret_can_read(secrets, 1, why, size))
 		return NULL;
-	if (o->key != NULL) {
-		if (!secret_read(o->key, &secret, why, size))
-			return NULL;
-		secret_clear(&secret);
-	}
 	conf = make_conf(o, why, size);
 	if (conf == NULL)
 		return NULL;

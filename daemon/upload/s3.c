@@ -17,12 +17,10 @@ static bool
 check(const struct s3_options *o, char *why, size_t size)
 {
 	const char *const certificates[] = {o->ca};
-	struct secret secret;
+	const char *const secrets[] = {o->secret_file};
 
-	if (!secret_read(o->secret_file, &secret, why, size))
-		return false;
-	secret_clear(&secret);
-	return web_can_read(certificates, 1, why, size);
+	return secret_can_read(secrets, 1, why, size) &&
+	       web_can_read(certificates, 1, why, size);
 }
 
 static void

@@ -152,14 +152,8 @@ s3_perform(struct s3_work *w)
 
 	if (code == CURLE_OK)
 		return web_status(&w->web);
-	if (w->web.error != 0)
-		web_again(&w->web, false, "cannot read it: %s",
-		    strerrordesc_np(w->web.error));
-	else
-		web_again(&w->web, true,
-		    "%s; check `endpoint`, `ca`, `proxy`, and whether the "
-		    "server runs",
-		    web_why(&w->web, code));
+	web_no_answer(&w->web, code, true, NULL,
+	    "; check `endpoint`, `ca`, `proxy`, and whether the server runs");
 	return 0;
 }
 

@@ -159,6 +159,21 @@ fail:
 	return false;
 }
 
+bool
+secret_can_read(const char *const *files, size_t count, char *why, size_t size)
+{
+	struct secret secret;
+
+	for (size_t i = 0; i < count; i++) {
+		if (files[i] == NULL)
+			continue;
+		if (!secret_read(files[i], &secret, why, size))
+			return false;
+		secret_clear(&secret);
+	}
+	return true;
+}
+
 void
 secret_clear(struct secret *secret)
 {

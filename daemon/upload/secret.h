@@ -24,6 +24,11 @@ struct secret {
 bool secret_read(
     const char *path, struct secret *secret, char *why, size_t size);
 
+/* The same of each, and nothing of them is kept; NULL: it need not be there.
+ * What cannot be read at the start cannot be later either. */
+bool secret_can_read(
+    const char *const *files, size_t count, char *why, size_t size);
+
 /* Wipes and frees it. */
 void secret_clear(struct secret *secret);
 

@@ -304,9 +304,32 @@ web_status(struct web_work *w)
 	return status;
 }
 
-const char *
-web_why(const struct web_work *w, CURLcode code)
+/* What the proxy answered instead of a way through; 0: nothing such. */
+static long
+refusal_of_proxy(struct web_work *w)
 {
-	return w->web->error[0] != '\0' ? w->web->error
-					: curl_easy_strerror(code);
+	long status = 0;
+
+	curl_easy_getinfo(w->web->curl, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status >= 300 ? status : 0;
+}
+
+void
+web_no_answer(struct web_work *w, CURLcode code, bool target_down,
+    const char *what, const char *hint)
+{
+	const char *why =
+	    w->web->error[0] != '\0' ? w->web->error : curl_easy_strerror(code);
+	long proxy = refusal_of_proxy(w);
+
+	if (proxy != 0)
+		web_again(w, true, "the proxy answers %ld%s", proxy,
+		    proxy == 407 ? ": it wants a login, which is not supported"
+				 : "; check `proxy`, and what it lets through");
+	else if (w->error != 0)
+		web_again(
+		    w, false, "cannot read it: %s", strerrordesc_np(w->error));
+	else
+		web_again(w, target_down, "%s%s%s%s", what != NULL ? what : "",
+		    what != NULL ? ": " : "", why, hint);
 }

@@ -84,7 +84,12 @@ void web_again(struct web_work *work, bool target_down, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The answer's status; what it says of when to come again is in the result. */
 long web_status(struct web_work *work);
-/* What libcurl says of the last request. */
-const char *web_why(const struct web_work *work, CURLcode code);
+/*
+ * There is no answer, and `code` is not CURLE_OK: web_again, with what libcurl
+ * says and `hint`; behind `what:`, which may be NULL. If it was the file, or a
+ * proxy that lets nothing through, that is told instead.
+ */
+void web_no_answer(struct web_work *work, CURLcode code, bool target_down,
+    const char *what, const char *hint);
 
 #endif

@@ -22,6 +22,7 @@ import urllib.request
 
 import certificates
 import harness
+import upload
 import uploads
 from harness import LOOPBACK, wait_until
 
@@ -317,6 +318,18 @@ class Case(uploads.Case):
 
 
 class S3(Case):
+    def test_a_proxy_that_wants_a_login(self):
+        bucket, spool = self.bucket(), self.spool()
+        spool.put(1)
+        proxy = upload.Proxy(status=407)
+        self.addCleanup(proxy.close)
+        status, said = self.uploader(spool, [
+            self.target(bucket.endpoint, proxy=proxy.url)]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("the proxy answers 407: it wants a login", said)
+        self.assertEqual(len(spool.ready()), 1)
+        self.assertEqual(bucket.statuses, [])
+
     def test_a_clock_that_is_off(self):
         bucket, spool = self.bucket(), self.spool()
         spool.put(1)
