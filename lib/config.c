@@ -1235,7 +1235,7 @@ static const struct schema_key top_keys[] = {
 	{ "status",          read_status, TOP(status), 0, 0, "{}" },
 	/* before the streams, which refer to it */
 	{ "privacy",         read_privacy, TOP(privacy), 0, 0, NULL },
-	{ "streams",         read_streams, 0, 1, 32,
+	{ "streams",         read_streams, 0, 1, CONFIG_STREAMS,
 	  "[{name: traffic, types: [traffic]},"
 	  " {name: events, types: [events]},"
 	  " {name: unparsed, types: [unparsed]}]" },

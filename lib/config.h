@@ -30,7 +30,10 @@ enum config_peer_kind {
 	CONFIG_PEER_FINGERPRINT, /* `sha256:` and 64 digits */
 };
 
-enum { CONFIG_FINGERPRINT = 32 }; /* bytes */
+enum {
+	CONFIG_FINGERPRINT = 32, /* bytes */
+	CONFIG_STREAMS = 32,     /* at most */
+};
 
 struct config_peer {
 	enum config_peer_kind kind;

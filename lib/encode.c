@@ -60,8 +60,8 @@ encode_is_json(enum encode_format format)
  * fields stand at most WORDS bytes of a format's own words and empty values.
  */
 enum {
-	PER_BYTE = 12,
-	REWRITTEN = 128,
+	PER_BYTE = ENCODE_PER_BYTE,
+	REWRITTEN = ENCODE_REWRITTEN,
 	/* a key longer than the record's own, `,"":""` around a pair, and the
 	 * objects that it opens and closes */
 	KEY_SYNTAX = 80,

@@ -32,6 +32,10 @@ enum encode_format encode_format_find(struct span name);
 /* Is a line of it a JSON object? */
 bool encode_is_json(enum encode_format format);
 
+/* What encode_bound gives: for a byte of the message, and for a value that is
+ * not of the message but made anew. */
+enum { ENCODE_PER_BYTE = 12, ENCODE_REWRITTEN = 128 };
+
 /*
  * Bytes that are always enough for one line of any format from a message of
  * `n` bytes, its id and the strings of its source included. For a row of a

@@ -16,11 +16,11 @@
 #include <stdlib.h>
 
 #include "arena.h"
+#include "encode.h"
 
 enum {
-	/* of encode.c */
-	PER_BYTE = 12,
-	REWRITTEN = 128,
+	PER_BYTE = ENCODE_PER_BYTE,
+	REWRITTEN = ENCODE_REWRITTEN,
 
 	ADDRESS_TEXT = INET6_ADDRSTRLEN,
 	/* more than a record has fields, and addresses, that name someone */

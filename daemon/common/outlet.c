@@ -13,11 +13,12 @@
 enum {
 	PREFIX = 48, /* `3fa94c1e-`, a name of at most 32 bytes, `-` */
 	ID = PREFIX + 2 * 20 + 1,
-	OUTLET_STREAMS = 32, /* of config.h: a bit each in `taken` */
 	/* of each stream that rolls up: some 12 MB */
 	GROUPS = 32768,
 	GROUP_BYTES = 8 << 20,
 };
+
+_Static_assert((int)CONFIG_STREAMS <= 32, "a bit each in `taken`");
 
 struct stream {
 	const struct config_stream *config;
@@ -52,7 +53,7 @@ struct outlet {
 	struct timestamp_days days; /* written of late */
 	/* of each format and policy, once one stream has it: at the index of
 	 * the first of these */
-	struct span body[OUTLET_STREAMS];
+	struct span body[CONFIG_STREAMS];
 };
 
 size_t

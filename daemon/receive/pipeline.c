@@ -16,7 +16,6 @@ enum {
 	 * stop and go for every line would cost more than the lines.
 	 */
 	RESUME_PERCENT = 75,
-	STREAMS = 32, /* of a configuration, at most */
 };
 
 struct pipeline {
@@ -31,7 +30,7 @@ struct pipeline {
 	struct busiest *busiest; /* the same */
 	/* of streams that roll up: what audit and counters know already */
 	struct outlet_rolled told;
-	uint64_t stored[STREAMS];
+	uint64_t stored[CONFIG_STREAMS];
 	bool private; /* a stream is: who looks sees no bytes either */
 
 	uint64_t now;        /* monotonic ms */
