@@ -62,7 +62,7 @@ struct mark {
 	int64_t first_us, last_us; /* of the one that ends */
 };
 
-#define MARKS 16
+#define MARKS 64 /* segments that end inside a buffer */
 
 /* One producer, one consumer. */
 struct marks {

@@ -56,37 +56,6 @@ spool_instance(const struct spool *spool)
 	return span_of(spool->instance, SPOOL_INSTANCE);
 }
 
-/* The header goes before the first line: a segment without lines is empty. */
-static size_t
-stream_header(const struct spool_stream *stream)
-{
-	return stream->line == 1 ? stream->header_n : 0;
-}
-
-char *
-spool_reserve(struct spool_stream *stream, size_t n)
-{
-	size_t header = stream_header(stream);
-	char *room;
-
-	if (n > stream->ring.size || header > stream->ring.size - n)
-		return NULL;
-	room = ring_reserve(&stream->ring, header + n);
-	if (room && header) {
-		memcpy(room, stream->header, header);
-		room += header;
-	}
-	return room;
-}
-
-void
-spool_position(
-    const struct spool_stream *stream, uint64_t *segment, uint64_t *line)
-{
-	*segment = stream->number;
-	*line = stream->line;
-}
-
 static bool
 stream_marks_full(const struct spool_stream *stream)
 {
@@ -97,8 +66,8 @@ stream_marks_full(const struct spool_stream *stream)
 	       MARKS;
 }
 
-/* The next line goes to a new segment. Not if the disk side is too far
- * behind: the segment becomes longer then. */
+/* The next line goes to a new segment. Not yet if the disk side is too far
+ * behind. */
 static void
 stream_end_segment(struct spool_stream *stream)
 {
@@ -125,6 +94,56 @@ stream_end_segment(struct spool_stream *stream)
 	atomic_store_explicit(&marks->head, head + 1, memory_order_release);
 }
 
+static bool
+stream_is_long(const struct spool_stream *stream)
+{
+	return stream->ring.head - stream->start >= stream->rotate_size;
+}
+
+/* A segment is not to become longer than its size: one that alone filled the
+ * quota could not be ended, and so not be taken away. */
+static bool
+stream_must_wait(const struct spool_stream *stream)
+{
+	return stream_is_long(stream) && stream_marks_full(stream);
+}
+
+/* The header goes before the first line: a segment without lines is empty. */
+static size_t
+stream_header(const struct spool_stream *stream)
+{
+	return stream->line == 1 ? stream->header_n : 0;
+}
+
+char *
+spool_reserve(struct spool_stream *stream, size_t n)
+{
+	size_t header;
+	char *room;
+
+	if (stream_must_wait(stream))
+		return NULL;
+	if (stream_is_long(stream))
+		stream_end_segment(stream);
+	header = stream_header(stream);
+	if (n > stream->ring.size || header > stream->ring.size - n)
+		return NULL;
+	room = ring_reserve(&stream->ring, header + n);
+	if (room && header) {
+		memcpy(room, stream->header, header);
+		room += header;
+	}
+	return room;
+}
+
+void
+spool_position(
+    const struct spool_stream *stream, uint64_t *segment, uint64_t *line)
+{
+	*segment = stream->number;
+	*line = stream->line;
+}
+
 void
 spool_append(struct spool_stream *stream, size_t n, uint64_t now)
 {
@@ -136,7 +155,7 @@ spool_append(struct spool_stream *stream, size_t n, uint64_t now)
 	stream->last_us = stream->spool->received_us;
 	stream->ring.head += n;
 	stream->line++;
-	if (stream->ring.head - stream->start >= stream->rotate_size)
+	if (stream_is_long(stream))
 		stream_end_segment(stream);
 }
 
@@ -187,7 +206,9 @@ spool_fill(const struct spool *spool)
 		ring = &spool->active[i]->ring;
 		used = ring->head -
 		       atomic_load_explicit(&ring->tail, memory_order_relaxed);
-		percent = used * 100 / ring->size;
+		percent = stream_must_wait(spool->active[i])
+			      ? 100
+			      : used * 100 / ring->size;
 		if (percent > most)
 			most = percent;
 	}

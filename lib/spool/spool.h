@@ -113,7 +113,8 @@ struct span spool_instance(const struct spool *spool);
 
 /*
  * Contiguous room for one line of at most `n` bytes, or NULL: the buffer is
- * full and the caller stops reading until the disk side has caught up.
+ * full, or as many segments end inside of it as can be told, and the caller
+ * stops reading until the disk side has caught up.
  */
 char *spool_reserve(struct spool_stream *stream, size_t n);
 /* Segment number and line (from 1) that the next line will get; in an id they
@@ -131,7 +132,8 @@ bool spool_flush(struct spool *spool);
 bool spool_rotate(struct spool *spool, uint64_t now, bool all);
 /* When the next lines were received, for the ledger. */
 void spool_set_received(struct spool *spool, int64_t us);
-/* Bytes of the buffer in use, for the fullest stream, in percent. */
+/* Bytes of the buffer in use, for the fullest stream, in percent; 100 where
+ * spool_reserve answers NULL for the segments. */
 unsigned spool_fill(const struct spool *spool);
 
 void spool_status(const struct spool *spool, struct spool_status *status);

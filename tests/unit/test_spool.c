@@ -171,8 +171,9 @@ START_TEST(many_rotations_at_once_wait_their_turn)
 {
 	int i;
 
+	box.options.buffer = 1 << 20;
 	box_must_open(&box);
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < 70; i++) {
 		ck_assert(box_append(&box, BOX_TRAFFIC));
 		spool_rotate(box.spool, box.now, true);
 	}
@@ -180,7 +181,28 @@ START_TEST(many_rotations_at_once_wait_their_turn)
 	box_drain(&box);
 	box_read(&box, false);
 	box_expect_all(&box);
-	ck_assert_uint_ge(box_count(&box, "ready"), 16);
+	ck_assert_uint_ge(box_count(&box, "ready"), 64);
+}
+END_TEST
+
+START_TEST(no_segment_becomes_longer_than_its_size)
+{
+	struct spool_status status;
+
+	box.options.buffer = 1 << 20; /* of more segments than can be told */
+	box_must_open(&box);
+	while (box_append(&box, BOX_TRAFFIC))
+		continue;
+	ck_assert_uint_eq(spool_fill(box.spool), 100);
+	box_work(&box, 200);
+	ck_assert_uint_lt(spool_fill(box.spool), 10);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	status = box_status(&box);
+	ck_assert_uint_ge(
+	    status.files_published * (4096 + 512), status.bytes_used);
 }
 END_TEST
 
@@ -543,6 +565,30 @@ START_TEST(a_small_quota_still_publishes)
 }
 END_TEST
 
+/* What waits in memory is longer than the quota. */
+START_TEST(a_quota_smaller_than_the_buffer_lets_go)
+{
+	int i;
+
+	box.options.quota = 60000;
+	box.options.rotate_size = 1 << 30;
+	box.options.buffer = 1 << 20;
+	box_must_open(&box);
+	while (box_append(&box, BOX_TRAFFIC))
+		continue;
+	for (i = 0;
+	     i < 100 && box_status(&box).committed < box.sent[BOX_TRAFFIC];
+	     i++) {
+		box_pass(&box, 3);
+		box_read(&box, true);
+	}
+	ck_assert_int_lt(i, 100);
+	box_drain(&box);
+	box_read(&box, true);
+	box_expect_all(&box);
+}
+END_TEST
+
 START_TEST(a_file_size_limit_is_kept_clear_of)
 {
 	struct rlimit before, limit;
@@ -838,6 +884,7 @@ main(void)
 	    {"way", a_segment_is_closed_by_age, 0, 1},
 	    {"way", ids_say_segment_and_line, 0, 1},
 	    {"way", many_rotations_at_once_wait_their_turn, 0, 1},
+	    {"way", no_segment_becomes_longer_than_its_size, 0, 1},
 	    {"names", the_hard_link_follows_the_live_segment, 0, 1},
 	    {"names", files_in_ready_have_the_documented_names, 0, 3},
 	    {"names", numbers_go_on_after_everything_was_taken, 0, 1},
@@ -854,6 +901,7 @@ main(void)
 	    {"limits", a_full_spool_is_reported_once_a_minute, 0, 1},
 	    {"limits", drop_oldest_drops_the_oldest, 0, 1},
 	    {"limits", a_small_quota_still_publishes, 0, 1},
+	    {"limits", a_quota_smaller_than_the_buffer_lets_go, 0, 1},
 	    {"limits", a_file_size_limit_is_kept_clear_of, 0, 1},
 	    {"removed", a_removed_spool_is_made_again, 0, 5},
 	    {"reload", a_reload_keeps_the_segments, 0, 1},
