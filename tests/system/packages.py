@@ -1,5 +1,6 @@
-"""The Debian packages under a real systemd, in a container: installed, started,
-upgraded under load, removed and purged. Before that lintian looks at them."""
+"""The packages under a real systemd, in a container: installed, started, upgraded
+under load, removed and purged, and used as the guide says. Before that lintian
+looks at those for Debian."""
 
 import glob
 import os
@@ -13,19 +14,20 @@ import nspawn
 NEW = "9.0-1"
 SCRIPT = """\
 echo "booted yes"
-python3 -B /load/packages_inside.py 2>&1
+python3 -B /load/packages_inside.py {kind} 2>&1
 """
 
 
-def make(directory):
+def make(kind, directory, *options):
     """Packages of the release build."""
     result = subprocess.run(
         ["cpack", "--config", os.path.join(nspawn.BUILD, "CPackConfig.cmake"),
-         "-G", "DEB", "-B", directory], cwd=nspawn.BUILD, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+         "-G", kind.upper(), "-B", directory, *options], cwd=nspawn.BUILD,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        check=False)
     if result.returncode != 0:
         raise AssertionError(result.stdout[-4000:])
-    return sorted(glob.glob(directory + "/*.deb"))
+    return sorted(glob.glob(f"{directory}/*.{kind}"))
 
 
 def renumber(packages, directory, work):
@@ -45,48 +47,34 @@ def renumber(packages, directory, work):
         shutil.rmtree(tree)
 
 
-class Packages(nspawn.Booted):
-    SCRIPT = SCRIPT
+class Life:
+    """From installation to removal, whatever the packages are."""
+
+    KIND = ""
 
     @classmethod
     def fill(cls, root):
-        harness.need("cpack", "dpkg-shlibdeps", "dpkg-deb", "file")
+        harness.need("cpack", "file")
         if not os.path.exists(os.path.join(nspawn.BUILD, "CPackConfig.cmake")):
             raise harness.unittest.SkipTest("no release build with packages")
         old, work = root + "/packages/old", root + "/packages/work"
-        made = make(work)
         os.makedirs(old)
-        cls.packages = [shutil.copy(package, old) for package in made]
-        renumber(made, root + "/packages/new", work)
-        cls.lint = cls.lintian()
+        cls.packages = [shutil.copy(package, old)
+                        for package in make(cls.KIND, work)]
+        cls.make_new(root + "/packages/new", work)
         shutil.rmtree(work)
-        cls.take(root, "packages_inside", "certificates")
+        cls.take(root, "packages_inside", "guide_inside")
+        cls.put(root, "load/peers", harness.PEERS)
+        for path in ("conf/sepmlogd-guide.7", "tests/data/samples/export.csv"):
+            shutil.copy(os.path.join(harness.ROOT, path), root + "/load")
         # One forbids to start services, where a machine is built as an image;
         # with the other each dpkg reads all manual pages of the machine.
         for path in ("/usr/sbin/policy-rc.d", "/var/lib/man-db/auto-update"):
             if os.path.exists(root + path):
                 os.remove(root + path)
 
-    @classmethod
-    def lintian(cls):
-        # It takes longer than all the rest.
-        if os.environ.get("SEPMLOG_TESTS") != "all" or \
-                not shutil.which("lintian"):
-            return None
-        return subprocess.run(
-            ["lintian", "--allow-root", "--display-info", "--pedantic",
-             *cls.packages], text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, check=False).stdout
-
-    def test_lintian_has_nothing_to_say(self):
-        if self.lint is None:
-            self.skipTest("only with SEPMLOG_TESTS=all, where it is installed")
-        self.assertEqual([line for line in self.lint.splitlines()
-                          if re.match("[EWIPN]: sepm", line)], [])
-
     def test_installed(self):
         self.assert_found("install", "0")
-        self.assert_found("told", "True")
         self.assert_found("config", "root:sepmlog 640")
         self.assert_found("upload-config", "root:sepmlog 640")
         self.assert_found("spool", "sepmlogd:sepmlog 750")
@@ -128,12 +116,6 @@ class Packages(nspawn.Booted):
         self.assert_found("upgraded", "active active enabled enabled")
         self.assert_found("verify-after", "0")
 
-    def test_a_tls_listener_is_added(self):
-        self.assert_found("tls-valid", "0")
-        self.assert_found("tls-start", "0")
-        self.assert_found("tls-stored", "1")
-        self.assert_found("tls-off", "0")
-
     def test_a_refused_configuration_leaves_the_old_one_running(self):
         self.assert_found("refused", "0")
         self.assert_found("refused-told", "True")
@@ -146,6 +128,41 @@ class Packages(nspawn.Booted):
         self.assert_found("records-stay", "True")
         self.assert_found("programs", "[]")
 
+
+class Debian(Life, nspawn.Booted):
+    KIND = "deb"
+    SCRIPT = SCRIPT.format(kind=KIND)
+
+    @classmethod
+    def fill(cls, root):
+        harness.need("dpkg-shlibdeps", "dpkg-deb")
+        super().fill(root)
+        cls.lint = cls.lintian()
+
+    @classmethod
+    def make_new(cls, directory, work):
+        renumber(cls.packages, directory, work)
+
+    @classmethod
+    def lintian(cls):
+        # It takes longer than all the rest.
+        if os.environ.get("SEPMLOG_TESTS") != "all" or \
+                not shutil.which("lintian"):
+            return None
+        return subprocess.run(
+            ["lintian", "--allow-root", "--display-info", "--pedantic",
+             *cls.packages], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, check=False).stdout
+
+    def test_lintian_has_nothing_to_say(self):
+        if self.lint is None:
+            self.skipTest("only with SEPMLOG_TESTS=all, where it is installed")
+        self.assertEqual([line for line in self.lint.splitlines()
+                          if re.match("[EWIPN]: sepm", line)], [])
+
+    def test_the_installation_says_how_to_start(self):
+        self.assert_found("told", "True")
+
     def test_a_purge_keeps_what_is_not_ours(self):
         self.assert_found("purge", "0")
         self.assert_found("purge-told", "True")
@@ -157,6 +174,72 @@ class Packages(nspawn.Booted):
         self.assert_found("again", "0")
         self.assert_found("purge-again", "0")
         self.assert_found("left-again", "[]")
+
+    # -- sepmlogd-guide(7), see guide_inside.py
+
+    def test_the_guide_is_followed_to_its_end(self):
+        self.assert_found("guide-ends", "0")
+        self.assert_found("guide", "followed")
+        self.assert_found("guide-purge", "0")
+
+    def test_the_guide_installs(self):
+        self.assert_found("guide-install", "0")
+        self.assert_found("guide-hello", "True")
+
+    def test_the_guide_tells_sites_and_zones(self):
+        self.assert_found("guide-reload", "0")
+        self.assert_found("guide-stranger", "True")
+        self.assert_found("guide-zones", "13:31:09 00:31:09")
+        self.assert_found("guide-status", "True")
+
+    def test_the_guide_puts_a_relay_in_front(self):
+        if self.found.get("guide-relay") == ["no rsyslog"]:
+            self.skipTest("no rsyslogd (tests/run.sh unpacks one)")
+        self.assert_found("guide-relay", "r-0 tcp")
+
+    def test_the_guide_makes_an_authority(self):
+        self.assert_found("guide-authority", "0")
+        self.assert_found("guide-sender", "0")
+        self.assert_found("guide-verified", "True")
+        self.assert_found("guide-tls", "1")
+
+    def test_the_guide_makes_room_for_bursts(self):
+        self.assert_found("guide-sized", "0")
+        self.assert_found("guide-buffer", "128")
+
+    def test_the_guide_finds_room(self):
+        self.assert_found("guide-full", "told")
+        self.assert_found("guide-goes-on", "True")
+
+    def test_the_guide_takes_over_from_another_collector(self):
+        self.assert_found("guide-consumer", "0")
+        self.assert_found("guide-sums", "True")
+
+
+class Rpm(Life, nspawn.Booted):
+    """On a system whose database of packages knows nothing of the rest; how
+    they start by themselves is as on those that have rpm."""
+
+    KIND = "rpm"
+    SCRIPT = SCRIPT.format(kind=KIND)
+
+    @classmethod
+    def fill(cls, root):
+        if os.environ.get("SEPMLOG_TESTS") != "all":
+            raise harness.unittest.SkipTest("only with SEPMLOG_TESTS=all")
+        harness.need("rpm", "rpmbuild")
+        super().fill(root)
+        cls.put(root, "etc/systemd/system-preset/99-default.preset",
+                "disable *\n")
+
+    @classmethod
+    def make_new(cls, directory, work):
+        version, release = NEW.split("-")
+        os.makedirs(directory)
+        for package in make(cls.KIND, work + "/new", "-D",
+                            f"CPACK_PACKAGE_VERSION={version}", "-D",
+                            f"CPACK_PACKAGE_RELEASE={release}"):
+            shutil.copy(package, directory)
 
 
 if __name__ == "__main__":

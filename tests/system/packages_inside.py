@@ -1,5 +1,8 @@
 """Runs inside the container that packages.py boots: the life of the packages
-from installation to purge. Prints lines `name value`."""
+from installation to removal. Prints lines `name value`.
+
+    packages_inside.py deb|rpm
+"""
 
 import contextlib
 import glob
@@ -7,13 +10,11 @@ import gzip
 import json
 import os
 import re
-import ssl
 import subprocess
 import sys
 import threading
 import time
 
-import certificates
 import harness
 from harness import message, wait_until
 
@@ -44,10 +45,46 @@ def run(*arguments):
     return result.returncode, result.stdout
 
 
-def dpkg(*arguments):
-    status, text = run("dpkg", "--force-unsafe-io", *arguments)
-    print(text, flush=True)
-    return f"{status}", text
+class Deb:
+    """Each answers the exit status, as text, and what was said."""
+    suffix = "deb"
+
+    def call(self, *arguments):
+        status, text = run("dpkg", "--force-unsafe-io", *arguments)
+        print(text, flush=True)
+        return f"{status}", text
+
+    def install(self, directory):
+        return self.call("--force-downgrade", "-i", *packages(directory))
+
+    def remove(self):
+        return self.call("-r", "sepmlog-upload", "sepmlogd")
+
+    def version(self):
+        return run("dpkg-query", "-W", "-f", "${Version}", "sepmlogd")[1]
+
+
+class Rpm(Deb):
+    """What they require is here, but no rpm knows of it."""
+    suffix = "rpm"
+
+    def call(self, *arguments):
+        status, text = run("rpm", "--force-debian", "--nodeps", *arguments)
+        print(text, flush=True)
+        return f"{status}", text
+
+    def install(self, directory):
+        return self.call("-U", "--oldpackage", *packages(directory))
+
+    def remove(self):
+        return self.call("-e", "sepmlog-upload", "sepmlogd")
+
+    def version(self):
+        return run("rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}",
+                   "sepmlogd")[1]
+
+
+MANAGER = Rpm() if sys.argv[1:] == ["rpm"] else Deb()
 
 
 def state(*units):
@@ -65,7 +102,7 @@ def owner(path):
 
 
 def packages(directory):
-    return sorted(glob.glob(f"/packages/{directory}/*.deb"))
+    return sorted(glob.glob(f"/packages/{directory}/*.{MANAGER.suffix}"))
 
 
 def everything():
@@ -78,7 +115,7 @@ def everything():
 
 
 def install():
-    status, text = dpkg("-i", *packages("old"))
+    status, text = MANAGER.install("old")
     say("install", status)
     say("told", "systemctl enable --now" in text)
     say("after-install", state("sepmlogd.service", *SOCKETS,
@@ -163,7 +200,7 @@ def upgrade():
         thread.start()
     wait_until(lambda: senders[1].sent > 0, "load")
     start = time.monotonic()
-    say("upgrade", dpkg("-i", *packages("new"))[0])
+    say("upgrade", MANAGER.install("new")[0])
     say("upgrade-s", f"{time.monotonic() - start:.1f}")
     run("systemctl", "kill", "-s", "USR1", "sepmlogd.service")
     udp.join(60)
@@ -182,42 +219,12 @@ def upgrade():
     say("taken-over", len(over) == 1 and over[0][0] == over[0][1] == "2")
     after = main_pid("sepmlogd.service"), main_pid("sepmlog-upload.service")
     say("replaced", all(a not in (0, b) for a, b in zip(after, before)))
-    say("version", run("dpkg-query", "-W", "-f", "${Version}", "sepmlogd")[1])
+    say("version", MANAGER.version())
     with open(CONFIG, encoding="utf-8") as file:
         say("mine", file.read().endswith("# mine\n"))
     say("config-after", owner(CONFIG))
     say("upgraded", state("sepmlogd.service", "sepmlog-upload.service"))
     say("verify-after", run("sepmlogctl", "verify", SPOOL.path)[0])
-
-
-def tls():
-    """A listener more, in the order that the README gives."""
-    authority = certificates.Authority("/etc/sepmlogd/tls/ca")
-    certificate, key = authority.issue("server", "IP:127.0.0.1",
-                                       "serverAuth")
-    run("chown", "-R", "sepmlogd", "/etc/sepmlogd/tls")
-    with open(CONFIG, encoding="utf-8") as file:
-        good = file.read()
-    with open(CONFIG, "w", encoding="utf-8") as file:
-        file.write(good.replace(
-            "\nlisten:\n", "\nlisten:\n  - tls: '[::]:6514'\n    certificate: "
-            f"{certificate}\n    key: {key}\n"))
-    say("tls-valid", run("sepmlogd", "-n")[0])
-    run("systemctl", "stop", "sepmlogd.service")
-    say("tls-start", run("systemctl", "enable", "--now",
-                         "sepmlogd-tls.socket", "sepmlogd.service")[0])
-    context = ssl.create_default_context(cafile=authority.certificate)
-    with harness.connect(6514) as plain, context.wrap_socket(
-            plain, server_hostname="127.0.0.1") as peer:
-        peer.sendall(message("t", 0) + b"\n")
-        wait_until(lambda: stored().get("t"), "stored from TLS")
-    say("tls-stored", len(stored()["t"]))
-    run("systemctl", "stop", "sepmlogd-tls.socket", "sepmlogd.service")
-    run("systemctl", "disable", "sepmlogd-tls.socket")
-    with open(CONFIG, "w", encoding="utf-8") as file:
-        file.write(good)
-    run("rm", "-r", "/etc/sepmlogd/tls/ca")
-    say("tls-off", run("systemctl", "start", "sepmlogd.service")[0])
 
 
 def refused_configuration():
@@ -227,7 +234,7 @@ def refused_configuration():
     with open(CONFIG, "w", encoding="utf-8") as file:
         file.write(good + "colour: blue\n")
     before = main_pid("sepmlogd.service")
-    status, text = dpkg("--force-downgrade", "-i", *packages("old"))
+    status, text = MANAGER.install("old")
     say("refused", status)
     say("refused-told", "Mend it, then: systemctl restart sepmlogd" in text)
     say("refused-goes-on", main_pid("sepmlogd.service") == before)
@@ -237,10 +244,11 @@ def refused_configuration():
 
 def remove():
     run("systemctl", "kill", "-s", "USR1", "sepmlogd.service")
-    say("remove", dpkg("-r", "sepmlog-upload", "sepmlogd")[0])
+    say("remove", MANAGER.remove()[0])
     listening = run("ss", "-Hlntu", "sport = :514")[1]
     say("listening", listening.strip() or "nobody")
-    say("config-stays", os.path.exists(CONFIG))
+    say("config-stays", os.path.exists(CONFIG) or
+        os.path.exists(CONFIG + ".rpmsave"))
     say("records-stay", sum(map(len, stored().values())) > 0)
     say("programs", [path for path in everything()
                      if path.startswith(("/usr/bin/sepm", "/usr/sbin/sepm"))])
@@ -250,7 +258,7 @@ def purge(before):
     # As it is left where a TLS key was put there.
     with open("/etc/sepmlogd/tls/key.pem", "w", encoding="ascii") as file:
         file.write("mine\n")
-    status, text = dpkg("-P", "sepmlog-upload", "sepmlogd")
+    status, text = MANAGER.call("-P", "sepmlog-upload", "sepmlogd")
     say("purge", status)
     say("purge-told", "rm -r /var/spool/sepmlogd" in text and
         "rm -r /etc/sepmlogd" in text)
@@ -266,11 +274,20 @@ def purge(before):
         ("/etc/sepmlogd/tls", "/var/spool/sepmlogd/"))))
 
 
+def guide():
+    """All of it once more, as the guide says it."""
+    subprocess.run(["rm", "-r", SPOOL.path, "/etc/sepmlogd"], check=True)
+    say("guide-ends", subprocess.run(
+        [sys.executable, "-B", "/load/guide_inside.py"],
+        check=False).returncode)
+    say("guide-purge", MANAGER.call("-P", "sepmlog-upload", "sepmlogd")[0])
+
+
 def empty(before):
     """Installed and purged again with nothing received: nothing is left."""
     subprocess.run(["rm", "-r", SPOOL.path, "/etc/sepmlogd"], check=True)
-    say("again", dpkg("-i", *packages("old"))[0])
-    say("purge-again", dpkg("-P", "sepmlog-upload", "sepmlogd")[0])
+    say("again", MANAGER.install("old")[0])
+    say("purge-again", MANAGER.call("-P", "sepmlog-upload", "sepmlogd")[0])
     say("left-again", sorted(path for path in everything() - before
                              if "sepm" in path and "service.d" not in path))
 
@@ -281,11 +298,12 @@ def main():
     receive()
     deliver()
     upgrade()
-    tls()
     refused_configuration()
     remove()
-    purge(before)
-    empty(before)
+    if MANAGER.suffix == "deb":
+        purge(before)
+        guide()
+        empty(before)
     say("life", "done")
 
 
