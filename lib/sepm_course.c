@@ -124,6 +124,7 @@ sepm_course_learn(
 
 	if (!is_plain_traffic(reading) || !take_steps(reading, &found))
 		return;
+	found.release = reading->record->release;
 	found.sepm = reading->body->first == 2;
 	found.action = sepm_is_new_style(reading->body) &&
 		       reading->body->piece[found.steps - 1].id == SEPM_ACTION;
@@ -301,6 +302,7 @@ try_course(const struct sepm_course *course, struct span text, struct run *run)
 		return false;
 	}
 	r->type = RECORD_TRAFFIC;
+	r->release = course->release;
 	set_sepm(course, run->context, r);
 	sepm_settle_ports(run->context, &run->ports, r);
 	return true;
