@@ -101,7 +101,7 @@ put_latency_tile(const struct show *show, struct evbuffer *out)
 		put_tile(out, "Durable after", "–", "none in a minute", false);
 		return;
 	}
-	snprintf(more, sizeof more, "99 of 100: %s",
+	snprintf(more, sizeof more, "99th: %s",
 	    show_brief(latency_quantile(&minute, 0.99), most));
 	put_tile(out, "Durable after",
 	    show_brief(latency_quantile(&minute, 0.5), value), more, false);
@@ -120,12 +120,12 @@ put_delivery_tile(const struct show *show, struct evbuffer *out)
 		waiting += show->uploads.target[i].waiting;
 		fail += show->uploads.target[i].fails;
 	}
-	snprintf(more, sizeof more, "%u of %zu targets fail", fail,
-	    show->uploads.count);
+	snprintf(
+	    more, sizeof more, "%u of %zu fail", fail, show->uploads.count);
 	put_tile(out, "Files to deliver", show_grouped(waiting, value),
 	    !uploads_is_fresh(&show->uploads) ? "no uploader runs"
 	    : fail > 0                        ? more
-					      : "all targets work",
+					      : "all work",
 	    fail > 0 || !uploads_is_fresh(&show->uploads));
 }
 
@@ -141,13 +141,13 @@ put_tiles(const struct show *show, struct evbuffer *out)
 	snprintf(value, sizeof value, "%.0f", show_rate(show->history, false));
 	snprintf(more, sizeof more, "%s/s",
 	    show_sized((uint64_t)show_rate(show->history, true), part));
-	put_tile(out, "Messages a second", value, more, false);
+	put_tile(out, "Messages/s", value, more, false);
 	snprintf(more, sizeof more, "%s", "since the start");
 	put_tile(out, "Received", show_grouped(c->udp + c->tcp + c->tls, value),
 	    more, false);
-	snprintf(more, sizeof more, "%s not yet durable",
+	snprintf(more, sizeof more, "%s not yet",
 	    show_grouped(show->spool.accepted - show->spool.committed, part));
-	put_tile(out, "Records durable",
+	put_tile(out, "Durable records",
 	    show_grouped(show->spool.committed, value), more, false);
 	put_latency_tile(show, out);
 	put_tile(out, "Losses", show_grouped(losses, value),
@@ -258,7 +258,7 @@ put_counters(
 {
 	struct counters_row row;
 
-	begin_table(out, title, "<th>What<th class=n>Since the start");
+	begin_table(out, title, "<th>Since the start<th class=n>");
 	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++) {
 		if (row.loss != loss)
 			continue;
@@ -282,18 +282,18 @@ put_listener(
 	evbuffer_add_printf(out, "</td><td>%s</td>",
 	    e->passed ? "the service manager" : "sepmlogd");
 	if (e->transport != CONFIG_UDP) {
-		put(out, "<td class=n>–<td class=n>–<td>–<td class=n>–"
+		put(out, "<td class=n>–<td class=n>–<td class=n>–<td class=n>–"
 			 "<td class=n>–</tr>");
 		return;
 	}
 	put_size(out, (uint64_t)e->buffer);
 	if (high.size > 0)
 		evbuffer_add_printf(out,
-		    "<td class=n>%u %%</td><td>%s ago</td>",
+		    "<td class=n>%u %%</td><td class=n>%s ago</td>",
 		    fill_percent(&high),
 		    show_lasted((show->monotonic - high.at) / 1000, ago));
 	else
-		put(out, "<td class=n>–</td><td>–</td>");
+		put(out, "<td class=n>–</td><td class=n>–</td>");
 	put_number(out, e->fill.bursts);
 	put_number(out, e->dropped);
 	put(out, "</tr>");
@@ -304,7 +304,7 @@ put_listeners(const struct show *show, struct evbuffer *out)
 {
 	begin_table(out, "Listeners",
 	    "<th>Socket<th>Of<th class=n>Receive buffer"
-	    "<th class=n>Fullest in the last hour<th>When"
+	    "<th class=n>Fullest in the last hour<th class=n>When"
 	    "<th class=n>Bursts<th class=n>Dropped");
 	for (size_t i = 0; i < show->view->endpoints->count; i++)
 		put_listener(show, out, show->view->endpoints->list[i]);
@@ -342,8 +342,7 @@ put_target(
 	put(out, "</tr>");
 	if (!t->fails)
 		return;
-	evbuffer_add_printf(out,
-	    "<tr class=bad><td colspan=8 class=why>fails for %s: ",
+	evbuffer_add_printf(out, "<tr class=bad><td colspan=8>fails for %s: ",
 	    show_since(t->since * 1000000, show->now, ago));
 	put_text(out, t->reason);
 	put(out, "</td></tr>");
@@ -381,8 +380,8 @@ put_latency_row(
 	if (latency_total(counts) == 0)
 		return;
 	evbuffer_add_printf(out,
-	    "<tr><td>durable after, last %s; 99 of 100</td>"
-	    "<td class=n>%s; %s</td></tr>",
+	    "<tr><td>median until durable, last %s</td><td class=n>%s</td>"
+	    "</tr><tr><td>99 of 100 of them</td><td class=n>%s</td></tr>",
 	    name, show_brief(latency_quantile(counts, 0.5), median),
 	    show_brief(latency_quantile(counts, 0.99), most));
 }

@@ -75,18 +75,14 @@ put_listeners(const struct show *show, struct evbuffer *out)
 	for (size_t i = 0; i < all->count; i++) {
 		const struct endpoint *e = all->list[i];
 		struct fill_mark high = fill_highest(&e->fill, show->monotonic);
+		uint64_t age = (show->monotonic - high.at) / 1000;
 
-		evbuffer_add_printf(out, "%-40s", e->name);
-		if (e->transport == CONFIG_UDP)
-			evbuffer_add_printf(out, " %12s %8u %% %12s %10" PRIu64,
-			    show_sized((uint64_t)e->buffer, size),
-			    fill_percent(&high),
-			    high.size == 0
-				? "-"
-				: show_lasted(
-				      (show->monotonic - high.at) / 1000, ago),
-			    e->dropped);
-		evbuffer_add_printf(out, "\n");
+		if (e->transport != CONFIG_UDP)
+			continue;
+		evbuffer_add_printf(out,
+		    "%-40s %12s %8u %% %12s %10" PRIu64 "\n", e->name,
+		    show_sized((uint64_t)e->buffer, size), fill_percent(&high),
+		    high.size > 0 ? show_lasted(age, ago) : "-", e->dropped);
 	}
 }
 

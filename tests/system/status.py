@@ -155,7 +155,7 @@ class Status(harness.Case):
             buckets = [int(value) for key, value in metrics.items()
                        if key.startswith(name + "_bucket")]
             self.assertEqual(buckets, sorted(buckets))
-            self.assertEqual(len(buckets), 14)
+            self.assertEqual(len(buckets), 18)
             count = int(metrics[name + "_count"])
             self.assertGreater(count, 0)
             self.assertEqual(buckets[-1], count)
@@ -253,7 +253,7 @@ class Status(harness.Case):
             self.assertFalse([t for t, _ in page.tags if t in ("b", "i")
                               and t == "i"])
             for text in ("fails for 15 min: " + evil + r"\x1b[2J", "<i>t",
-                         "2 h 1 min", "1 of 2 targets fail"):
+                         "2 h 1 min", "1 of 2 fail"):
                 self.assertIn(text, page.text)
             text = self.page("/status.txt")
             self.assertRegex(text, r"(?m)^archive +works +0 .* 12 +0 +3\d s$")
