@@ -2,8 +2,8 @@
 
 /* Closer where a commit is due as a rule (spool.commit.interval). */
 const uint64_t latency_bound[LATENCY_BUCKETS - 1] = {1000, 2000, 5000, 10000,
-    20000, 50000, 100000, 150000, 200000, 220000, 250000, 300000, 500000,
-    1000000, 2000000, 5000000, 10000000};
+    20000, 50000, 100000, 105000, 110000, 120000, 150000, 200000, 300000,
+    500000, 1000000, 2000000, 5000000, 10000000};
 
 void
 latency_note(struct latency *l, uint64_t us)

@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { LATENCY_BUCKETS = 18 };
+enum { LATENCY_BUCKETS = 19 };
 
 /* The longest of each bucket, in us; the last one has no end. */
 extern const uint64_t latency_bound[LATENCY_BUCKETS - 1];

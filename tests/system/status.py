@@ -155,7 +155,7 @@ class Status(harness.Case):
             buckets = [int(value) for key, value in metrics.items()
                        if key.startswith(name + "_bucket")]
             self.assertEqual(buckets, sorted(buckets))
-            self.assertEqual(len(buckets), 18)
+            self.assertEqual(len(buckets), 19)
             count = int(metrics[name + "_count"])
             self.assertGreater(count, 0)
             self.assertEqual(buckets[-1], count)
