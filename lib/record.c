@@ -50,10 +50,17 @@ static const struct span severity_word[] = {
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
+const struct record_release_info record_release_info[RECORD_RELEASE_COUNT] = {
+#define ROW(constant, release, why) {release, why},
+    RECORD_RELEASE_TABLE(ROW)
+#undef ROW
+};
+
 void
 record_reset(struct record *r)
 {
 	r->type = RECORD_UNPARSED;
+	r->release = RECORD_RELEASE_UNTOLD;
 	r->flags = 0;
 	memset(r->present, 0, sizeof(r->present));
 	r->extras = 0;

@@ -198,6 +198,42 @@ enum record_type {
 	RECORD_TYPE_COUNT
 };
 
+/*
+ * Which releases of SEPM write lines of this shape. A likeness and no proof:
+ * many lines are the same in all releases, a relay may change what passes, and
+ * the builds at which shapes changed are not published.
+ */
+/* clang-format off */
+#define RECORD_RELEASE_TABLE(ROW)                                             \
+	ROW(UNTOLD,       "",               "")                               \
+	ROW(11,           "11-like",        "Local: repeated, no action")     \
+	ROW(12_1,         "12.1-like",      "Local: repeated, no hashes")     \
+	ROW(14_0,         "14.0-like",      "hashes behind the client")       \
+	ROW(14_2,         "14.2-like",      "Local Host:, hashes last")       \
+	ROW(14_3_EARLY,   "early 14.3-like", "Local Host IP: and End:")       \
+	ROW(14_3,         "14.3-like",      "Local Host IP: and End Time:")   \
+	ROW(14_3_RU1,     "14.3 RU1-like",  "the SEPM is a field of its own") \
+	ROW(14_3_RU1_ON,  "14.3 RU1-like or later", "URL risk")               \
+	ROW(14_3_LATER,   "a later 14.3-like", "correlation ID")              \
+	ROW(14_2_ON,      "14.2-like or later", "application hashes last")    \
+	ROW(14_2_BARE,    "14.2-like or later", "its hashes are missing")
+/* clang-format on */
+
+enum record_release {
+#define ROW(constant, release, why) RECORD_RELEASE_##constant,
+	RECORD_RELEASE_TABLE(ROW)
+#undef ROW
+	    RECORD_RELEASE_COUNT
+};
+
+struct record_release_info {
+	const char *release, *why; /* for people: what it is told by */
+};
+
+/* Indexed by enum record_release. */
+extern const struct record_release_info
+    record_release_info[RECORD_RELEASE_COUNT];
+
 /* record.flags */
 enum {
 	RECORD_TRUNCATED = 1 << 0,    /* over max_message, or cut on its way */
@@ -231,6 +267,7 @@ struct record_address {
 
 struct record {
 	enum record_type type;
+	enum record_release release;
 	unsigned flags;
 	uint64_t present[RECORD_WORDS]; /* bit i: value[i] is set */
 	union record_value value[RECORD_FIELD_COUNT];

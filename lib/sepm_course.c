@@ -84,7 +84,8 @@ take_steps(const struct sepm_reading *reading, struct sepm_course *course)
  * Do labels and places alone say that it is traffic, where its client is, and
  * that nothing was cut? Two bare fields before `Begin` are no security log,
  * whatever they say; see is_traffic and client_piece. That it was not cut is
- * known; with one of these labels at its end the next one is not, either.
+ * known; with one of these labels at its end the next one is not, either, but
+ * for half an action of the new style.
  */
 static bool
 is_plain_traffic(const struct sepm_reading *reading)
@@ -123,7 +124,10 @@ sepm_course_learn(
 
 	if (!is_plain_traffic(reading) || !take_steps(reading, &found))
 		return;
+	found.release = reading->record->release;
 	found.sepm = reading->body->first == 2;
+	found.action = sepm_is_new_style(reading->body) &&
+		       reading->body->piece[found.steps - 1].id == SEPM_ACTION;
 	for (size_t i = 0; i < SEPM_COURSES; i++)
 		if (same_course(&courses->course[i], &found))
 			return;
@@ -217,13 +221,17 @@ read_other(struct run *run, const struct sepm_step *step, const char *label,
 		record_add_extra(run->record, name, value);
 }
 
-/* Quotes that nothing opened, and half a hash, are for others to judge. */
+/* Quotes that nothing opened, and half a hash or action, are for others to
+ * judge. */
 static bool
-ends_well(const struct sepm_step *last, struct span value)
+ends_well(const struct sepm_course *course, struct span value)
 {
+	const struct sepm_step *last = &course->step[course->steps - 1];
+
 	return (value.n == 0 || value.p[value.n - 1] != '"') &&
 	       (last->read.reader != SEPM_READ_MD5 || value.n == 0 ||
-		   value.n >= 32);
+		   value.n >= 32) &&
+	       (!course->action || sepm_is_action(value));
 }
 
 /* The value of the field from `p` to `end`, of a text that ends at `rest`. */
@@ -261,7 +269,7 @@ follow(const struct sepm_course *course, struct span text, struct run *run)
 			record_set_text(run->record, step->read.field, value);
 		p = end + 1;
 	}
-	return ends_well(done - 1, value);
+	return ends_well(course, value);
 }
 
 /* What the header says of the SEPM's name goes first or last. */
@@ -294,6 +302,7 @@ try_course(const struct sepm_course *course, struct span text, struct run *run)
 		return false;
 	}
 	r->type = RECORD_TRAFFIC;
+	r->release = course->release;
 	set_sepm(course, run->context, r);
 	sepm_settle_ports(run->context, &run->ports, r);
 	return true;

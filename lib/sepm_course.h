@@ -36,7 +36,9 @@ struct sepm_step {
 
 struct sepm_course {
 	size_t steps; /* 0: none yet */
-	bool sepm;    /* the first field is the SEPM, the second the client */
+	enum record_release release;
+	bool sepm;   /* the first field is the SEPM, the second the client */
+	bool action; /* its end, and cut unless it is a known one */
 	struct sepm_step step[SEPM_STEPS];
 };
 

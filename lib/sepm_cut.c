@@ -16,8 +16,8 @@ last_known(const struct sepm_body *body)
 	return i - 1;
 }
 
-static bool
-is_new_style(const struct sepm_body *body)
+bool
+sepm_is_new_style(const struct sepm_body *body)
 {
 	return sepm_has(body, SEPM_LOCAL_IP) ||
 	       sepm_has(body, SEPM_LOCAL_PORT) ||
@@ -54,13 +54,24 @@ ends_with_domain(const struct sepm_body *body)
 	       (end->value.n > 0 && !sepm_label_begins(end->value));
 }
 
-/* The new style of traffic ends with `MD-5`, the old one with `Action`, SEP 11
- * with `Domain`. */
+/* A whole word of the action at the very end: of a record that has no hashes,
+ * or had them in front. It could be one that was cut right there, too, but then
+ * nothing is wrong with what is here. */
+static bool
+ends_with_action(const struct sepm_body *body)
+{
+	const struct sepm_piece *end = &body->piece[body->count - 1];
+
+	return end->id == SEPM_ACTION && sepm_is_action(end->value);
+}
+
+/* The new style of traffic ends with `MD-5`, or a known action, the old one
+ * with any `Action`, SEP 11 with `Domain`. */
 static bool
 is_cut_traffic(const struct sepm_body *body, enum sepm_label last)
 {
-	if (is_new_style(body))
-		return last != SEPM_MD5;
+	if (sepm_is_new_style(body))
+		return last != SEPM_MD5 && !ends_with_action(body);
 	return last != SEPM_ACTION && last != SEPM_MD5 &&
 	       !ends_with_domain(body);
 }

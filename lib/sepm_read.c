@@ -429,7 +429,8 @@ sepm_read(struct sepm_body *body)
 	sepm_find_places(&reading);
 	if (sepm_is_cut(&reading))
 		sepm_drop_cut_field(&reading);
-	else
+	body->record->release = sepm_release(body);
+	if ((body->record->flags & RECORD_TRUNCATED) == 0)
 		sepm_course_learn(&body->courses, &reading);
 	join_values(&reading);
 	if (body->first > 1)

@@ -35,6 +35,13 @@ void sepm_find_places(struct sepm_reading *reading);
 const struct sepm_place *sepm_place_of(
     const struct sepm_reading *reading, size_t piece);
 
+/* sepm_cut.c: has traffic of this body labels that came with the hashes? Then
+ * these end it as a rule. */
+bool sepm_is_new_style(const struct sepm_body *body);
+
+/* sepm_release.c: of a body that is whole, its client and SEPM found. */
+enum record_release sepm_release(const struct sepm_body *body);
+
 /* sepm_cut.c: was the record cut on its way? */
 bool sepm_is_cut(const struct sepm_reading *reading);
 

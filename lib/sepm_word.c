@@ -161,6 +161,12 @@ sepm_is_direction(struct span word)
 }
 
 bool
+sepm_is_action(struct span word)
+{
+	return word_find(action_words, COUNT(action_words), word) != NULL;
+}
+
+bool
 sepm_is_protocol(struct span word)
 {
 	uint64_t number;

@@ -23,6 +23,7 @@ struct span sepm_protocol(struct span word, struct arena *arena);
 
 /* Is it a word that is known to be one? */
 bool sepm_is_direction(struct span word);
+bool sepm_is_action(struct span word);
 bool sepm_is_protocol(struct span word);
 
 /* The syslog keyword for SEPM's `Critical`, `Major`, `Minor`, `Info`; n == 0

@@ -7,14 +7,21 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds; no change of the wall clock moves them. */
+/* Microseconds; no change of the wall clock moves them. */
 static inline uint64_t
-clock_ms(void)
+clock_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The same in milliseconds. */
+static inline uint64_t
+clock_ms(void)
+{
+	return clock_us() / 1000;
 }
 
 /* UTC microseconds since 1970. */

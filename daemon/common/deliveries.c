@@ -13,20 +13,21 @@
 #define NAME "status"
 #define TEMPORARY ".status"
 
-enum { LINE = DELIVERY_NAME + DELIVERY_REASON + 8 * 24 };
+enum { VERSION = 2, LINE = DELIVERY_NAME + DELIVERY_REASON + 9 * 24 };
 
 static bool
 write_all(FILE *file, const struct deliveries *d)
 {
-	fprintf(file, "%" PRId64 "\n", d->written);
+	fprintf(file, "%" PRId64 " %d\n", d->written, VERSION);
 	for (size_t i = 0; i < d->count; i++) {
 		const struct delivery *t = &d->target[i];
 
 		fprintf(file,
 		    "%s %s %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-		    " %" PRIu64 " %" PRId64 " %s\n",
+		    " %" PRIu64 " %" PRId64 " %" PRId64 " %s\n",
 		    t->name, t->fails ? "fails" : "works", t->since, t->waiting,
-		    t->bytes, t->delivered, t->refused, t->last, t->reason);
+		    t->bytes, t->delivered, t->refused, t->last, t->oldest,
+		    t->reason);
 	}
 	return fflush(file) == 0 && ferror(file) == 0;
 }
@@ -60,9 +61,9 @@ read_line(const char *line, struct delivery *t)
 	*t = (struct delivery){.fails = false};
 	if (sscanf(line,
 		"%32s %7s %" SCNd64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-		" %" SCNu64 " %" SCNd64 " %n",
+		" %" SCNu64 " %" SCNd64 " %" SCNd64 " %n",
 		t->name, state, &t->since, &t->waiting, &t->bytes,
-		&t->delivered, &t->refused, &t->last, &n) != 8)
+		&t->delivered, &t->refused, &t->last, &t->oldest, &n) != 9)
 		return false;
 	t->fails = strcmp(state, "fails") == 0;
 	snprintf(t->reason, sizeof t->reason, "%.*s",
@@ -74,9 +75,11 @@ static bool
 read_all(FILE *file, struct deliveries *d)
 {
 	char line[LINE];
+	int version;
 
 	if (fgets(line, sizeof line, file) == NULL ||
-	    sscanf(line, "%" SCNd64, &d->written) != 1)
+	    sscanf(line, "%" SCNd64 " %d", &d->written, &version) != 2 ||
+	    version != VERSION)
 		return false;
 	for (d->count = 0;
 	     d->count < DELIVERIES && fgets(line, sizeof line, file) != NULL;

@@ -1,11 +1,12 @@
 /*
  * deliveries - how each target of the uploader does, as it last wrote it to
- * <spool>/upload/status for whoever wants to know: `sepmlogctl status` and
+ * <spool>/upload/status for whoever wants to know: the daemon's status and
  * `sepmlogctl doctor`. Nothing is done by it; what counts are the receipts.
  *
- * The file is text: a line with the time of writing, then one for each target,
+ * The file is text: a line with the time of writing and the version, 2, then
+ * one for each target,
  *
- *   NAME works|fails SINCE WAITING BYTES DELIVERED REFUSED LAST REASON
+ *   NAME works|fails SINCE WAITING BYTES DELIVERED REFUSED LAST OLDEST REASON
  *
  * with times in seconds since 1970 (0: never).
  */
@@ -31,6 +32,7 @@ struct delivery {
 	uint64_t waiting, bytes;     /* files, and theirs */
 	uint64_t delivered, refused; /* files, since the uploader's start */
 	int64_t last;                /* when a file was delivered */
+	int64_t oldest; /* when the oldest that waits was finished */
 	char reason[DELIVERY_REASON]; /* of the last failure, printable ASCII */
 };
 

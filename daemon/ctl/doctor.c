@@ -17,6 +17,7 @@
 
 #include "ask.h"
 #include "ctl.h"
+#include "netstat.h"
 #include "settings.h"
 #include "uploads.h"
 
@@ -70,62 +71,23 @@ finding(struct doctor *d, const char *cure, const char *format, ...)
 
 /* --- what the kernel says --- */
 
-/* A number of /proc/net/snmp or snmp6 style: the value under `name` in the
- * line pair of `kind`. */
-static bool
-counter(const char *kind, const char *name, uint64_t *value)
-{
-	FILE *file = fopen("/proc/net/snmp", "re");
-	char names[LINE], values[LINE], *n, *v, *rest_n, *rest_v;
-	size_t length = strlen(kind);
-	bool found = false;
-
-	if (file == NULL)
-		return false;
-	while (!found && fgets(names, sizeof names, file) != NULL &&
-	       fgets(values, sizeof values, file) != NULL) {
-		if (strncmp(names, kind, length) != 0 || names[length] != ':')
-			continue;
-		n = strtok_r(names, " \n", &rest_n);
-		v = strtok_r(values, " \n", &rest_v);
-		while (n != NULL && v != NULL && strcmp(n, name) != 0) {
-			n = strtok_r(NULL, " \n", &rest_n);
-			v = strtok_r(NULL, " \n", &rest_v);
-		}
-		found =
-		    n != NULL && v != NULL && sscanf(v, "%" SCNu64, value) == 1;
-	}
-	fclose(file);
-	return found;
-}
-
-struct udp_errors {
-	uint64_t no_ports, buffer, memory;
-};
-
-static struct udp_errors
-udp_errors(void)
-{
-	struct udp_errors e = {0};
-
-	counter("Udp", "NoPorts", &e.no_ports);
-	counter("Udp", "RcvbufErrors", &e.buffer);
-	counter("Udp", "MemErrors", &e.memory);
-	return e;
-}
-
 static void
 look_at_counters(struct doctor *d)
 {
 	const struct timespec pause = {.tv_sec = PAUSE};
-	struct udp_errors before = udp_errors(), now;
+	struct netstat_udp before, now;
+	struct netstat netstat;
+	bool seen;
 
+	netstat_open(&netstat, "/proc/self/net");
+	seen = netstat_read(&netstat, &before);
 	nanosleep(&pause, NULL);
-	now = udp_errors();
+	seen = seen && netstat_read(&netstat, &now);
+	netstat_close(&netstat);
+	if (!seen)
+		return;
 	if (now.no_ports > before.no_ports)
-		finding(d,
-		    "SEPM may send to another port than those of `listen`: "
-		    "compare them. `tcpdump -ni any udp` shows which.",
+		finding(d, netstat_wrong_port,
 		    "%" PRIu64 " datagrams came in %d seconds to ports where "
 		    "nobody listens.",
 		    now.no_ports - before.no_ports, PAUSE);

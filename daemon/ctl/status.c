@@ -11,7 +11,6 @@
 #include "ask.h"
 #include "ctl.h"
 #include "settings.h"
-#include "uploads.h"
 
 enum { EVERY = 2 }; /* s between two looks */
 
@@ -32,34 +31,9 @@ static const char usage_text[] =
 struct options {
 	const char *config;
 	bool json, watch;
-	const char *spool; /* of the configuration */
 };
 
 /* --- showing --- */
-
-/* What the daemon says, and what its uploader does behind it. */
-static void
-print(const char *text, const struct options *options)
-{
-	size_t n = strlen(text);
-	struct deliveries d;
-
-	if (!deliveries_read(options->spool, &d)) {
-		fputs(text, stdout);
-		return;
-	}
-	if (!options->json) {
-		fputs(text, stdout);
-		uploads_text(&d, stdout);
-		return;
-	}
-	/* one more member, before the end of the object */
-	while (n > 0 && text[n] != '}')
-		n--;
-	printf("%.*s,", (int)n, text);
-	uploads_json(&d, stdout);
-	fputs("}\n", stdout);
-}
 
 static enum ctl_exit
 show_once(const struct config_status *where, const struct options *options)
@@ -78,7 +52,7 @@ show_once(const struct config_status *where, const struct options *options)
 	}
 	if (options->watch && isatty(STDOUT_FILENO))
 		fputs("\033[H\033[2J", stdout);
-	print(text, options);
+	fputs(text, stdout);
 	fflush(stdout);
 	free(text);
 	return code == 200 && ready == 200 ? CTL_DONE : CTL_FINDINGS;
@@ -154,7 +128,6 @@ ctl_status(int argc, char **argv)
 		    options.config);
 		result = CTL_FAILED;
 	} else {
-		options.spool = config->spool.directory;
 		result = show(&config->status, &options);
 	}
 	settings_free(settings);

@@ -298,6 +298,8 @@ shown_of(const struct audit *a, const struct source *source)
 	    (!shown.timed || source->row.lag < shown.lag))
 		shown.lag = source->row.lag;
 	shown.timed = shown.timed || source->row.timed > 0;
+	if (source->row.release != RECORD_RELEASE_UNTOLD)
+		shown.release = (enum record_release)source->row.release;
 	return shown;
 }
 

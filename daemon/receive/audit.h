@@ -19,6 +19,7 @@
 
 #include "config.h"
 #include "ledger.h"
+#include "record.h"
 
 enum { AUDIT_STREAMS = 64 }; /* names that are ever told apart */
 
@@ -60,6 +61,8 @@ struct audit_row {
 	 * many seconds before its receipt the newest was sent, by its clock. */
 	uint64_t timed;
 	int64_t lag;
+	uint64_t
+	    release; /* enum record_release of the last that told; 0: none */
 };
 
 struct audit;
@@ -111,6 +114,7 @@ struct audit_source {
 	int64_t lag;  /* ... seconds that the newest is behind its receipt */
 	double rate;  /* messages a second, of late */
 	int64_t seen; /* UTC us; 0: not since the first look */
+	enum record_release release; /* of the last message that told */
 };
 
 /* Sums of all sources. */

@@ -136,6 +136,32 @@ endpoint_is_public(const struct endpoint *e)
 	return !IN6_IS_ADDR_LOOPBACK(&address);
 }
 
+/* Of the network that a socket is in; 0: not known. */
+static uint64_t
+network_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t n = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n) == 0
+		   ? cookie
+		   : 0;
+}
+
+bool
+endpoints_are_here(const struct endpoints *set)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint64_t here = fd >= 0 ? network_of(fd) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; i < set->count; i++)
+		if (network_of(set->list[i]->fd) != here)
+			return false;
+	return true;
+}
+
 /* --- handed over --- */
 
 static int
@@ -179,29 +205,52 @@ endpoint_of_passed(int fd)
 	return e;
 }
 
+/* What it listens at is for status_new to see. */
+static bool
+take_status(int fd, int *status)
+{
+	enum config_transport transport;
+
+	if (*status >= 0 || !transport_of(fd, &transport) ||
+	    transport == CONFIG_UDP || evutil_make_socket_nonblocking(fd) < 0)
+		return false;
+	*status = fd;
+	return true;
+}
+
+static bool
+take_endpoint(int fd, struct endpoints *passed)
+{
+	struct endpoint *e = endpoint_of_passed(fd);
+
+	if (e != NULL)
+		passed->list[passed->count++] = e;
+	return e != NULL;
+}
+
 bool
-endpoints_passed(
-    struct endpoints *passed, struct fdstore_kept *kept, char *why, size_t size)
+endpoints_passed(struct endpoints *passed, struct fdstore_kept *kept,
+    int *status, char *why, size_t size)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 	bool good = list_new(passed, n > 0 ? (size_t)n : 0, why, size);
 
+	*status = -1;
 	for (int i = 0; i < n && good; i++) {
-		struct endpoint *e;
+		int fd = SD_LISTEN_FDS_START + i;
 
-		if (fdstore_collect(kept, SD_LISTEN_FDS_START + i, names[i]))
+		if (fdstore_collect(kept, fd, names[i]))
 			continue;
-		e = endpoint_of_passed(SD_LISTEN_FDS_START + i);
-		if (e == NULL) {
+		good = strcmp(names[i], "status") == 0
+			   ? take_status(fd, status)
+			   : take_endpoint(fd, passed);
+		if (!good)
 			snprintf(why, size,
 			    "socket %d (%s) from the service manager is no "
-			    "UDP or listening TCP socket",
-			    SD_LISTEN_FDS_START + i, names[i]);
-			good = false;
-			break;
-		}
-		passed->list[passed->count++] = e;
+			    "UDP or listening TCP socket; one for the status "
+			    "needs FileDescriptorName=status",
+			    fd, names[i]);
 	}
 	for (int i = 0; i < n; i++)
 		free(names[i]);

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "fdstore.h"
+#include "fill.h"
 #include "tls.h"
 
 struct endpoint {
@@ -29,7 +30,9 @@ struct endpoint {
 	void *owner;        /* NULL: not read yet */
 	bool resting;       /* event not added; to be tried again */
 	uint32_t drops;     /* udp: the kernel's counter when last read */
+	uint64_t dropped;   /* udp: the sum, since this process reads it */
 	int buffer, wanted; /* udp: bytes of its receive buffer */
+	struct fill fill;   /* udp */
 };
 
 /* Endpoints are shared by the lists that name them; a list owns only itself. */
@@ -40,11 +43,12 @@ struct endpoints {
 
 /*
  * The sockets that the service manager handed over (LISTEN_FDS); none is fine.
- * What it kept of an earlier process goes to `kept`. False: one is of no use
- * to us; `why` (of `size` bytes) says which.
+ * What it kept of an earlier process goes to `kept`, and the one that is named
+ * `status` (FileDescriptorName= of its unit) to *status, else -1; the caller
+ * closes it. False: one is of no use to us; `why` (of `size` bytes) says which.
  */
 bool endpoints_passed(struct endpoints *passed, struct fdstore_kept *kept,
-    char *why, size_t size);
+    int *status, char *why, size_t size);
 
 /*
  * One for each `listen` entry, in that order: the one of `have` that is bound
@@ -68,5 +72,9 @@ void endpoints_close(struct endpoints *set, const struct endpoints *keep);
 
 /* Can anyone but this machine reach it? */
 bool endpoint_is_public(const struct endpoint *endpoint);
+
+/* Are all of them in the network of this process? One that was handed over may
+ * be in another. True if the kernel does not tell. */
+bool endpoints_are_here(const struct endpoints *set);
 
 #endif

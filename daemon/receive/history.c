@@ -47,6 +47,8 @@ grow(struct history_point *p, const struct history_point *sums,
 #define ROW(name) p->name += sums->name - before->name;
 	HISTORY_TABLE(ROW)
 #undef ROW
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+		p->commits[i] += sums->commits[i] - before->commits[i];
 }
 
 void
@@ -71,4 +73,26 @@ const struct history_point *
 history_get(const struct history_series *s, size_t index)
 {
 	return &s->points[(s->count - history_count(s) + index) % s->size];
+}
+
+struct history_point
+history_sum(const struct history_series *s, size_t points)
+{
+	static const struct history_point zero;
+	size_t count = history_count(s);
+	struct history_point sum = {0};
+
+	for (size_t i = points < count ? count - points : 0; i < count; i++)
+		grow(&sum, history_get(s, i), &zero);
+	return sum;
+}
+
+struct latency_counts
+history_commits(const struct history_point *p)
+{
+	struct latency_counts c = {.sum = 0};
+
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+		c.count[i] = p->commits[i];
+	return c;
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "latency.h"
+
 enum {
 	HISTORY_SECONDS = 600,
 	HISTORY_MINUTES = 24 * 60,
@@ -20,13 +22,15 @@ enum {
 	ROW(bytes)                                                             \
 	ROW(stored)                                                            \
 	ROW(unparsed)                                                          \
-	ROW(drops)  /* by the kernel */                                        \
-	ROW(losses) /* of all causes */
+	ROW(drops)    /* by the kernel */                                      \
+	ROW(losses)   /* of all causes */                                      \
+	ROW(no_ports) /* datagrams to ports where nobody listens */
 
 struct history_point {
 #define ROW(name) uint64_t name;
 	HISTORY_TABLE(ROW)
 #undef ROW
+	uint32_t commits[LATENCY_BUCKETS]; /* right over their wrap, too */
 };
 
 /* Points of `step` seconds each; the newest is in the making. */
@@ -53,5 +57,10 @@ void history_add(
 size_t history_count(const struct history_series *series);
 const struct history_point *history_get(
     const struct history_series *series, size_t index);
+/* What was added within the last `points` of them. */
+struct history_point history_sum(
+    const struct history_series *series, size_t points);
+/* The commits of a point; their sum of time is not known. */
+struct latency_counts history_commits(const struct history_point *point);
 
 #endif

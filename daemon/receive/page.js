@@ -13,6 +13,14 @@
 		{ series: "coarse", title: "Lost and unparsed a minute, 24 hours",
 		  sums: true,
 		  lines: [["losses", "lost", "c"], ["unparsed", "unparsed", "b"]] },
+		{ series: "fine", title: "Milliseconds until durable, 10 minutes",
+		  sums: true, unit: 1000,
+		  lines: [["commit_99", "99 of 100", "b"],
+			  ["commit_median", "median", "a"]] },
+		{ series: "coarse", title: "Milliseconds until durable, 24 hours",
+		  sums: true, unit: 1000,
+		  lines: [["commit_99", "99 of 100", "b"],
+			  ["commit_median", "median", "a"]] },
 	];
 
 	const parser = new DOMParser();
@@ -55,7 +63,7 @@
 	const draw = (chart, data) => {
 		const series = data[chart.series];
 		const size = chart.series === "fine" ? 600 : 1440;
-		const scale = chart.sums ? 1 : series.step;
+		const scale = chart.unit ?? (chart.sums ? 1 : series.step);
 		/* The last point is still in the making: no rate yet. */
 		const end = chart.sums ? undefined : -1;
 		const sets = chart.lines.map(([key, , colour]) =>

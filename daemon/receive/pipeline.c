@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "clock.h"
 #include "event_key.h"
@@ -109,14 +108,14 @@ pipeline_show(
 static void
 take_time(struct pipeline *p)
 {
-	struct timespec real;
+	uint64_t us = clock_us();
 
-	clock_gettime(CLOCK_REALTIME, &real);
-	p->now = clock_ms();
-	p->received_us = (int64_t)real.tv_sec * 1000000 + real.tv_nsec / 1000;
+	p->now = us / 1000;
+	p->received_us = clock_utc();
 	outlet_clock(p->outlet, p->now);
 	audit_clock(p->audit, p->received_us);
 	spool_set_received(spooler_spool(p->spooler), p->received_us);
+	spool_stamp(spooler_spool(p->spooler), us);
 }
 
 static void
@@ -284,6 +283,8 @@ count_for_source(const struct pipeline *p, const struct message *message,
 	row->stored += taken > 0;
 	row->filtered += taken == 0;
 	note_lag(r, message->received_us, row);
+	if (r->release != RECORD_RELEASE_UNTOLD)
+		row->release = r->release;
 	for (; rest != 0; rest &= rest - 1)
 		row->streams[audit_stream(
 		    p->audit, (size_t)__builtin_ctz(rest))]++;

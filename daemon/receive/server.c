@@ -19,10 +19,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "fdstore.h"
 #include "log.h"
+#include "netstat.h"
 #include "notify.h"
 #include "report.h"
 #include "sandbox.h"
@@ -44,6 +46,9 @@ enum {
 	RESERVED_STATUS = 128,
 	RESERVED_PER_STREAM = 6,
 };
+
+/* Where the service unit puts it (BindReadOnlyPaths=). */
+#define NETSTAT_OF_HOST "/run/sepmlogd/net"
 
 struct server {
 	const struct origin *origin;
@@ -70,6 +75,10 @@ struct server {
 	struct recent recent;
 	struct busiest *busiest; /* once it was wanted */
 	bool refused;            /* the last reload */
+	int status_fd;           /* handed over, until it is used; or -1 */
+	struct netstat netstat;
+	bool strays_known;
+	uint64_t no_ports; /* when it was read first */
 };
 
 static struct timeval
@@ -216,6 +225,20 @@ wanted_busiest(struct server *s)
 	return s->busiest;
 }
 
+/* Datagrams to ports where nobody listens, since the start. */
+static uint64_t
+count_strays(struct server *s)
+{
+	struct netstat_udp udp;
+
+	if (!netstat_read(&s->netstat, &udp))
+		return 0;
+	if (!s->strays_known)
+		s->no_ports = udp.no_ports;
+	s->strays_known = true;
+	return udp.no_ports - s->no_ports;
+}
+
 static void
 look_cb(void *arg, struct status_view *view)
 {
@@ -231,6 +254,8 @@ look_cb(void *arg, struct status_view *view)
 	    .recent = &s->recent,
 	    .busiest = wanted_busiest(s),
 	    .audit = s->audit,
+	    .latency = spooler_latency(s->spooler),
+	    .no_ports = count_strays(s),
 	    .connections = tcp_connections(s->tcp),
 	    .sessions = tcp_sessions(s->tcp),
 	    .expires = credentials_expire(&s->running.credentials),
@@ -786,7 +811,8 @@ build_first(struct server *s)
 	char why[TEXT];
 	bool good;
 
-	if (!endpoints_passed(&passed, &s->kept, why, sizeof why)) {
+	if (!endpoints_passed(
+		&passed, &s->kept, &s->status_fd, why, sizeof why)) {
 		log_warnx("%s", why);
 		endpoints_close(&passed, NULL);
 		return false;
@@ -840,11 +866,24 @@ open_status(struct server *s)
 {
 	char why[TEXT];
 
-	s->status =
-	    status_new(s->base, s->running.config, look_cb, s, why, sizeof why);
+	s->status = status_new(s->base, s->running.config, s->status_fd,
+	    look_cb, s, why, sizeof why);
+	s->status_fd = -1; /* its own, now */
 	if (s->status == NULL)
 		log_warnx("%s", why);
 	return s->status != NULL;
+}
+
+/*
+ * The counters of the network that our sockets are in. In the service's own
+ * network, which has none (PrivateNetwork=), the unit shows those of the host.
+ */
+static void
+open_netstat(struct server *s)
+{
+	netstat_open(&s->netstat, endpoints_are_here(&s->running.endpoints)
+				      ? "/proc/self/net"
+				      : NETSTAT_OF_HOST);
 }
 
 /* What is wrong with it is no reason to refuse anything. */
@@ -917,6 +956,8 @@ server_new(const struct origin *origin)
 		return NULL;
 	}
 	s->origin = origin;
+	s->status_fd = -1;
+	s->netstat = (struct netstat){-1, -1};
 	s->base = base_new();
 	if (s->base == NULL || !watch_signals(s)) {
 		log_warnx("the event loop cannot be set up");
@@ -925,6 +966,7 @@ server_new(const struct origin *origin)
 	if (!open_audit(s) || !build_first(s) || !open_spool(s) ||
 	    !open_status(s))
 		goto fail;
+	open_netstat(s);
 	if (!open_listeners(s) || !add_timers(s) || !start_confined(s)) {
 		log_warn("start");
 		goto fail;
@@ -967,6 +1009,9 @@ server_free(struct server *s)
 	struct spooler_end end = {0};
 	uint64_t accepted;
 
+	if (s->status_fd >= 0)
+		close(s->status_fd);
+	netstat_close(&s->netstat);
 	status_free(s->status);
 	tcp_free(s->tcp);
 	udp_free(s->udp);

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "show.h"
 
@@ -61,7 +62,54 @@ show_since(int64_t then, int64_t now, char out[SHOW_NUMBER])
 	    now > then ? (uint64_t)(now - then) / 1000000 : 0, out);
 }
 
+const char *
+show_brief(uint64_t us, char out[SHOW_NUMBER])
+{
+	double ms = (double)us / 1000;
+
+	if (ms < 10)
+		snprintf(out, SHOW_NUMBER, "%.1f ms", ms);
+	else if (ms < 1000)
+		snprintf(out, SHOW_NUMBER, "%.0f ms", ms);
+	else
+		snprintf(out, SHOW_NUMBER, "%.1f s", ms / 1000);
+	return out;
+}
+
 /* --- what is shown in more than one shape --- */
+
+struct latency_counts
+show_commits_minute(const struct show *show)
+{
+	struct history_point sum = history_sum(&show->history->fine, 60);
+
+	return history_commits(&sum);
+}
+
+struct latency_counts
+show_commits_hour(const struct show *show)
+{
+	struct history_point sum = history_sum(&show->history->coarse, 60);
+
+	return history_commits(&sum);
+}
+
+void
+show_uploads(const struct show *show,
+    void (*put)(const struct deliveries *uploads, FILE *out),
+    struct evbuffer *out)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *file = show->has_uploads ? open_memstream(&text, &n) : NULL;
+
+	if (file == NULL)
+		return;
+	put(&show->uploads, file);
+	if (fclose(file) == 0)
+		evbuffer_add(out, text, n);
+	free(text);
+}
 
 const char *
 show_source(const struct audit_source *source, char out[INET6_ADDRSTRLEN])

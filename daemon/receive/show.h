@@ -8,7 +8,9 @@
 #define SEPMLOGD_SHOW_H
 
 #include <event2/buffer.h>
+#include <stdio.h>
 
+#include "deliveries.h"
 #include "status.h"
 
 struct show {
@@ -19,6 +21,8 @@ struct show {
 	uint64_t monotonic; /* ms */
 	uint64_t uptime;    /* s */
 	struct spool_status spool;
+	bool has_uploads; /* an uploader is, or was, here: */
+	struct deliveries uploads;
 };
 
 /* Each writes to `out` and answers it: `1,234,567`; bytes as `1.2 GiB`; seconds
@@ -30,11 +34,23 @@ const char *show_lasted(uint64_t s, char out[SHOW_NUMBER]);
 /* From then to now (UTC us); 0 if the clock was put back since. */
 const char *show_since(int64_t then, int64_t now, char out[SHOW_NUMBER]);
 
+/* Microseconds as `0.4 ms`, `12 ms`, `1.3 s`. */
+const char *show_brief(uint64_t us, char out[SHOW_NUMBER]);
+
 /* Messages or bytes a second, over the last ten whole seconds. */
 double show_rate(const struct history *history, bool bytes);
 
 /* Why nothing is taken or stored right now, in words; NULL: all is well. */
 const char *show_trouble(const struct show *show);
+
+/* Those of the last minute, and of the last hour. */
+struct latency_counts show_commits_minute(const struct show *show);
+struct latency_counts show_commits_hour(const struct show *show);
+
+/* What the uploader says, written by `put`. */
+void show_uploads(const struct show *show,
+    void (*put)(const struct deliveries *uploads, FILE *out),
+    struct evbuffer *out);
 
 /* `192.0.2.7`, or `others`. Writes to `out` and answers it. */
 const char *show_source(

@@ -7,6 +7,7 @@
 #include "show_put.h"
 #include "timestamp.h"
 #include "trouble.h"
+#include "uploads.h"
 
 enum { SOURCES = 50 };
 
@@ -91,6 +92,44 @@ put_tile(struct evbuffer *out, const char *name, const char *value,
 }
 
 static void
+put_latency_tile(const struct show *show, struct evbuffer *out)
+{
+	struct latency_counts minute = show_commits_minute(show);
+	char value[SHOW_NUMBER], most[SHOW_NUMBER], more[SHOW_NUMBER + 16];
+
+	if (latency_total(&minute) == 0) {
+		put_tile(out, "Durable after", "–", "none in a minute", false);
+		return;
+	}
+	snprintf(more, sizeof more, "99th: %s",
+	    show_brief(latency_quantile(&minute, 0.99), most));
+	put_tile(out, "Durable after",
+	    show_brief(latency_quantile(&minute, 0.5), value), more, false);
+}
+
+static void
+put_delivery_tile(const struct show *show, struct evbuffer *out)
+{
+	char value[SHOW_NUMBER], more[SHOW_NUMBER + 16];
+	uint64_t waiting = 0;
+	unsigned fail = 0;
+
+	if (!show->has_uploads)
+		return;
+	for (size_t i = 0; i < show->uploads.count; i++) {
+		waiting += show->uploads.target[i].waiting;
+		fail += show->uploads.target[i].fails;
+	}
+	snprintf(
+	    more, sizeof more, "%u of %zu fail", fail, show->uploads.count);
+	put_tile(out, "Files to deliver", show_grouped(waiting, value),
+	    !uploads_is_fresh(&show->uploads) ? "no uploader runs"
+	    : fail > 0                        ? more
+					      : "all work",
+	    fail > 0 || !uploads_is_fresh(&show->uploads));
+}
+
+static void
 put_tiles(const struct show *show, struct evbuffer *out)
 {
 	const struct counters *c = show->view->counters;
@@ -102,14 +141,15 @@ put_tiles(const struct show *show, struct evbuffer *out)
 	snprintf(value, sizeof value, "%.0f", show_rate(show->history, false));
 	snprintf(more, sizeof more, "%s/s",
 	    show_sized((uint64_t)show_rate(show->history, true), part));
-	put_tile(out, "Messages a second", value, more, false);
+	put_tile(out, "Messages/s", value, more, false);
 	snprintf(more, sizeof more, "%s", "since the start");
 	put_tile(out, "Received", show_grouped(c->udp + c->tcp + c->tls, value),
 	    more, false);
-	snprintf(more, sizeof more, "%s not yet durable",
+	snprintf(more, sizeof more, "%s not yet",
 	    show_grouped(show->spool.accepted - show->spool.committed, part));
-	put_tile(out, "Records durable",
+	put_tile(out, "Durable records",
 	    show_grouped(show->spool.committed, value), more, false);
+	put_latency_tile(show, out);
 	put_tile(out, "Losses", show_grouped(losses, value),
 	    losses == 0 ? "none of any cause" : "by cause below", losses > 0);
 	if (quota > 0)
@@ -124,7 +164,25 @@ put_tiles(const struct show *show, struct evbuffer *out)
 	    more, sizeof more, "of %u", show->view->config->max_connections);
 	snprintf(value, sizeof value, "%u", show->view->connections);
 	put_tile(out, "Connections", value, more, false);
+	put_delivery_tile(show, out);
 	put(out, "</div>\n");
+}
+
+/* Which release its last lines look like, and by what. */
+static void
+put_release(struct evbuffer *out, enum record_release release)
+{
+	const struct record_release_info *info = &record_release_info[release];
+
+	put(out, "<td>");
+	if (release == RECORD_RELEASE_UNTOLD) {
+		put(out, "–</td>");
+		return;
+	}
+	put_text(out, info->release);
+	put(out, "<small>: ");
+	put_text(out, info->why);
+	put(out, "</small></td>");
 }
 
 static void
@@ -154,6 +212,7 @@ put_source(
 		    s->lag < 0 ? "ahead" : "behind");
 	else
 		put(out, "<td class=n>–</td>");
+	put_release(out, s->release);
 	put(out, "</tr>");
 }
 
@@ -166,11 +225,11 @@ put_sources(const struct show *show, struct evbuffer *out)
 	begin_table(out, "Senders",
 	    "<th>Address<th>Last message<th class=n>Messages a second"
 	    "<th class=n>Messages<th class=n>Bytes<th class=n>Parsed"
-	    "<th class=n>Refused<th class=n>Clock");
+	    "<th class=n>Refused<th class=n>Clock<th>Lines like those of");
 	for (size_t i = 0; i < count; i++)
 		put_source(show, out, &list[i]);
 	if (count == 0)
-		put(out, "<tr><td colspan=8>none yet</td></tr>");
+		put(out, "<tr><td colspan=9>none yet</td></tr>");
 	end_table(out);
 	if (show->sum.sources > SOURCES)
 		evbuffer_add_printf(out, "<p>The busiest %d of %zu.</p>\n",
@@ -199,7 +258,7 @@ put_counters(
 {
 	struct counters_row row;
 
-	begin_table(out, title, "<th>What<th class=n>Since the start");
+	begin_table(out, title, "<th>Since the start<th class=n>");
 	for (size_t i = 0; counters_row(show->view->counters, i, &row); i++) {
 		if (row.loss != loss)
 			continue;
@@ -212,18 +271,129 @@ put_counters(
 }
 
 static void
+put_listener(
+    const struct show *show, struct evbuffer *out, const struct endpoint *e)
+{
+	struct fill_mark high = fill_highest(&e->fill, show->monotonic);
+	char ago[SHOW_NUMBER];
+
+	put(out, "<tr><td>");
+	put_text(out, e->name);
+	evbuffer_add_printf(out, "</td><td>%s</td>",
+	    e->passed ? "the service manager" : "sepmlogd");
+	if (e->transport != CONFIG_UDP) {
+		put(out, "<td class=n>–<td class=n>–<td class=n>–<td class=n>–"
+			 "<td class=n>–</tr>");
+		return;
+	}
+	put_size(out, (uint64_t)e->buffer);
+	if (high.size > 0)
+		evbuffer_add_printf(out,
+		    "<td class=n>%u %%</td><td class=n>%s ago</td>",
+		    fill_percent(&high),
+		    show_lasted((show->monotonic - high.at) / 1000, ago));
+	else
+		put(out, "<td class=n>–</td><td class=n>–</td>");
+	put_number(out, e->fill.bursts);
+	put_number(out, e->dropped);
+	put(out, "</tr>");
+}
+
+static void
 put_listeners(const struct show *show, struct evbuffer *out)
 {
-	begin_table(out, "Listeners", "<th>Socket<th>Of");
-	for (size_t i = 0; i < show->view->endpoints->count; i++) {
-		const struct endpoint *e = show->view->endpoints->list[i];
-
-		put(out, "<tr><td>");
-		put_text(out, e->name);
-		evbuffer_add_printf(out, "</td><td>%s</td></tr>",
-		    e->passed ? "the service manager" : "sepmlogd");
-	}
+	begin_table(out, "Listeners",
+	    "<th>Socket<th>Of<th class=n>Receive buffer"
+	    "<th class=n>Fullest in the last hour<th class=n>When"
+	    "<th class=n>Bursts<th class=n>Dropped");
+	for (size_t i = 0; i < show->view->endpoints->count; i++)
+		put_listener(show, out, show->view->endpoints->list[i]);
 	end_table(out);
+}
+
+/* Seconds since 1970. */
+static void
+put_age(const struct show *show, struct evbuffer *out, int64_t then)
+{
+	char ago[SHOW_NUMBER];
+
+	if (then == 0)
+		put(out, "<td class=n>–</td>");
+	else
+		evbuffer_add_printf(out, "<td class=n>%s</td>",
+		    show_since(then * 1000000, show->now, ago));
+}
+
+static void
+put_target(
+    const struct show *show, struct evbuffer *out, const struct delivery *t)
+{
+	char ago[SHOW_NUMBER];
+
+	put(out, t->fails ? "<tr class=bad><td>" : "<tr><td>");
+	put_text(out, t->name);
+	put(out, t->fails ? "</td><td>fails</td>" : "</td><td>works</td>");
+	put_number(out, t->waiting);
+	put_size(out, t->bytes);
+	put_age(show, out, t->oldest);
+	put_number(out, t->delivered);
+	put_number(out, t->refused);
+	put_age(show, out, t->last);
+	put(out, "</tr>");
+	if (!t->fails)
+		return;
+	evbuffer_add_printf(out, "<tr class=bad><td colspan=8>fails for %s: ",
+	    show_since(t->since * 1000000, show->now, ago));
+	put_text(out, t->reason);
+	put(out, "</td></tr>");
+}
+
+static void
+put_uploads(const struct show *show, struct evbuffer *out)
+{
+	const struct deliveries *d = &show->uploads;
+	char ago[SHOW_NUMBER];
+
+	if (!show->has_uploads)
+		return;
+	begin_table(out, "Deliveries",
+	    "<th>Target<th>State<th class=n>Files waiting<th class=n>Bytes"
+	    "<th class=n>The oldest for<th class=n>Delivered"
+	    "<th class=n>Quarantined<th class=n>Last, ago");
+	for (size_t i = 0; i < d->count; i++)
+		put_target(show, out, &d->target[i]);
+	if (d->count == 0)
+		put(out, "<tr><td colspan=8>no targets</td></tr>");
+	end_table(out);
+	if (!uploads_is_fresh(d))
+		evbuffer_add_printf(out,
+		    "<p>As sepmlog-upload said %s ago: it does not run.</p>\n",
+		    show_since(d->written * 1000000, show->now, ago));
+}
+
+static void
+put_latency_row(
+    struct evbuffer *out, const char *name, const struct latency_counts *counts)
+{
+	char median[SHOW_NUMBER], most[SHOW_NUMBER];
+
+	if (latency_total(counts) == 0)
+		return;
+	evbuffer_add_printf(out,
+	    "<tr><td>median until durable, last %s</td><td class=n>%s</td>"
+	    "</tr><tr><td>99 of 100 of them</td><td class=n>%s</td></tr>",
+	    name, show_brief(latency_quantile(counts, 0.5), median),
+	    show_brief(latency_quantile(counts, 0.99), most));
+}
+
+static void
+put_latency(const struct show *show, struct evbuffer *out)
+{
+	struct latency_counts minute = show_commits_minute(show);
+	struct latency_counts hour = show_commits_hour(show);
+
+	put_latency_row(out, "minute", &minute);
+	put_latency_row(out, "hour", &hour);
 }
 
 static void
@@ -243,6 +413,7 @@ put_spool(const struct show *show, struct evbuffer *out)
 	evbuffer_add_printf(out,
 	    "</tr><tr><td>fullest buffer</td><td class=n>%u %%</td></tr>",
 	    spool_fill(show->view->spool));
+	put_latency(show, out);
 	end_table(out);
 }
 
@@ -325,13 +496,14 @@ put_rest(const struct show *show, struct evbuffer *out)
 {
 	put(out, "<div id=rest>\n");
 	put_sources(show, out);
+	put_uploads(show, out);
+	put_listeners(show, out);
 	put_busiest(show, out);
 	put(out, "<div class=columns>");
 	put_streams(show, out);
 	put_counters(show, out, "Lost, by cause", true);
 	put_counters(show, out, "Received", false);
 	put_spool(show, out);
-	put_listeners(show, out);
 	put(out, "</div>\n");
 	put_recent(show, out);
 	put(out, "</div>\n");

@@ -5,6 +5,7 @@
 #include "show_put.h"
 #include "timestamp.h"
 #include "trouble.h"
+#include "uploads.h"
 
 enum { SOURCES = 256 };
 
@@ -26,6 +27,24 @@ put_time(struct evbuffer *out, int64_t us)
 
 /* --- /history.json --- */
 
+/* Microseconds, by point; 0 where nothing was committed. */
+static void
+put_quantiles(struct evbuffer *out, const char *name, double share,
+    const struct history_series *series)
+{
+	size_t count = history_count(series);
+
+	evbuffer_add_printf(out, ",\"%s\":[", name);
+	for (size_t i = 0; i < count; i++) {
+		struct latency_counts c =
+		    history_commits(history_get(series, i));
+
+		evbuffer_add_printf(out, "%s%" PRIu64, i == 0 ? "" : ",",
+		    latency_quantile(&c, share));
+	}
+	evbuffer_add_printf(out, "]");
+}
+
 static void
 put_series(
     struct evbuffer *out, const char *name, const struct history_series *series)
@@ -41,6 +60,8 @@ put_series(
 	evbuffer_add_printf(out, "]");
 	HISTORY_TABLE(ROW)
 #undef ROW
+	put_quantiles(out, "commit_median", 0.5, series);
+	put_quantiles(out, "commit_99", 0.99, series);
 	evbuffer_add_printf(out, "}");
 }
 
@@ -132,6 +153,79 @@ put_spool(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_commits(
+    struct evbuffer *out, const char *name, const struct latency_counts *counts)
+{
+	evbuffer_add_printf(out,
+	    "\"%s\":{\"commits\":%" PRIu64 ",\"median_us\":%" PRIu64
+	    ",\"p99_us\":%" PRIu64 "}",
+	    name, latency_total(counts), latency_quantile(counts, 0.5),
+	    latency_quantile(counts, 0.99));
+}
+
+static void
+put_latency(const struct show *show, struct evbuffer *out)
+{
+	struct latency_counts minute = show_commits_minute(show);
+	struct latency_counts hour = show_commits_hour(show);
+
+	evbuffer_add_printf(out, ",\"commit_latency\":{");
+	put_commits(out, "minute", &minute);
+	evbuffer_add_printf(out, ",");
+	put_commits(out, "hour", &hour);
+	evbuffer_add_printf(out, "}");
+}
+
+static void
+put_fill(
+    const struct show *show, struct evbuffer *out, const struct endpoint *e)
+{
+	struct fill_mark high = fill_highest(&e->fill, show->monotonic);
+
+	evbuffer_add_printf(out,
+	    ",\"receive_buffer\":%d,\"dropped\":%" PRIu64
+	    ",\"bursts\":%" PRIu64,
+	    e->buffer, e->dropped, e->fill.bursts);
+	if (high.size == 0)
+		return;
+	evbuffer_add_printf(
+	    out, ",\"highest\":{\"percent\":%u,\"time\":", fill_percent(&high));
+	put_time(out, show->now - (int64_t)(show->monotonic - high.at) * 1000);
+	evbuffer_add_printf(out, "}");
+}
+
+static void
+put_listeners(const struct show *show, struct evbuffer *out)
+{
+	const struct endpoints *all = show->view->endpoints;
+
+	evbuffer_add_printf(out, ",\"listeners\":[");
+	for (size_t i = 0; i < all->count; i++) {
+		evbuffer_add_printf(out, "%s{\"name\":", i == 0 ? "" : ",");
+		put_text(out, all->list[i]->name);
+		evbuffer_add_printf(out, ",\"passed\":%s",
+		    all->list[i]->passed ? "true" : "false");
+		if (all->list[i]->transport == CONFIG_UDP)
+			put_fill(show, out, all->list[i]);
+		evbuffer_add_printf(out, "}");
+	}
+	evbuffer_add_printf(out, "]");
+}
+
+static void
+put_release(struct evbuffer *out, enum record_release release)
+{
+	const struct record_release_info *info = &record_release_info[release];
+
+	if (release == RECORD_RELEASE_UNTOLD)
+		return;
+	evbuffer_add_printf(out, ",\"lines\":");
+	put_text(out, info->release);
+	evbuffer_add_printf(out, ",\"told_by\":");
+	put_text(out, info->why);
+}
+
+static void
 put_sources(const struct show *show, struct evbuffer *out)
 {
 	static struct audit_source list[SOURCES];
@@ -155,6 +249,7 @@ put_sources(const struct show *show, struct evbuffer *out)
 			evbuffer_add_printf(out, ",\"seen\":");
 			put_time(out, s->seen);
 		}
+		put_release(out, s->release);
 		evbuffer_add_printf(out, "}");
 	}
 	evbuffer_add_printf(out, "]");
@@ -206,10 +301,15 @@ show_json(const struct show *show, struct evbuffer *out)
 	put_counters(show, out);
 	put_streams(show, out);
 	put_spool(show, out);
+	put_latency(show, out);
+	put_listeners(show, out);
 	put_sources(show, out);
 	put_busiest(show, out);
 	if (show->view->expires != INT64_MAX)
 		evbuffer_add_printf(out, ",\"certificate_expires\":%" PRId64,
 		    show->view->expires);
+	if (show->has_uploads)
+		evbuffer_add_printf(out, ",");
+	show_uploads(show, uploads_json, out);
 	evbuffer_add_printf(out, "}\n");
 }

@@ -118,6 +118,140 @@ put_output(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_latency(const struct show *show, struct evbuffer *out)
+{
+	const struct latency_counts *c = &show->view->latency;
+	static const char name[] = "sepmlogd_commit_latency_seconds";
+	uint64_t sum = 0;
+
+	head(out, name, "histogram",
+	    "What the record that waited longest of each commit had waited, "
+	    "from the buffer to the disk.");
+	for (unsigned i = 0; i < LATENCY_BUCKETS - 1; i++) {
+		sum += c->count[i];
+		evbuffer_add_printf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n",
+		    name, (double)latency_bound[i] / 1e6, sum);
+	}
+	sum += c->count[LATENCY_BUCKETS - 1];
+	evbuffer_add_printf(out,
+	    "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.6f\n%s_count %" PRIu64
+	    "\n",
+	    name, sum, name, (double)c->sum / 1e6, name, sum);
+}
+
+/* A gauge or counter of each UDP listener. */
+static void
+put_listeners(const struct show *show, struct evbuffer *out, const char *name,
+    const char *type, const char *help,
+    uint64_t (*value)(const struct show *show, const struct endpoint *e))
+{
+	const struct endpoints *all = show->view->endpoints;
+
+	head(out, name, type, help);
+	for (size_t i = 0; i < all->count; i++)
+		if (all->list[i]->transport == CONFIG_UDP)
+			put_labelled(out, name, "listener", all->list[i]->name,
+			    value(show, all->list[i]));
+}
+
+static uint64_t
+buffer_of(const struct show *show, const struct endpoint *e)
+{
+	(void)show;
+	return (uint64_t)e->buffer;
+}
+
+static uint64_t
+highest_of(const struct show *show, const struct endpoint *e)
+{
+	struct fill_mark high = fill_highest(&e->fill, show->monotonic);
+
+	return fill_percent(&high);
+}
+
+static uint64_t
+bursts_of(const struct show *show, const struct endpoint *e)
+{
+	(void)show;
+	return e->fill.bursts;
+}
+
+static void
+put_buffers(const struct show *show, struct evbuffer *out)
+{
+	put_listeners(show, out, "sepmlogd_receive_buffer_bytes", "gauge",
+	    "Receive buffer of a UDP listener.", buffer_of);
+	put_listeners(show, out, "sepmlogd_receive_buffer_highest_percent",
+	    "gauge", "What a burst of the last hour took of it at most.",
+	    highest_of);
+	put_listeners(show, out, "sepmlogd_receive_bursts_total", "counter",
+	    "Bursts: more datagrams at once than are read in one go.",
+	    bursts_of);
+	put_one(out, "sepmlogd_stray_datagrams_total", "counter",
+	    "Datagrams of the network that came to ports where nobody "
+	    "listens.",
+	    show->view->no_ports);
+}
+
+static uint64_t
+age(int64_t then, int64_t now_us)
+{
+	int64_t now = now_us / 1000000;
+
+	return then != 0 && then < now ? (uint64_t)(now - then) : 0;
+}
+
+/* One number of each target of the uploader. */
+static void
+put_targets(const struct show *show, struct evbuffer *out, const char *name,
+    const char *type, const char *help,
+    uint64_t (*value)(const struct show *show, const struct delivery *t))
+{
+	head(out, name, type, help);
+	for (size_t i = 0; i < show->uploads.count; i++)
+		put_labelled(out, name, "target", show->uploads.target[i].name,
+		    value(show, &show->uploads.target[i]));
+}
+
+#define VALUE(name, expression)                                                \
+	static uint64_t name(                                                  \
+	    const struct show *show, const struct delivery *t)                 \
+	{                                                                      \
+		(void)show;                                                    \
+		return expression;                                             \
+	}
+VALUE(waiting_of, t->waiting)
+VALUE(bytes_of, t->bytes)
+VALUE(delivered_of, t->delivered)
+VALUE(refused_of, t->refused)
+VALUE(works_of, !t->fails)
+VALUE(oldest_of, age(t->oldest, show->now))
+#undef VALUE
+
+static void
+put_uploads(const struct show *show, struct evbuffer *out)
+{
+	if (!show->has_uploads)
+		return;
+	put_one(out, "sepmlogd_upload_status_age_seconds", "gauge",
+	    "Since sepmlog-upload last said what follows.",
+	    age(show->uploads.written, show->now));
+	put_targets(show, out, "sepmlogd_upload_ok", "gauge",
+	    "1: its last delivery worked.", works_of);
+	put_targets(show, out, "sepmlogd_upload_pending_files", "gauge",
+	    "Files that wait for the target.", waiting_of);
+	put_targets(show, out, "sepmlogd_upload_pending_bytes", "gauge",
+	    "Their bytes.", bytes_of);
+	put_targets(show, out, "sepmlogd_upload_oldest_pending_seconds",
+	    "gauge", "Age of the oldest of them; 0: none waits.", oldest_of);
+	put_targets(show, out, "sepmlogd_upload_delivered_files_total",
+	    "counter", "Files delivered since the uploader's start.",
+	    delivered_of);
+	put_targets(show, out, "sepmlogd_upload_quarantined_files_total",
+	    "counter", "Files that the target refused since then.", refused_of);
+}
+
+static void
 put_process(const struct show *show, struct evbuffer *out)
 {
 	head(out, "sepmlogd_info", "gauge", "The program.");
@@ -146,4 +280,7 @@ show_metrics(const struct show *show, struct evbuffer *out)
 	put_input(show, out);
 	put_events(show, out);
 	put_output(show, out);
+	put_latency(show, out);
+	put_buffers(show, out);
+	put_uploads(show, out);
 }

@@ -4,6 +4,7 @@
 #include "show.h"
 #include "show_put.h"
 #include "trouble.h"
+#include "uploads.h"
 
 enum { SOURCES = 20 };
 
@@ -37,6 +38,52 @@ put_head(const struct show *show, struct evbuffer *out)
 		: "any");
 	evbuffer_add_printf(out, "  connections %u of %u\n",
 	    show->view->connections, show->view->config->max_connections);
+}
+
+static void
+put_latency(const struct show *show, struct evbuffer *out)
+{
+	struct latency_counts minute = show_commits_minute(show);
+	struct latency_counts hour = show_commits_hour(show);
+	const struct {
+		const char *name;
+		const struct latency_counts *counts;
+	} rows[] = {{"minute", &minute}, {"hour", &hour}};
+	char median[SHOW_NUMBER], most[SHOW_NUMBER];
+
+	for (size_t i = 0; i < 2; i++)
+		if (latency_total(rows[i].counts) > 0)
+			evbuffer_add_printf(out,
+			    "  %-11s after %s, 99 of 100 after %s (the last "
+			    "%s)\n",
+			    i == 0 ? "committed" : "",
+			    show_brief(
+				latency_quantile(rows[i].counts, 0.5), median),
+			    show_brief(
+				latency_quantile(rows[i].counts, 0.99), most),
+			    rows[i].name);
+}
+
+static void
+put_listeners(const struct show *show, struct evbuffer *out)
+{
+	const struct endpoints *all = show->view->endpoints;
+	char size[SHOW_NUMBER], ago[SHOW_NUMBER];
+
+	evbuffer_add_printf(out, "\n%-40s %12s %10s %12s %10s\n", "LISTENER",
+	    "BUFFER", "FULLEST", "AGO", "DROPPED");
+	for (size_t i = 0; i < all->count; i++) {
+		const struct endpoint *e = all->list[i];
+		struct fill_mark high = fill_highest(&e->fill, show->monotonic);
+		uint64_t age = (show->monotonic - high.at) / 1000;
+
+		if (e->transport != CONFIG_UDP)
+			continue;
+		evbuffer_add_printf(out,
+		    "%-40s %12s %8u %% %12s %10" PRIu64 "\n", e->name,
+		    show_sized((uint64_t)e->buffer, size), fill_percent(&high),
+		    high.size > 0 ? show_lasted(age, ago) : "-", e->dropped);
+	}
 }
 
 static void
@@ -86,17 +133,21 @@ put_sources(const struct show *show, struct evbuffer *out)
 	size_t count = audit_sources(show->view->audit, list, SOURCES);
 	char name[INET6_ADDRSTRLEN], text[SHOW_NUMBER], ago[SHOW_NUMBER];
 
-	evbuffer_add_printf(out, "\n%-40s %15s %10s %12s %10s %10s\n", "SENDER",
-	    "MESSAGES", "A SECOND", "LAST", "UNPARSED", "REFUSED");
+	evbuffer_add_printf(out, "\n%-40s %15s %10s %12s %10s %10s  %s\n",
+	    "SENDER", "MESSAGES", "A SECOND", "LAST", "UNPARSED", "REFUSED",
+	    "LINES");
 	for (size_t i = 0; i < count; i++) {
 		const struct audit_source *s = &list[i];
 
 		evbuffer_add_printf(out,
-		    "%-40s %15s %10.1f %12s %10" PRIu64 " %10" PRIu64 "\n",
+		    "%-40s %15s %10.1f %12s %10" PRIu64 " %10" PRIu64 "  %s\n",
 		    show_source(s, name), show_grouped(s->messages, text),
 		    s->rate,
 		    s->seen != 0 ? show_since(s->seen, show->now, ago) : "-",
-		    s->unparsed, s->refused);
+		    s->unparsed, s->refused,
+		    s->release != RECORD_RELEASE_UNTOLD
+			? record_release_info[s->release].release
+			: "-");
 	}
 	if (show->sum.sources > SOURCES)
 		evbuffer_add_printf(
@@ -126,10 +177,13 @@ void
 show_text(const struct show *show, struct evbuffer *out)
 {
 	put_head(show, out);
+	put_latency(show, out);
 	put_losses(show, out);
 	evbuffer_add_printf(out, "\n");
 	show_troubles(show, out);
 	put_streams(show, out);
 	put_sources(show, out);
+	put_listeners(show, out);
+	show_uploads(show, uploads_text, out);
 	put_recent(show, out);
 }

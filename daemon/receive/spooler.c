@@ -42,6 +42,8 @@ struct spooler {
 	bool asked, answered, reloaded;
 	char why[WHY];
 
+	struct latency latency;
+
 	struct audit_minute *offered; /* by the loop */
 	/* The thread's: what is written, and its next line. */
 	struct audit_minute *minute;
@@ -83,6 +85,14 @@ report_cb(void *arg, enum spool_level level, const char *text)
 {
 	(void)arg;
 	(level == SPOOL_WARNING ? log_warnx : log_info)("spool: %s", text);
+}
+
+static void
+commit_cb(void *arg, uint64_t stamp)
+{
+	struct spooler *s = arg;
+
+	latency_note(&s->latency, clock_us() - stamp);
 }
 
 static void
@@ -239,6 +249,7 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 	s->spool = spool_open(&s->plan->options, s->plan->streams,
 	    s->plan->count, now, report_cb, NULL, why, size);
 	if (s->spool != NULL) {
+		spool_on_commit(s->spool, commit_cb, s);
 		life_begin(s->spool, "sepmlogd", SPAN(""));
 		return s;
 	}
@@ -269,6 +280,12 @@ struct spool *
 spooler_spool(struct spooler *s)
 {
 	return s->spool;
+}
+
+struct latency_counts
+spooler_latency(const struct spooler *s)
+{
+	return latency_read(&s->latency);
 }
 
 int

@@ -14,6 +14,7 @@
 
 #include "audit.h"
 #include "config.h"
+#include "latency.h"
 #include "spool/spool.h"
 
 struct spooler;
@@ -26,6 +27,9 @@ struct spooler *spooler_open(const struct config *config, size_t line,
 bool spooler_start(struct spooler *spooler);
 
 struct spool *spooler_spool(struct spooler *spooler);
+
+/* How long records waited for their commit, since the start. */
+struct latency_counts spooler_latency(const struct spooler *spooler);
 
 /* Readable when the loop should call spooler_heard. */
 int spooler_fd(const struct spooler *spooler);

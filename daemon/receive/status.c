@@ -157,6 +157,8 @@ answer(const struct status *s, struct evhttp_request *request,
 	int code = HTTP_OK;
 
 	look(s, &view, &show);
+	show.has_uploads =
+	    deliveries_read(view.config->spool.directory, &show.uploads);
 	route->show(&show, out);
 	if (route->show == show_ready && show_trouble(&show) != NULL)
 		code = HTTP_SERVUNAVAIL;
@@ -371,6 +373,46 @@ open_socket(const struct config_status *where, char *why, size_t size)
 }
 
 static bool
+same_place(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_un *ua = (const void *)a, *ub = (const void *)b;
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_UNIX)
+		return strncmp(ua->sun_path, ub->sun_path,
+			   sizeof ua->sun_path) == 0;
+	if (a->ss_family == AF_INET6)
+		return a6->sin6_port == b6->sin6_port &&
+		       IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
+	return a4->sin_port == b4->sin_port &&
+	       a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+}
+
+/* Like the sockets of senders: it must be the one that the configuration asks
+ * for. */
+static bool
+is_wanted(int passed, const struct config_status *where, char *why, size_t size)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t n = sizeof at;
+
+	if (where->listen != NULL &&
+	    getsockname(passed, (struct sockaddr *)(void *)&at, &n) == 0 &&
+	    same_place(&at, &where->addr))
+		return true;
+	snprintf(why, size,
+	    "status: the socket handed over by the service manager is not at "
+	    "%s: let status.listen and ListenStream= of sepmlogd-status.socket "
+	    "be the same, or disable that unit",
+	    where->listen != NULL ? where->listen
+				  : "status.listen, which is not set");
+	return false;
+}
+
+static bool
 serve(struct status *s, struct event_base *base, int fd)
 {
 	struct evhttp_bound_socket *bound;
@@ -398,8 +440,21 @@ serve(struct status *s, struct event_base *base, int fd)
 
 /* --- life --- */
 
+/* The socket to listen at, or -1. */
+static int
+find_socket(
+    const struct config_status *where, int passed, char *why, size_t size)
+{
+	if (passed < 0)
+		return open_socket(where, why, size);
+	if (is_wanted(passed, where, why, size))
+		return passed;
+	close(passed);
+	return -1;
+}
+
 struct status *
-status_new(struct event_base *base, const struct config *config,
+status_new(struct event_base *base, const struct config *config, int passed,
     status_look_cb *look_cb, void *arg, char *why, size_t size)
 {
 	const struct config_status *where = &config->status;
@@ -407,17 +462,20 @@ status_new(struct event_base *base, const struct config *config,
 	int fd;
 
 	snprintf(why, size, "status: no memory");
-	if (s == NULL)
+	if (s == NULL) {
+		if (passed >= 0)
+			close(passed);
 		return NULL;
+	}
 	s->look = look_cb;
 	s->arg = arg;
 	s->started = s->window = clock_ms();
 	history_init(&s->history);
-	if (where->listen == NULL)
+	if (where->listen == NULL && passed < 0)
 		return s;
-	s->listen = strdup(where->listen);
-	fd = s->listen != NULL ? open_socket(where, why, size) : -1;
-	if (fd >= 0 && serve(s, base, fd))
+	fd = find_socket(where, passed, why, size);
+	s->listen = fd >= 0 ? strdup(where->listen) : NULL;
+	if (s->listen != NULL && serve(s, base, fd))
 		return s;
 	status_free(s);
 	return NULL;
@@ -457,7 +515,10 @@ status_tick(struct status *s, uint64_t now)
 	    .unparsed = c->unparsed,
 	    .drops = c->kernel_drops,
 	    .losses = counters_losses(c),
+	    .no_ports = view.no_ports,
 	};
+	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
+		sums.commits[i] = (uint32_t)view.latency.count[i];
 	history_add(&s->history, &sums, now);
 	turn_window(s, now);
 }

@@ -40,6 +40,8 @@ struct status_view {
 	const struct recent *recent;
 	struct busiest *busiest; /* NULL: not wanted */
 	struct audit *audit;
+	struct latency_counts latency; /* of commits */
+	uint64_t no_ports; /* datagrams to nobody, since the start */
 	unsigned connections, sessions;
 	int64_t expires; /* the first certificate, UTC s; INT64_MAX: none */
 	bool stale;      /* TLS files have changed, and are of no use */
@@ -52,11 +54,12 @@ typedef void status_look_cb(void *arg, struct status_view *view);
 struct status;
 
 /*
- * Listens where the configuration says; with nothing said it only keeps the
- * history. NULL: `why` (of `size` bytes) says why it cannot.
+ * Listens where the configuration says, at `passed` if the service manager
+ * handed a socket over (else -1; taken over); with nothing said it only keeps
+ * the history. NULL: `why` (of `size` bytes) says why it cannot.
  */
 struct status *status_new(struct event_base *base, const struct config *config,
-    status_look_cb *look, void *arg, char *why, size_t size);
+    int passed, status_look_cb *look, void *arg, char *why, size_t size);
 void status_free(struct status *status);
 
 /* Once a second; `now` is monotonic ms. */

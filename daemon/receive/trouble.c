@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "netstat.h"
+
 enum {
 	DAY = 24 * 60 * 60, /* s */
 	EXPIRY_NEAR = 30 * DAY,
 	SILENT = 10 * 60, /* s without a message that are worth a word */
 	ENOUGH = 1000,    /* messages to judge by */
 	UNPARSED_PERCENT = 5,
+	FILL_PERCENT = 80, /* of a receive buffer */
+	STRAYS = 3,        /* datagrams to nobody that are worth a word */
 	SOURCES = 64,      /* whose clocks are looked at */
 	CLOCK_SLACK = 120, /* s that a stamp may be ahead */
 	CLOCK_MOST = 7 * DAY,
@@ -34,22 +38,6 @@ static void __attribute__((format(printf, 4, 5))) add(struct troubles *found,
 	va_start(args, format);
 	vsnprintf(one->what, sizeof one->what, format, args);
 	va_end(args);
-}
-
-/* What was added within the time that the fine series holds. */
-static struct history_point
-of_late(const struct history *history)
-{
-	const struct history_series *fine = &history->fine;
-	struct history_point sum = {0};
-
-	for (size_t i = 0; i < history_count(fine); i++) {
-		const struct history_point *p = history_get(fine, i);
-#define ROW(name) sum.name += p->name;
-		HISTORY_TABLE(ROW)
-#undef ROW
-	}
-	return sum;
 }
 
 /* The limit that was reached. Of the quota up to a sixteenth is left over for
@@ -183,7 +171,12 @@ find_silence(const struct show *show, const struct history_point *late,
 	uint64_t traffic, others;
 
 	count_traffic(show, &traffic, &others);
-	if (c->udp + c->tcp + c->tls == 0 && show->uptime >= 60)
+	if (late->messages == 0 && late->no_ports >= STRAYS)
+		add(found, false, netstat_wrong_port,
+		    "Nothing has arrived of late, but %" PRIu64 " datagrams "
+		    "came to ports where nobody listens.",
+		    late->no_ports);
+	else if (c->udp + c->tcp + c->tls == 0 && show->uptime >= 60)
 		add(found, false,
 		    "In SEPM: Admin, Servers, the site, Configure External "
 		    "Logging: is it enabled, with this machine's address, and "
@@ -227,6 +220,48 @@ find_buffers(const struct show *show, struct troubles *found)
 		    "bursts may be dropped.",
 		    e->name, show_sized((uint64_t)e->buffer, has),
 		    show_sized((uint64_t)e->wanted, wants));
+	}
+}
+
+static void
+add_burst(const struct show *show, const struct endpoint *e,
+    const struct fill_mark *high, struct troubles *found)
+{
+	int more = e->buffer < INT32_MAX / 4 ? 2 * e->buffer : e->buffer;
+	char ago[SHOW_NUMBER], cure[TROUBLE_TEXT];
+
+	if (e->passed)
+		snprintf(cure, sizeof cure,
+		    "Set ReceiveBuffer=%d in sepmlogd-udp.socket (systemctl "
+		    "edit sepmlogd-udp.socket), and restart that unit; or let "
+		    "SEPM send over TCP.",
+		    more);
+	else
+		snprintf(cure, sizeof cure,
+		    "Run `sysctl -w net.core.rmem_max=%d` (and keep it in "
+		    "/etc/sysctl.d/), set receive_buffer: %d and reload; or "
+		    "let "
+		    "SEPM send over TCP.",
+		    more, more);
+	add(found, false, cure,
+	    "A burst took %u %% of the receive buffer of %s, %s ago: a larger "
+	    "one is dropped.",
+	    fill_percent(high), e->name,
+	    show_lasted((show->monotonic - high->at) / 1000, ago));
+}
+
+static void
+find_bursts(const struct show *show, const struct history_point *late,
+    struct troubles *found)
+{
+	const struct endpoints *all = show->view->endpoints;
+
+	for (size_t i = 0; i < all->count && late->drops == 0; i++) {
+		struct fill_mark high =
+		    fill_highest(&all->list[i]->fill, show->monotonic);
+
+		if (fill_percent(&high) > FILL_PERCENT)
+			add_burst(show, all->list[i], &high, found);
 	}
 }
 
@@ -276,12 +311,14 @@ find_clocks(const struct show *show, struct troubles *found)
 void
 trouble_find(const struct show *show, struct troubles *found)
 {
-	struct history_point late = of_late(show->history);
+	struct history_point late =
+	    history_sum(&show->history->fine, HISTORY_SECONDS);
 
 	found->count = 0;
 	find_disk(show, found);
 	find_losses(show, &late, found);
 	find_buffers(show, found);
+	find_bursts(show, &late, found);
 	find_clocks(show, found);
 	find_certificates(show, found);
 	find_silence(show, &late, found);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "peer.h"
 
@@ -179,11 +180,33 @@ take_batch(struct udp *udp)
 	return true;
 }
 
+/* What the kernel says of the socket's memory. False: nothing. */
+static bool
+look_at_memory(const struct endpoint *e, uint32_t info[SK_MEMINFO_VARS])
+{
+	socklen_t n = SK_MEMINFO_VARS * sizeof info[0];
+
+	return getsockopt(e->fd, SOL_SOCKET, SO_MEMINFO, info, &n) == 0;
+}
+
+/* One system call for a wake-up, which reads up to BATCHES times. */
+static struct fill_mark
+look_at_queue(const struct udp *udp, const struct endpoint *e)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+
+	if (!look_at_memory(e, info))
+		return (struct fill_mark){.size = 0};
+	return (struct fill_mark){info[SK_MEMINFO_RMEM_ALLOC],
+	    info[SK_MEMINFO_RCVBUF], pipeline_now(udp->pipeline)};
+}
+
 static void
 read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct endpoint *e = arg;
 	struct udp *udp = e->owner;
+	struct fill_mark waiting;
 
 	(void)fd;
 	(void)what;
@@ -191,10 +214,15 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 		rest(e);
 		return;
 	}
+	waiting = look_at_queue(udp, e);
 	for (int i = 0; i < BATCHES && receive(udp, e); i++) {
 		/* A batch that is not full was all there is. */
 		bool more = udp->count == BATCH;
 
+		if (more)
+			fill_burst(&e->fill, &waiting);
+		else
+			fill_calm(&e->fill);
 		if (!take_batch(udp)) {
 			rest(e);
 			break;
@@ -332,22 +360,22 @@ static uint32_t
 drops_of(const struct endpoint *e)
 {
 	uint32_t info[SK_MEMINFO_VARS] = {0};
-	socklen_t n = sizeof info;
 
-	if (getsockopt(e->fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0)
-		return e->drops;
-	return info[SK_MEMINFO_DROPS];
+	return look_at_memory(e, info) ? info[SK_MEMINFO_DROPS] : e->drops;
 }
 
 void
 udp_count_drops(struct udp *udp, struct endpoint *e)
 {
-	uint32_t drops = drops_of(e);
-
 	/* Right over its wrap, too. */
-	udp->counters->kernel_drops += drops - e->drops;
-	if (drops != e->drops)
-		audit_drops(udp->audit, e->name, drops - e->drops);
+	uint32_t drops = drops_of(e), new = drops - e->drops;
+
+	if (new == 0)
+		return;
+	udp->counters->kernel_drops += new;
+	audit_drops(udp->audit, e->name, new);
+	fill_over(&e->fill, (uint32_t)e->buffer * 2, clock_ms());
+	e->dropped += new;
 	e->drops = drops;
 }
 

@@ -720,6 +720,7 @@ crew_deliveries(struct crew *c, struct deliveries *d)
 		    .since = b->since,
 		    .waiting = counts.waiting,
 		    .bytes = counts.bytes,
+		    .oldest = counts.oldest,
 		    .delivered = b->delivered,
 		    .refused = b->refused,
 		    .last = b->last,

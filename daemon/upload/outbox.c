@@ -152,6 +152,7 @@ parcel_new(const struct outbox *o, int ready, const char *name)
 		return NULL;
 	snprintf(p->name, sizeof p->name, "%s", name);
 	p->size = (uint64_t)st.st_size;
+	p->finished = st.st_mtim.tv_sec;
 	p->here = true;
 	name_parse_ready(name, &stream, &number);
 	for (size_t i = 0; i < o->plan->target_count; i++)
@@ -533,6 +534,8 @@ count_leg(
 	case LEG_BUSY:
 		counts->waiting++;
 		counts->bytes += p->size;
+		if (counts->oldest == 0 || p->finished < counts->oldest)
+			counts->oldest = p->finished;
 		break;
 	case LEG_GIVEN_UP:
 		counts->given_up++;

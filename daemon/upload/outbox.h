@@ -42,10 +42,11 @@ struct leg {
 struct parcel {
 	char name[SPOOL_PATH];
 	uint64_t size;
-	bool here;     /* it was, at the last scan */
-	bool hashed;   /* sha256 is known */
-	bool reported; /* to the caller of outbox_finished */
-	bool noted;    /* main thread: the receipts say that it goes */
+	int64_t finished; /* UTC s */
+	bool here;        /* it was, at the last scan */
+	bool hashed;      /* sha256 is known */
+	bool reported;    /* to the caller of outbox_finished */
+	bool noted;       /* main thread: the receipts say that it goes */
 	uint8_t sha256[SHA256_SIZE];
 	struct leg leg[];
 };
@@ -110,6 +111,7 @@ struct outbox_counts {
 	size_t waiting;  /* deliveries to do, those at work included */
 	size_t given_up, refused, delivered;
 	uint64_t bytes; /* of deliveries to do */
+	int64_t oldest; /* when its file was finished, UTC s; 0: none */
 };
 
 void outbox_count(struct outbox *outbox, struct outbox_counts *counts);

@@ -110,6 +110,7 @@ struct segment {
 	uint64_t start;     /* ring position of its first byte */
 	uint64_t committed; /* of `size` */
 	uint64_t unsynced_since;
+	uint64_t stamp;   /* of the first line that is not committed; 0: none */
 	uint64_t counted; /* records of it in the committed count */
 	bool header;      /* one of the lines is the header */
 	bool linked;      /* has its name for tail -F */
@@ -153,6 +154,9 @@ struct spool_stream {
 	struct ring ring;
 	struct marks marks;
 	_Atomic uint64_t next_number; /* never handed out before */
+	/* Stamp of the first line that was flushed since the disk side looked;
+	 * 0: none was. */
+	_Atomic uint64_t flushed;
 
 	/* disk side */
 	int dir;              /* live/<name> */
@@ -160,7 +164,9 @@ struct spool_stream {
 	struct segment *old;  /* its predecessor, until closed */
 	struct mark wanted;
 	struct fault fault;
-	bool rewritten;       /* in this round */
+	uint64_t stamp; /* of the first line not written; 0: none */
+	uint64_t seen;  /* where the ring was filled to when all was written */
+	bool rewritten; /* in this round */
 	uint64_t ledger_mark; /* see spool_ledger_mark */
 	bool link_told;
 };
@@ -236,9 +242,12 @@ struct spool {
 	uint64_t source_at;
 	struct sha256 *sha; /* of what was read of it */
 	struct ledger ledger;
-	bool drained;        /* as the last thing */
-	int64_t time_us;     /* disk side's */
-	int64_t received_us; /* record side's */
+	bool drained;            /* as the last thing */
+	int64_t time_us;         /* disk side's */
+	int64_t received_us;     /* record side's */
+	uint64_t stamp;          /* record side's */
+	spool_commit_cb *commit; /* NULL: nobody measures */
+	void *commit_arg;
 	struct pack *pack;
 
 	/* written by the disk side, read by both */

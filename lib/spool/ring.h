@@ -70,12 +70,19 @@ ring_align(struct ring *ring, uint64_t page)
 		ring->head += gap;
 }
 
+/* Was anything appended since the last flush? */
+static inline bool
+ring_is_new(struct ring *ring)
+{
+	return atomic_load_explicit(&ring->filled, memory_order_relaxed) !=
+	       ring->head;
+}
+
 /* Answers whether there was anything new. */
 static inline bool
 ring_flush(struct ring *ring)
 {
-	if (atomic_load_explicit(&ring->filled, memory_order_relaxed) ==
-	    ring->head)
+	if (!ring_is_new(ring))
 		return false;
 	atomic_store_explicit(&ring->filled, ring->head, memory_order_release);
 	return true;

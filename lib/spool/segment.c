@@ -86,6 +86,10 @@ segment_committed(struct segment *segment)
 	spool_count(&stream->spool->committed, records - segment->counted);
 	segment->counted = records;
 	segment->committed = segment->size;
+	if (segment->stamp > 0 && stream->spool->commit != NULL)
+		stream->spool->commit(
+		    stream->spool->commit_arg, segment->stamp);
+	segment->stamp = 0;
 	/* the last page will be written again and may be torn then */
 	ring_free_to(
 	    &stream->ring, segment->start + page_floor(segment->committed));
@@ -371,6 +375,8 @@ segment_wrote(struct segment *segment, struct span lines)
 
 	if (segment->size == segment->committed)
 		segment->unsynced_since = spool->now;
+	if (segment->stamp == 0)
+		segment->stamp = segment->stream->stamp;
 	ledger_see(segment, lines);
 	segment->size += lines.n;
 	spool->usage.live += lines.n;
@@ -520,17 +526,42 @@ stream_step(struct spool_stream *stream, uint64_t filled, bool all)
 	       stream_turn(stream);
 }
 
+/* After ring_filled: what that has seen is stamped. */
+static void
+stream_take_stamp(struct spool_stream *stream)
+{
+	uint64_t stamp =
+	    atomic_exchange_explicit(&stream->flushed, 0, memory_order_relaxed);
+
+	if (stream->stamp == 0)
+		stream->stamp = stamp;
+}
+
+/* All of it is written: what comes next has a stamp of its own. If there was
+ * nothing to write, it is that of what comes next. */
+static void
+stream_drop_stamp(struct spool_stream *stream, uint64_t filled)
+{
+	if (filled == stream->seen || stream->live == NULL ||
+	    segment_end(stream->live) < filled)
+		return;
+	stream->seen = filled;
+	stream->stamp = 0;
+}
+
 void
 stream_work(struct spool_stream *stream, bool all)
 {
 	uint64_t filled = ring_filled(&stream->ring);
 
+	stream_take_stamp(stream);
 	if (!all && fault_waits(&stream->fault, stream->spool->now))
 		return;
 	stream->fault.error = 0;
 	stream->rewritten = false;
 	while (stream_step(stream, filled, all))
 		continue;
+	stream_drop_stamp(stream, filled);
 	if (stream->live && !stream->live->linked && !stream->link_told)
 		stream_link(stream);
 	stream_rest(stream);

@@ -159,12 +159,23 @@ spool_append(struct spool_stream *stream, size_t n, uint64_t now)
 		stream_end_segment(stream);
 }
 
+/* Before the lines can be seen: then so can this. */
+static void
+stream_stamp(struct spool_stream *stream)
+{
+	if (ring_is_new(&stream->ring) &&
+	    atomic_load_explicit(&stream->flushed, memory_order_relaxed) == 0)
+		atomic_store_explicit(&stream->flushed, stream->spool->stamp,
+		    memory_order_relaxed);
+}
+
 static bool
 stream_flush(struct spool_stream *stream)
 {
 	bool marked = stream->marked;
 
 	stream->marked = false;
+	stream_stamp(stream);
 	return ring_flush(&stream->ring) || marked;
 }
 
@@ -219,6 +230,12 @@ void
 spool_set_received(struct spool *spool, int64_t us)
 {
 	spool->received_us = us;
+}
+
+void
+spool_stamp(struct spool *spool, uint64_t us)
+{
+	spool->stamp = us;
 }
 
 static uint64_t
@@ -380,6 +397,13 @@ void
 spool_set_time(struct spool *spool, int64_t us)
 {
 	spool->time_us = us;
+}
+
+void
+spool_on_commit(struct spool *spool, spool_commit_cb *commit, void *arg)
+{
+	spool->commit = commit;
+	spool->commit_arg = arg;
 }
 
 uint64_t

@@ -132,6 +132,9 @@ bool spool_flush(struct spool *spool);
 bool spool_rotate(struct spool *spool, uint64_t now, bool all);
 /* When the next lines were received, for the ledger. */
 void spool_set_received(struct spool *spool, int64_t us);
+/* When the next lines are appended (monotonic us), for spool_commit_cb; 0, as
+ * at first: nobody measures. */
+void spool_stamp(struct spool *spool, uint64_t us);
 /* Bytes of the buffer in use, for the fullest stream, in percent; 100 where
  * spool_reserve answers NULL for the segments. */
 unsigned spool_fill(const struct spool *spool);
@@ -149,6 +152,14 @@ uint64_t spool_work(struct spool *spool, uint64_t now);
 
 /* What time it is, for the ledger, until called again. */
 void spool_set_time(struct spool *spool, int64_t us);
+
+/*
+ * Called by the disk side right after an fdatasync: of the lines that are
+ * committed now the first was appended at `stamp`, or not long after it.
+ */
+typedef void spool_commit_cb(void *arg, uint64_t stamp);
+/* Before the disk side has a thread of its own. */
+void spool_on_commit(struct spool *spool, spool_commit_cb *commit, void *arg);
 
 /* Bytes that were flushed and are not yet written, of the fullest stream. */
 uint64_t spool_backlog(struct spool *spool);

@@ -101,6 +101,29 @@ systemctl stop sepmlogd.service sepmlogd-udp.socket sepmlogd-tcp.socket
 echo "result $(systemctl show -p Result --value sepmlogd.service)"
 find $spool/live -name '*.open' -size +0 | wc -l | sed 's/^/left /'
 
+# The status as a socket of systemd's; the kernel counts, for the host, what
+# comes to ports where nobody listens.
+ask() { # PATH
+	curl -s --max-time 10 --unix-socket /run/sepmlogd/status.sock \
+	    "http://localhost$1"
+}
+systemctl start sepmlogd-status.socket sepmlogd-udp.socket sepmlogd-tcp.socket
+echo "passed-socket $(stat -c '%U:%G %a' /run/sepmlogd/status.sock)"
+echo "passed-status $(ask /readyz)"
+systemctl restart sepmlogd.service
+echo "passed-again $(ask /readyz)"
+n=0
+while [ "$(ask /warnings.txt | grep -c 'where nobody listens')" -eq 0 ] &&
+    [ $n -lt 50 ]; do
+	logger --server 127.0.0.1 --port 5999 --udp stray
+	sleep 0.2
+	n=$((n + 1))
+done
+echo "strays $(ask /warnings.txt | grep -c 'where nobody listens')"
+systemctl stop sepmlogd.service sepmlogd-status.socket sepmlogd-udp.socket \
+    sepmlogd-tcp.socket
+echo "passed-left $(ls /run/sepmlogd | grep -c status.sock)"
+
 # Under load: tests/system/container_load.py.
 python3 -B /load/container_load.py 2>&1
 
@@ -184,6 +207,15 @@ class Container(nspawn.Booted):
     def test_the_group_can_look_at_the_status(self):
         self.assert_found("status-socket", "sepmlogd:sepmlog 660")
         self.assert_found("status", "ready")
+
+    def test_the_status_can_be_a_socket_of_systemd(self):
+        self.assert_found("passed-socket", "root:sepmlog 660")
+        self.assert_found("passed-status", "ready")
+        self.assert_found("passed-again", "ready")
+        self.assert_found("passed-left", "0")
+
+    def test_the_wrong_port_is_seen_without_a_network(self):
+        self.assert_found("strays", "1")
 
     def test_restarts_lose_nothing(self):
         self.assert_found("restart", "0", "0", "0", "60")

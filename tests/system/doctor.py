@@ -185,9 +185,9 @@ class Doctor(harness.Case):
             uploader.kill()
             path = os.path.join(daemon.spool.path, "upload/status")
             with open(path, encoding="ascii") as file:
-                written, rest = file.read().split("\n", 1)
+                written, rest = file.read().split(" ", 1)
             with open(path, "w", encoding="ascii") as file:
-                file.write(f"{int(written) - 600}\n{rest}")
+                file.write(f"{int(written) - 600} {rest}")
             self.assert_found(daemon, "has not been seen for 10 min",
                               "systemctl start sepmlog-upload")
             self.assertIn("it does not run", self.status(daemon))

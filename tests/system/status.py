@@ -129,6 +129,10 @@ class Status(harness.Case):
                 name, kind = line.split(" ")[2:]
                 self.assertEqual(name, described)
                 self.assertEqual(name.endswith("_total"), kind == "counter")
+            elif kind == "histogram":
+                self.assertRegex(
+                    line, f"^{described}(_bucket{{le=\"[0-9.]+\"}} \\d+|"
+                    r"_bucket{le=\"\+Inf\"} \d+|_sum \d+\.\d+|_count \d+)$")
             else:
                 self.assertRegex(line, r'^[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? '
                                        r'\d+$')
@@ -137,6 +141,175 @@ class Status(harness.Case):
         if shutil.which("promtool"):
             subprocess.run(["promtool", "check", "metrics"], input=text,
                            text=True, check=True, timeout=20)
+
+    # --- how long, how full, and what became of it
+
+    def test_how_long_records_wait_until_they_are_durable(self):
+        with self.begin(spool_options="commit: { interval: 300ms }\n") \
+                as daemon:
+            name = "sepmlogd_commit_latency_seconds"
+            send_tcp(daemon.port, 1, 10)
+            wait_until(lambda: self.figures()["spool"]["committed"] == 10,
+                       "10 records durable")
+            metrics = self.metrics()
+            buckets = [int(value) for key, value in metrics.items()
+                       if key.startswith(name + "_bucket")]
+            self.assertEqual(buckets, sorted(buckets))
+            self.assertEqual(len(buckets), 19)
+            count = int(metrics[name + "_count"])
+            self.assertGreater(count, 0)
+            self.assertEqual(buckets[-1], count)
+            # The interval was waited for, of each commit.
+            self.assertEqual(metrics[name + '_bucket{le="0.1"}'], "0")
+            self.assertGreaterEqual(float(metrics[name + "_sum"]),
+                                    0.29 * count)
+            minute = wait_until(
+                lambda: self.figures()["commit_latency"]["minute"]
+                if self.figures()["commit_latency"]["minute"]["commits"]
+                else None, "a look at commits")
+            self.assertGreaterEqual(minute["p99_us"], minute["median_us"])
+            self.assertGreater(minute["median_us"], 200_000)
+            fine = json.loads(self.page("/history.json"))["fine"]
+            self.assertEqual(len(fine["commit_99"]), len(fine["messages"]))
+            self.assertGreater(max(fine["commit_median"]), 200_000)
+            self.assertIn("Durable after", _Elements(self.page()).text)
+            self.assertRegex(self.page("/status.txt"),
+                             r"committed +after [\d.]+ m?s, 99 of 100")
+
+    def test_how_full_the_receive_buffer_was(self):
+        """A burst that waits while the daemon is stopped."""
+        with self.begin("receive_buffer: 1MiB\n") as daemon:
+            [udp] = [one for one in self.figures()["listeners"]
+                     if one["name"].startswith("udp")]
+            self.assertNotIn("highest", udp)
+            size = udp["receive_buffer"]
+
+            def burst(part):
+                daemon.signal(19)  # SIGSTOP
+                with socket.socket(type=socket.SOCK_DGRAM) as peer:
+                    for _ in range(int(part * size / 900)):
+                        peer.sendto(200 * b"x", (LOOPBACK, daemon.port))
+                daemon.signal(18)  # SIGCONT
+
+            def highest():
+                [udp] = [one for one in self.figures()["listeners"]
+                         if one["name"].startswith("udp")]
+                return udp.get("highest", {}).get("percent", 0)
+            # Of each datagram the kernel counts some 768 bytes, in a buffer
+            # that is twice what was asked for.
+            burst(0.3)
+            first = wait_until(highest, "a burst")
+            self.assertTrue(3 < first < 50, first)
+            self.assertFalse([w for w in self.warnings() if "burst" in w])
+            name = f'{{listener="udp {LOOPBACK}:{daemon.port}"}}'
+            metrics = self.metrics()
+            self.assertEqual(
+                metrics["sepmlogd_receive_buffer_highest_percent" + name],
+                str(first))
+            self.assertEqual(
+                metrics["sepmlogd_receive_buffer_bytes" + name], str(size))
+            part = 0.3 * 90 / first
+            burst(part)
+            wait_until(lambda: highest() > 80, "a larger burst")
+            self.assertLess(highest(), 100)
+            [warning] = [w for w in self.figures()["warnings"]
+                         if "took" in w["what"]]
+            self.assertIn("net.core.rmem_max=2097152", warning["cure"])
+            self.assertIn(f"{highest()} %", _Elements(self.page()).text)
+            burst(2 * part)
+            wait_until(lambda: highest() == 100, "too large a burst")
+            wait_until(lambda: any("kernel dropped" in w
+                                   for w in self.warnings()), "a warning")
+
+    def test_what_the_uploader_says(self):
+        evil = "<b>no & \"route\"</b>"
+        with self.begin() as daemon:
+            self.assertNotIn("uploads", self.figures())
+            self.assertNotIn("Deliveries", self.page())
+            os.makedirs(os.path.join(daemon.spool_path, "upload"))
+            now = int(time.time())
+            with open(os.path.join(daemon.spool_path, "upload/status"), "w",
+                      encoding="ascii") as file:
+                file.write(f"{now} 2\n"
+                           f"archive works 0 0 0 12 0 {now - 30} 0 \n"
+                           f"<i>t fails {now - 900} 3 4096 5 1 {now - 950} "
+                           f"{now - 7300} {evil}\x1b[2J\n")
+            shown = self.figures()["uploads"]
+            self.assertTrue(shown["runs"])
+            self.assertEqual(
+                [(t["name"], t["works"], t["waiting"], t["refused"])
+                 for t in shown["targets"]],
+                [("archive", True, 0, 0), ("<i>t", False, 3, 1)])
+            self.assertEqual(shown["targets"][1]["oldest"], now - 7300)
+            metrics = self.metrics()
+            self.assertEqual(metrics['sepmlogd_upload_ok{target="archive"}'],
+                             "1")
+            self.assertEqual(
+                metrics['sepmlogd_upload_pending_files{target="<i>t"}'], "3")
+            self.assertAlmostEqual(int(
+                metrics['sepmlogd_upload_oldest_pending_seconds'
+                        '{target="<i>t"}']), 7300, delta=60)
+            page = _Elements(self.page())
+            self.assertFalse([t for t, _ in page.tags if t in ("b", "i")
+                              and t == "i"])
+            for text in ("fails for 15 min: " + evil + r"\x1b[2J", "<i>t",
+                         "2 h 1 min", "1 of 2 fail"):
+                self.assertIn(text, page.text)
+            text = self.page("/status.txt")
+            self.assertRegex(text, r"(?m)^archive +works +0 .* 12 +0 +3\d s$")
+            self.assertNotIn("\x1b", text)
+            with open(os.path.join(daemon.spool_path, "upload/status"), "w",
+                      encoding="ascii") as file:
+                file.write(f"{now - 3600} 2\n"
+                           f"archive works 0 0 0 12 0 {now - 30} 0 \n")
+            self.assertFalse(self.figures()["uploads"]["runs"])
+            self.assertIn("no uploader runs", _Elements(self.page()).text)
+            # One of another version, and nonsense.
+            for nonsense in (f"{now}\na works 0 0 0 0 0 0 \n", "", "x 2\n",
+                             f"{now} 2\nonly-a-name\n"):
+                with open(os.path.join(daemon.spool_path, "upload/status"),
+                          "w", encoding="ascii") as file:
+                    file.write(nonsense)
+                self.assertNotIn("uploads", self.figures())
+
+    def test_which_release_lines_look_like(self):
+        with self.begin() as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(b"nothing that anybody knows\n")
+            daemon.spool.wait_records(1)
+            self.assertNotIn("lines", self.figures()["sources"][0])
+            with connect(daemon.port) as peer:
+                peer.sendall(self.traffic("www.example.com", 1))
+                peer.sendall(b"<54>May 14 10:30:00 sepm SymantecServer: "
+                             b"Site: a,Server Name: b,Event Description: c\n")
+            daemon.spool.wait_records(3)
+            [source] = self.figures()["sources"]
+            self.assertEqual((source["lines"], source["told_by"]),
+                             ("14.2-like", "Local Host:, hashes last"))
+            self.assertIn("14.2-like: Local Host:, hashes last",
+                          _Elements(self.page()).text)
+            send_tcp(daemon.port, "a", 1)
+            daemon.spool.wait_records(4)
+            self.assertEqual(self.figures()["sources"][0]["lines"],
+                             "14.3-like")
+            self.assertRegex(self.page("/status.txt"),
+                             r"(?m)^127\.0\.0\.1 .*  14\.3-like$")
+
+    def test_the_wrong_port(self):
+        other = free_port()
+        with self.begin() as daemon:
+            def warned():
+                with socket.socket(type=socket.SOCK_DGRAM) as peer:
+                    peer.sendto(b"<13>x", (LOOPBACK, other))
+                return [w for w in self.figures()["warnings"]
+                        if "where nobody listens" in w["what"]]
+            [warning] = wait_until(warned, "a warning", pause=0.3)
+            self.assertIn("another port", warning["cure"])
+            self.assertGreaterEqual(
+                int(self.metrics()["sepmlogd_stray_datagrams_total"]), 3)
+            # What arrives says that the port is right.
+            send_udp(daemon.port, 1, 1)
+            wait_until(lambda: not warned(), "no warning", pause=0.3)
 
     def test_the_chart_keeps_time(self):
         with self.begin():
@@ -441,6 +614,54 @@ class Status(harness.Case):
                 self.assertEqual(peer.getresponse().read(), b"ok\n")
                 peer.close()
                 daemon.kill()
+
+    def passed(self, path):
+        """As sepmlogd-status.socket makes it."""
+        passed = socket.socket(socket.AF_UNIX)
+        self.addCleanup(passed.close)
+        passed.bind(path)
+        passed.listen(16)
+        return passed
+
+    def test_a_unix_socket_that_was_handed_over(self):
+        path = os.path.join(self.directory, "status.sock")
+        daemon = self.daemon(config=f"status: {{ listen: {path} }}\n",
+                             handover=[("status", self.passed(path))])
+        with daemon:
+            inode = os.stat(path).st_ino
+            self.assertEqual(self.command(daemon).returncode, 0)
+            daemon.reload()
+            self.assertEqual(self.command(daemon).returncode, 0)
+            daemon.stop_cleanly()
+            # It is there still: who asks waits for the next life.
+            peer = _Unix(path)
+            peer.request("GET", "/healthz")
+            daemon.start()
+            self.assertEqual(peer.getresponse().read(), b"ok\n")
+            peer.close()
+            self.assertEqual(os.stat(path).st_ino, inode)
+
+    def test_a_socket_that_was_handed_over_and_is_not_wanted(self):
+        path = os.path.join(self.directory, "status.sock")
+        other = os.path.join(self.directory, "other.sock")
+        passed = self.passed(path)
+        udp = socket.socket(type=socket.SOCK_DGRAM)
+        self.addCleanup(udp.close)
+        for name, sock, config, word in (
+                ("status", passed, f"status: {{ listen: {other} }}\n",
+                 "be the same"),
+                ("status", passed, "", "not set"),
+                ("status", udp, f"status: {{ listen: {path} }}\n",
+                 "is no UDP or listening"),
+                ("unknown", passed, f"status: {{ listen: {path} }}\n",
+                 "FileDescriptorName=status")):
+            with self.subTest(word):
+                daemon = self.daemon(word[:3] + name, config=config,
+                                     handover=[(name, sock)])
+                self.addCleanup(daemon.__exit__, None, None, None)
+                daemon.start(wait=False)
+                self.assertEqual(daemon.process.wait(20), 3)
+                self.assertIn(word, daemon.log())
 
     def test_a_place_that_is_taken(self):
         path = os.path.join(self.directory, "precious")

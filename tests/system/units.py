@@ -27,7 +27,7 @@ class Units(harness.Case):
                 file.write("\n".join(
                     self.harmless(line) for line in text.splitlines()))
             self.paths.append(copy)
-        self.assertEqual(len(self.paths), 8)
+        self.assertEqual(len(self.paths), 9)
 
     @staticmethod
     def harmless(line):

@@ -775,6 +775,9 @@ static const struct {
     {HEAD RULE "Tenant: ea", "cut=Tenant: ea\nrule=Permit web\n!extra"},
     {HEAD RULE PLACE "Act", "cut=Act\ndomain=BIRCH\n!action"},
     {HEAD RULE PLACE "Action: Allo", "cut=Action: Allo\n!action"},
+    {HEAD RULE PLACE "Action: ", "cut=Action:\n!action"},
+    {HEAD RULE PLACE "Action: Allowed,", "action=allowed\n!cut"},
+    {HEAD RULE PLACE "Action: Allowed,SHA", "cut=SHA\naction=allowed"},
     {HEAD RULE PLACE "Action: Allowed,SHA-256: A7D1C3F05B9E",
 	"cut=SHA-256: A7D1C3F05B9E\naction=allowed\n!sha256\n!extra"},
     {HEAD RULE PLACE "Action: Allowed,SHA-256: ",
@@ -805,6 +808,74 @@ START_TEST(the_last_field_of_a_cut_record_is_dropped)
 	ck_assert_int_eq(record.type, RECORD_TRAFFIC);
 	ck_assert_uint_eq(record.flags, RECORD_TRUNCATED);
 	testing_expect(&record, cuts[_i].expected);
+}
+END_TEST
+
+/* Without hashes, or with them in front; by the general way first, then on the
+ * course that it taught. */
+START_TEST(new_labels_may_end_with_a_known_action)
+{
+	static const char *const whole[] = {
+	    HEAD RULE PLACE "Action: Blocked",
+	    HEAD RULE PLACE "Action: Blocked ",
+	    "pc-0147," HASHES "," LOCAL REMOTE
+	    "TCP,Outbound," TIMES APPLICATION RULE PLACE "Action: Blocked",
+	};
+
+	for (size_t i = 0; i < 2 * sizeof whole / sizeof whole[0]; i++) {
+		ck_assert_ptr_null(parse(span_str(whole[i / 2])));
+		ck_assert_uint_eq(record.flags, 0);
+		testing_expect(&record, "action=blocked\ndomain=BIRCH\n!cut");
+	}
+	ck_assert_ptr_null(parse(SPAN(HEAD RULE PLACE "Action: Bloc")));
+	ck_assert_uint_eq(record.flags, RECORD_TRUNCATED);
+	testing_expect(&record, "cut=Action: Bloc\n!action");
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	enum record_release release;
+} releases[] = {
+    {OLD_HEAD RULE "Location: Branch,User: mwhite, Domain: BIRCH",
+	RECORD_RELEASE_11},
+    {OLD_HEAD RULE OLD_PLACE "Action: Blocked", RECORD_RELEASE_12_1},
+    {"pc-0147," HASHES "," OLD_ENDS
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE "Action: Blocked",
+	RECORD_RELEASE_14_0},
+    {"pc-0147,Local Host: 192.0.2.47,Local Port: 53500,Local Host MAC: ," REMOTE
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE
+     "Action: Blocked," HASHES,
+	RECORD_RELEASE_14_2},
+    {"pc-0147," LOCAL REMOTE
+     "TCP,Outbound," OLD_TIMES APPLICATION RULE OLD_PLACE
+     "Action: Blocked," NO_HASHES,
+	RECORD_RELEASE_14_3_EARLY},
+    {HEAD RULE PLACE "Action: Blocked," HASHES, RECORD_RELEASE_14_3},
+    {"sepm-1," HEAD RULE PLACE "Action: Blocked," HASHES,
+	RECORD_RELEASE_14_3_RU1},
+    {HEAD RULE PLACE "Action: Blocked", RECORD_RELEASE_14_2_BARE},
+    {HEAD RULE PLACE "Action: Bloc", RECORD_RELEASE_UNTOLD},
+    {"Site: Oak Site,Server Name: sepm,Event Description: x",
+	RECORD_RELEASE_UNTOLD},
+    {"sepm-1,Site: Oak Site,Server Name: sepm,Event Description: x",
+	RECORD_RELEASE_14_3_RU1},
+    {"pc-0147,Category: 2,Updater,Event Description: x", RECORD_RELEASE_UNTOLD},
+    {"pc,Event Description: x," LOCAL "Inbound,TCP,," TIMES
+     "Application: a,Location: b," CIDS ",URL Risk: N/A",
+	RECORD_RELEASE_14_3_RU1_ON},
+    {"pc,Event Description: x," LOCAL "Inbound,TCP,," TIMES
+     "Application: a,Location: b," CIDS ",URL Risk: N/A,Correlation ID: 7",
+	RECORD_RELEASE_14_3_LATER},
+};
+
+/* Twice: traffic is on its course then. */
+START_TEST(lines_tell_the_release_that_wrote_them)
+{
+	for (int i = 0; i < 2; i++) {
+		ck_assert_ptr_null(parse(span_str(releases[_i].text)));
+		ck_assert_uint_eq(record.release, releases[_i].release);
+	}
 }
 END_TEST
 
@@ -1070,6 +1141,9 @@ suite(void)
 	tcase_add_checked_fixture(cut, setup, teardown);
 	tcase_add_loop_test(
 	    cut, the_last_field_of_a_cut_record_is_dropped, 0, COUNT(cuts));
+	tcase_add_test(cut, new_labels_may_end_with_a_known_action);
+	tcase_add_loop_test(cut, lines_tell_the_release_that_wrote_them, 0,
+	    (int)(sizeof releases / sizeof releases[0]));
 	tcase_add_test(cut, a_message_over_the_limit_is_cut_wherever_it_ends);
 	tcase_add_loop_test(cut, security_is_cut_before_the_payload, 0, 3);
 	tcase_add_loop_test(

@@ -81,6 +81,68 @@ START_TEST(it_commits_after_the_interval)
 }
 END_TEST
 
+static uint64_t commits[8];
+static size_t commit_count;
+
+static void
+commit_cb(void *arg, uint64_t stamp)
+{
+	ck_assert_ptr_eq(arg, &box);
+	ck_assert_uint_lt(commit_count, COUNT_OF(commits));
+	commits[commit_count++] = stamp;
+}
+
+static void
+append_at(uint64_t stamp)
+{
+	spool_stamp(box.spool, stamp);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	spool_flush(box.spool);
+}
+
+START_TEST(a_commit_tells_of_its_first_line)
+{
+	commit_count = 0;
+	box.options.commit_interval = 100;
+	box_must_open(&box);
+	spool_on_commit(box.spool, commit_cb, &box);
+	append_at(10); /* of lines that were flushed together, ... */
+	append_at(20);
+	spool_work(box.spool, box.now);
+	append_at(30); /* ... and of others of the same commit */
+	spool_work(box.spool, box.now + 99);
+	ck_assert_uint_eq(commit_count, 0);
+	spool_work(box.spool, box.now + 100);
+	ck_assert_uint_eq(commit_count, 1);
+	ck_assert_uint_eq(commits[0], 10);
+	spool_work(box.spool, box.now + 1000); /* nothing new */
+	ck_assert_uint_eq(commit_count, 1);
+	append_at(40);
+	spool_work(box.spool, box.now + 1000);
+	spool_work(box.spool, box.now + 1100);
+	ck_assert_uint_eq(commit_count, 2);
+	ck_assert_uint_eq(commits[1], 40);
+	append_at(50); /* its segment is closed */
+	spool_rotate(box.spool, box.now + 1200, true);
+	spool_work(box.spool, box.now + 1200);
+	ck_assert_uint_eq(commit_count, 3);
+	ck_assert_uint_eq(commits[2], 50);
+}
+END_TEST
+
+START_TEST(what_nobody_stamps_is_not_told)
+{
+	commit_count = 0;
+	box.options.commit_bytes = 1;
+	box_must_open(&box);
+	spool_on_commit(box.spool, commit_cb, &box);
+	append_at(0);
+	spool_work(box.spool, box.now);
+	ck_assert_uint_eq(box_status(&box).committed, 1);
+	ck_assert_uint_eq(commit_count, 0);
+}
+END_TEST
+
 START_TEST(it_commits_at_so_many_bytes)
 {
 	box.options.commit_bytes = 1;
@@ -878,6 +940,8 @@ main(void)
 	    {"way", every_record_is_published_once, 0, 3},
 	    {"way", nothing_is_seen_before_it_is_flushed, 0, 1},
 	    {"way", it_commits_after_the_interval, 0, 1},
+	    {"way", a_commit_tells_of_its_first_line, 0, 1},
+	    {"way", what_nobody_stamps_is_not_told, 0, 1},
 	    {"way", it_commits_at_so_many_bytes, 0, 1},
 	    {"way", the_buffer_is_free_again_after_the_commit, 0, 1},
 	    {"way", more_than_the_buffer_is_never_reserved, 0, 1},

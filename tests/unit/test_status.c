@@ -4,10 +4,14 @@
  */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "busiest.h"
+#include "fill.h"
 #include "history.h"
+#include "netstat.h"
 #include "recent.h"
 #include "run.h"
 #include "show_put.h"
@@ -85,6 +89,169 @@ START_TEST(a_long_pause_begins_anew)
 	ck_assert_uint_eq(history_count(&history.fine), 1);
 	ck_assert_uint_eq(at(&history.fine, 0), 8);
 	ck_assert_uint_eq(history_count(&history.coarse), 1);
+}
+END_TEST
+
+START_TEST(the_last_points_add_up)
+{
+	struct history_point sums = {.messages = 0}, sum;
+	struct latency_counts c;
+
+	history_init(&history);
+	sums.commits[3] = UINT32_MAX - 1; /* and over its wrap */
+	history_add(&history, &sums, 1000);
+	for (uint64_t s = 2; s <= 5; s++) {
+		sums.messages += s;
+		sums.commits[3] += 2;
+		history_add(&history, &sums, s * 1000);
+	}
+	sum = history_sum(&history.fine, 2);
+	ck_assert_uint_eq(sum.messages, 9);
+	c = history_commits(&sum);
+	ck_assert_uint_eq(c.count[3], 4);
+	ck_assert_uint_eq(latency_total(&c), 4);
+	ck_assert_uint_eq(history_sum(&history.fine, 100).messages, 14);
+}
+END_TEST
+
+/* --- latency --- */
+
+START_TEST(latencies_are_told_by_their_buckets)
+{
+	static struct latency latency;
+	struct latency_counts c = latency_read(&latency);
+
+	ck_assert_uint_eq(latency_quantile(&c, 0.5), 0);
+	for (int i = 0; i < 98; i++)
+		latency_note(&latency, 1500); /* up to 2 ms */
+	latency_note(&latency, 2000);
+	latency_note(&latency, 60 * 1000 * 1000); /* over all bounds */
+	c = latency_read(&latency);
+	ck_assert_uint_eq(latency_total(&c), 100);
+	ck_assert_uint_eq(c.count[1], 99);
+	ck_assert_uint_eq(c.count[LATENCY_BUCKETS - 1], 1);
+	ck_assert_uint_eq(c.sum, 98 * 1500 + 2000 + 60 * 1000 * 1000);
+	/* 50 of the 99 that are spread over one to two milliseconds */
+	ck_assert_uint_eq(latency_quantile(&c, 0.5), 1000 + 1000 * 50 / 99);
+	ck_assert_uint_eq(latency_quantile(&c, 0.99), 2000);
+	ck_assert_uint_eq(latency_quantile(&c, 1), 10 * 1000 * 1000);
+}
+END_TEST
+
+/* --- fill --- */
+
+enum { MINUTE = 60 * 1000 };
+
+static unsigned
+highest(const struct fill *fill, uint64_t now)
+{
+	struct fill_mark mark = fill_highest(fill, now);
+
+	return fill_percent(&mark);
+}
+
+START_TEST(the_fullest_of_an_hour_is_known)
+{
+	static struct fill fill;
+	const uint64_t begin = 1000 * (uint64_t)MINUTE;
+	struct fill_mark marks[] = {
+	    {300, 1000, begin},
+	    {700, 1000, begin + 1},
+	    {500, 1000, begin + 2},
+	    {400, 1000, begin + 10 * MINUTE},
+	};
+
+	ck_assert_uint_eq(fill_highest(&fill, begin).size, 0);
+	fill_calm(&fill);
+	for (int i = 0; i < 3; i++)
+		fill_burst(&fill, &marks[i]); /* one that goes on */
+	ck_assert_uint_eq(fill.bursts, 1);
+	ck_assert_uint_eq(highest(&fill, begin + 3), 70);
+	fill_calm(&fill);
+	fill_burst(&fill, &marks[3]);
+	fill_calm(&fill);
+	ck_assert_uint_eq(fill.bursts, 2);
+	ck_assert_uint_eq(highest(&fill, begin + 59 * MINUTE), 70);
+	ck_assert_uint_eq(
+	    fill_highest(&fill, begin + 59 * MINUTE).at, begin + 1);
+	ck_assert_uint_eq(highest(&fill, begin + 60 * MINUTE), 40);
+	ck_assert_uint_eq(highest(&fill, begin + 70 * MINUTE), 0);
+	/* a burst that never ended is of its own hour, too */
+	fill_burst(&fill, &marks[3]);
+	ck_assert_uint_eq(highest(&fill, begin + 70 * MINUTE), 0);
+}
+END_TEST
+
+START_TEST(what_was_dropped_had_no_room)
+{
+	static struct fill fill;
+	const struct fill_mark over = {1100, 1000, 5}, none = {.size = 0};
+
+	fill_burst(&fill, &none); /* the kernel did not say */
+	ck_assert_uint_eq(fill.bursts, 0);
+	fill_burst(&fill, &over);
+	ck_assert_uint_eq(highest(&fill, 5), 100);
+	fill_calm(&fill);
+	fill_over(&fill, 1000, 2 * MINUTE);
+	ck_assert_uint_eq(highest(&fill, 2 * MINUTE + 1), 100);
+	ck_assert_uint_eq(highest(&fill, 61 * MINUTE), 100);
+	ck_assert_uint_eq(highest(&fill, 62 * MINUTE), 0);
+}
+END_TEST
+
+/* --- netstat --- */
+
+static void
+write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(datagrams_to_nobody_are_counted)
+{
+	char directory[] = "/tmp/netstat-XXXXXX", v4[64], v6[64];
+	struct netstat netstat;
+	struct netstat_udp udp;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(v4, sizeof v4, "%s/snmp", directory);
+	snprintf(v6, sizeof v6, "%s/snmp6", directory);
+	netstat_open(&netstat, directory);
+	ck_assert(!netstat_read(&netstat, &udp));
+	write_file(v4, "Ip: Forwarding DefaultTTL\nIp: 1 64\n"
+		       "Udp: InDatagrams NoPorts InErrors OutDatagrams "
+		       "RcvbufErrors SndbufErrors InCsumErrors MemErrors\n"
+		       "Udp: 10 7 3 4 5 0 0 6\n"
+		       "UdpLite: InDatagrams NoPorts\nUdpLite: 100 200\n");
+	netstat_open(&netstat, directory);
+	ck_assert(netstat_read(&netstat, &udp));
+	ck_assert_uint_eq(udp.no_ports, 7);
+	ck_assert_uint_eq(udp.buffer, 5);
+	ck_assert_uint_eq(udp.memory, 6);
+	netstat_close(&netstat);
+	write_file(v6, "Ip6InReceives\t1\nUdp6InDatagrams  \t5\n"
+		       "Udp6NoPorts                     \t30\n"
+		       "Udp6RcvbufErrors\t40\n");
+	netstat_open(&netstat, directory);
+	ck_assert(netstat_read(&netstat, &udp));
+	ck_assert_uint_eq(udp.no_ports, 37);
+	ck_assert_uint_eq(udp.buffer, 45);
+	ck_assert_uint_eq(udp.memory, 6);
+	netstat_close(&netstat);
+	/* nothing of what was expected */
+	write_file(v4, "Udp: NoPorts\n");
+	write_file(v6, "");
+	netstat_open(&netstat, directory);
+	ck_assert(netstat_read(&netstat, &udp));
+	ck_assert_uint_eq(udp.no_ports, 0);
+	netstat_close(&netstat);
+	unlink(v4);
+	unlink(v6);
+	rmdir(directory);
 }
 END_TEST
 
@@ -255,6 +422,11 @@ main(void)
 	tcase_add_test(tc, time_without_a_sample_is_empty);
 	tcase_add_test(tc, the_oldest_points_go);
 	tcase_add_test(tc, a_long_pause_begins_anew);
+	tcase_add_test(tc, the_last_points_add_up);
+	tcase_add_test(tc, latencies_are_told_by_their_buckets);
+	tcase_add_test(tc, the_fullest_of_an_hour_is_known);
+	tcase_add_test(tc, what_was_dropped_had_no_room);
+	tcase_add_test(tc, datagrams_to_nobody_are_counted);
 	tcase_add_test(tc, the_last_messages_are_kept);
 	tcase_add_loop_test(tc, text_stays_text, 0, (int)COUNT_OF(texts));
 	tcase_add_test(tc, the_busiest_of_an_hour_are_known);

@@ -1,5 +1,7 @@
 /*
  * uploads - what sepmlog-upload says of its targets, for status and doctor.
+ *
+ * The file is the uploader's: its text is escaped here before it is shown.
  */
 #ifndef SEPMLOG_UPLOADS_H
 #define SEPMLOG_UPLOADS_H
