@@ -19,6 +19,7 @@ struct show {
 	uint64_t monotonic; /* ms */
 	uint64_t uptime;    /* s */
 	struct spool_status spool;
+	struct vaulter_status vault; /* where the view has a vaulter */
 };
 
 /* Each writes to `out` and answers it: `1,234,567`; bytes as `1.2 GiB`; seconds
@@ -32,6 +33,11 @@ const char *show_since(int64_t then, int64_t now, char out[SHOW_NUMBER]);
 
 /* Messages or bytes a second, over the last ten whole seconds. */
 double show_rate(const struct history *history, bool bytes);
+
+/* By enum vault_cause. */
+extern const char *const show_vault_causes[VAULT_CAUSES];
+/* Times that a value was not sealed, for all causes. */
+uint64_t show_unsealed(const struct show *show);
 
 /* Why nothing is taken or stored right now, in words; NULL: all is well. */
 const char *show_trouble(const struct show *show);

@@ -15,6 +15,7 @@
 #include "audit.h"
 #include "config.h"
 #include "spool/spool.h"
+#include "vaulter.h"
 
 struct spooler;
 
@@ -26,6 +27,8 @@ struct spooler *spooler_open(const struct config *config, size_t line,
 bool spooler_start(struct spooler *spooler);
 
 struct spool *spooler_spool(struct spooler *spooler);
+/* The vault beside it, which the thread writes, too. */
+struct vaulter *spooler_vaulter(struct spooler *spooler);
 
 /* Readable when the loop should call spooler_heard. */
 int spooler_fd(const struct spooler *spooler);
