@@ -83,7 +83,7 @@ vault_notes_new(void)
 	if (!notes)
 		return NULL;
 	notes->table = calloc(SETS, sizeof(*notes->table));
-	notes->generation = notes->seen = 1;
+	notes->seen = vault_generation(notes);
 	if (!notes->table || !ring_init(&notes->ring, RING)) {
 		free(notes->table);
 		free(notes);
@@ -149,7 +149,9 @@ put_entry(struct vault_notes *notes, unsigned kind, struct span token,
 uint32_t
 vault_generation(const struct vault_notes *notes)
 {
-	return atomic_load_explicit(&notes->generation, memory_order_relaxed);
+	/* in 2^31 days there is no 0 */
+	return atomic_load_explicit(&notes->generation, memory_order_relaxed) |
+	       1u << 31;
 }
 
 bool
@@ -217,11 +219,19 @@ entry_size(struct span bytes)
 	return n <= bytes.n ? n : 0;
 }
 
+uint64_t
+vault_notes_end(const struct vault_notes *notes)
+{
+	return notes->ring.head;
+}
+
 struct span
-vault_notes_from(struct vault_notes *notes, uint64_t at)
+vault_notes_from(struct vault_notes *notes, uint64_t at, uint64_t end)
 {
 	struct ring *ring = &notes->ring;
-	struct span all = {ring_at(ring, at), ring_filled(ring) - at};
+	uint64_t filled = ring_filled(ring);
+	uint64_t last = end < filled ? end : filled;
+	struct span all = {ring_at(ring, at), last > at ? last - at : 0};
 	struct span rest = span_take(all, VAULT_MESSAGE);
 
 	for (size_t n = 1; n > 0; rest = span_skip(rest, n))
@@ -249,10 +259,7 @@ vault_notes_fill(const struct vault_notes *notes)
 void
 vault_notes_again(struct vault_notes *notes)
 {
-	uint32_t next = vault_generation(notes) + 1;
-
-	atomic_store_explicit(
-	    &notes->generation, next != 0 ? next : 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&notes->generation, 1, memory_order_relaxed);
 }
 
 void

@@ -73,19 +73,22 @@ bool vault_note(struct vault_notes *notes, unsigned kind, struct span token,
 uint32_t vault_generation(const struct vault_notes *notes);
 /* Is there room for what a message can have, or none to be waited for? */
 bool vault_has_room(const struct vault_notes *notes);
+/* Where the next note will stand. */
+uint64_t vault_notes_end(const struct vault_notes *notes);
 /* Since the start: noted, and not, by cause. */
 uint64_t vault_noted(const struct vault_notes *notes);
 uint64_t vault_unnoted(const struct vault_notes *notes, enum vault_cause cause);
 
 /* Who writes them: another thread, or the same. */
 
-/* The entries from `at` on (0: of the start) as one message; empty: there are
- * no more. They stay until they are freed. */
-struct span vault_notes_from(struct vault_notes *notes, uint64_t at);
+/* The entries from `at` on (0: of the start), those before `end`, as one
+ * message; empty: there are no more. They stay until they are freed. */
+struct span vault_notes_from(
+    struct vault_notes *notes, uint64_t at, uint64_t end);
 void vault_notes_free_to(struct vault_notes *notes, uint64_t at);
 /* Bytes that are used, in percent. */
 unsigned vault_notes_fill(const struct vault_notes *notes);
-/* A file has ended: the next one is to stand for itself. */
+/* A file has ended: the next one is to stand for itself. Either side. */
 void vault_notes_again(struct vault_notes *notes);
 /* What is counted from now on where there is no place. With another cause than
  * VAULT_BUSY nobody waits for room. */

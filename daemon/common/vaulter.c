@@ -30,7 +30,10 @@ struct vaulter {
 
 	pthread_mutex_t lock;
 	struct vaulter_key next;
+	uint64_t next_at; /* of the notes: for this one from here on */
 	bool changed;
+
+	struct vaulter_key used; /* of who makes tokens */
 
 	/* of who writes */
 	struct vaulter_key key;
@@ -92,13 +95,28 @@ vaulter_notes(struct vaulter *v)
 	return v->notes;
 }
 
+static bool
+is_same(const struct vaulter_key *a, const struct vaulter_key *b)
+{
+	return a->set == b->set &&
+	       memcmp(a->public, b->public, sizeof a->public) == 0;
+}
+
 void
 vaulter_use(struct vaulter *v, const struct vaulter_key *key)
 {
+	bool same = is_same(key, &v->used);
+
 	pthread_mutex_lock(&v->lock);
+	/* if there was another one meanwhile, nobody has seen it */
+	if (!v->changed)
+		v->next_at = vault_notes_end(v->notes);
 	v->next = *key;
 	v->changed = true;
 	pthread_mutex_unlock(&v->lock);
+	v->used = *key;
+	if (!same)
+		vault_notes_again(v->notes);
 }
 
 void
@@ -303,23 +321,21 @@ sync_file(struct vaulter *v)
 }
 
 static bool
-put_all(struct vaulter *v)
+put_all(struct vaulter *v, uint64_t end)
 {
 	struct span message;
 
-	while ((message = vault_notes_from(v->notes, v->at)).n > 0)
+	while ((message = vault_notes_from(v->notes, v->at, end)).n > 0)
 		if (!begin_file(v) || !put_message(v, message))
 			return false;
 	return true;
 }
 
-/* The next file stands for itself. */
 static void
 end_file(struct vaulter *v)
 {
 	if (sync_file(v))
 		leave_file(v);
-	vault_notes_again(v->notes);
 }
 
 /* What was noted so far is still for the key before, if the disk takes it;
@@ -328,25 +344,33 @@ static void
 take_key(struct vaulter *v)
 {
 	struct vaulter_key next;
+	uint64_t at;
 	bool changed;
 
 	pthread_mutex_lock(&v->lock);
 	changed = v->changed;
 	next = v->next;
+	at = v->next_at;
 	v->changed = false;
 	pthread_mutex_unlock(&v->lock);
 	if (!changed)
 		return;
-	if (next.set != v->key.set ||
-	    memcmp(next.public, v->key.public, sizeof next.public) != 0) {
-		if (v->key.set && put_all(v))
-			sync_file(v);
+	if (!is_same(&next, &v->key)) {
+		if (v->key.set)
+			put_all(v, at);
 		end_file(v);
 	}
 	v->key = next;
 }
 
 /* --- all of it --- */
+
+static bool
+is_file_due(const struct vaulter *v, uint64_t now)
+{
+	return v->size >= ROTATE_SIZE || is_gone(v) ||
+	       now - v->born >= v->key.rotate_age;
+}
 
 /* Room is short, nothing was to be had until now, or no record has come. */
 static bool
@@ -363,12 +387,13 @@ vaulter_work(struct vaulter *v, bool commit)
 	uint64_t now = clock_ms();
 
 	take_key(v);
-	if (v->fd >= 0 && (v->size >= ROTATE_SIZE || is_gone(v) ||
-			      now - v->born >= v->key.rotate_age))
+	if (v->fd >= 0 && is_file_due(v, now)) {
 		end_file(v);
+		vault_notes_again(v->notes); /* the next stands for itself */
+	}
 	if (!v->key.set || now < v->retry)
 		return;
-	if (put_all(v) && (commit || is_sync_due(v, now)))
+	if (put_all(v, UINT64_MAX) && (commit || is_sync_due(v, now)))
 		sync_file(v);
 }
 
@@ -387,7 +412,8 @@ vaulter_end(struct vaulter *v)
 	v->retry = 0;
 	vaulter_work(v, true);
 	v->at = v->synced;
-	while ((message = vault_notes_from(v->notes, v->at)).n > 0) {
+	while (
+	    (message = vault_notes_from(v->notes, v->at, UINT64_MAX)).n > 0) {
 		left += count_entries(message);
 		v->at += message.n;
 	}

@@ -36,7 +36,8 @@ void vaulter_free(struct vaulter *vaulter);
 /* --- who makes tokens --- */
 
 struct vault_notes *vaulter_notes(struct vaulter *vaulter);
-/* What the other side goes by from now on. */
+/* What the other side goes by from now on: what is noted later is for this key
+ * alone, and all of it is noted again. */
 void vaulter_use(struct vaulter *vaulter, const struct vaulter_key *key);
 
 struct vaulter_status {

@@ -169,12 +169,12 @@ make_file(void)
 		    i == 0 ? SPAN("u1:aaaaaaaaaaaaaaaa")
 			   : SPAN("u1:bbbbbbbbbbbbbbbb"),
 		    i == 0 ? SPAN("Jane Roe") : SPAN("J\xc3\xbcrgen")));
-		message = vault_notes_from(notes, taken);
+		message = vault_notes_from(notes, taken, UINT64_MAX);
 		ck_assert_uint_gt(message.n, 0);
 		taken += message.n;
 		file_n += vault_seal(hpke, message, file + file_n);
 	}
-	ck_assert_uint_eq(vault_notes_from(notes, taken).n, 0);
+	ck_assert_uint_eq(vault_notes_from(notes, taken, UINT64_MAX).n, 0);
 	vault_notes_free_to(notes, taken);
 	hpke_free(hpke);
 }
@@ -322,7 +322,7 @@ START_TEST(bounded)
 	ck_assert(!vault_has_room(notes));
 
 	for (uint64_t at = 0, n = 1; n > 0; at += n) {
-		n = vault_notes_from(notes, at).n;
+		n = vault_notes_from(notes, at, UINT64_MAX).n;
 		ck_assert_uint_le(n, VAULT_MESSAGE);
 		vault_notes_free_to(notes, at + n);
 	}
@@ -338,7 +338,7 @@ take_all(void)
 {
 	struct span message;
 
-	while ((message = vault_notes_from(notes, taken)).n > 0)
+	while ((message = vault_notes_from(notes, taken, UINT64_MAX)).n > 0)
 		taken += message.n;
 	vault_notes_free_to(notes, taken);
 }
@@ -376,7 +376,7 @@ START_TEST(long_values_are_cut)
 	memcpy(value + VAULT_VALUE_MAX - 1, "\xc3\xbc", 2);
 	ck_assert(vault_note(notes, PSEUDONYM_PATH, SPAN("u1:a"),
 	    span_of(value, sizeof(value))));
-	message = vault_notes_from(notes, 0);
+	message = vault_notes_from(notes, 0, UINT64_MAX);
 	ck_assert(vault_next(&message, &entry));
 	ck_assert(entry.cut);
 	ck_assert_uint_eq(entry.kind, PSEUDONYM_PATH);
@@ -407,7 +407,8 @@ END_TEST
 static struct span
 noted(uint64_t *at, struct span token)
 {
-	struct span message = vault_notes_from(notes, *at), value = SPAN("");
+	struct span message = vault_notes_from(notes, *at, UINT64_MAX),
+		    value = SPAN("");
 	struct vault_entry entry;
 
 	*at += message.n;
