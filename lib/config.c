@@ -593,12 +593,31 @@ read_key_id(struct schema_loader *l, const struct node *node,
 
 #define PRIVACY(member) offsetof(struct config_privacy, member)
 
+static void
+read_vault(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	/* clang-format off */
+	static const struct schema_key keys[] = {
+		{ "public_key", schema_path, PRIVACY(vault.public_key),
+		  1, PATH, SCHEMA_MUST },
+		{ "rotate_age", schema_time, PRIVACY(vault.rotate_age),
+		  MINUTE, 365 * DAY, "1d" },
+	};
+	/* clang-format on */
+
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, keys, out);
+}
+
 /* clang-format off */
 static const struct schema_key privacy_keys[] = {
 	/* name, reader, place, bounds, default */
 	{ "key_file", schema_path,   PRIVACY(key_file), 1, PATH, SCHEMA_MUST },
 	{ "key_id",   read_key_id,   PRIVACY(key_id),
 	  1, PSEUDONYM_ID_MAX, "u1" },
+	{ "vault",    read_vault,    0,                 0, 0,    NULL },
 	{ "policies", read_policies, 0,                 1, 32,   SCHEMA_MUST },
 };
 /* clang-format on */

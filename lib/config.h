@@ -117,9 +117,16 @@ struct config_policy {
 	struct privacy_policy rules;
 };
 
+/* Where values are sealed that tokens stand for (vault.h). */
+struct config_vault {
+	char *public_key;    /* path; NULL: there is none */
+	uint64_t rotate_age; /* ms */
+};
+
 struct config_privacy {
 	char *key_file; /* path; NULL: there is no such map */
 	char *key_id;   /* 1 to PSEUDONYM_ID_MAX letters and digits */
+	struct config_vault vault;
 	struct config_policy *policies;
 	size_t count;
 };

@@ -225,6 +225,12 @@ privacy_free(struct privacy *x)
 	free(x);
 }
 
+void
+privacy_seal(struct privacy *x, struct vault_notes *notes)
+{
+	pseudonym_seal(x->pseudonym, notes);
+}
+
 /* A copy in the arena; empty when it is full. */
 static struct span
 keep(struct privacy *x, const char *text, size_t n)

@@ -85,6 +85,9 @@ struct privacy;
 struct privacy *privacy_new(struct span key, struct span id, size_t n);
 void privacy_free(struct privacy *privacy);
 
+/* See pseudonym_seal. */
+void privacy_seal(struct privacy *privacy, struct vault_notes *notes);
+
 /* The record as the policy lets it be seen, good until the next call; it
  * borrows from the other one, too. */
 const struct record *privacy_apply(struct privacy *privacy,

@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "vault.h"
+
 enum {
 	HASH_BLOCK = 64, /* FIPS 180-4: of SHA-256 */
 	AES_BLOCK = 16,
@@ -39,6 +41,7 @@ static const struct span digest_name = {"message", 8};
 struct slot {
 	uint8_t kind; /* 0: empty; else one more */
 	uint8_t n, out_n;
+	uint32_t noted;         /* vault_generation when it was; 0: not */
 	char value[SLOT_VALUE]; /* folded */
 	char out[SLOT_OUT];
 };
@@ -46,7 +49,8 @@ struct slot {
 struct pseudonym {
 	struct sha256 *sha;
 	struct pseudonym_pan *pan;
-	uint8_t key[HASH_BLOCK]; /* as long as HMAC wants it */
+	struct vault_notes *notes; /* NULL: no vault */
+	uint8_t key[HASH_BLOCK];   /* as long as HMAC wants it */
 	size_t id_n;
 	char id[PSEUDONYM_ID_MAX + 1]; /* its colon behind it */
 	struct slot slots[SLOTS];
@@ -156,6 +160,19 @@ pseudonym_pan_free(struct pseudonym_pan *pan)
 	free(pan);
 }
 
+/* The first `bits` bits of the address, and the pad's behind them. */
+static void
+put_block(const struct pseudonym_pan *pan, const uint8_t *address, size_t bits,
+    uint8_t block[AES_BLOCK])
+{
+	size_t at = bits / 8;
+	uint8_t mask = (uint8_t)(0xff00 >> bits % 8);
+
+	memcpy(block, address, at);
+	memcpy(block + at, pan->pad + at, AES_BLOCK - at);
+	block[at] = (uint8_t)((address[at] & mask) | (pan->pad[at] & ~mask));
+}
+
 /*
  * A bit is flipped or not by the bits before it alone: the first bit of what
  * the cipher makes of them, with the pad's bits in place of the others. All of
@@ -167,21 +184,34 @@ pseudonym_pan(struct pseudonym_pan *pan, uint8_t *address, size_t n)
 	size_t bits = 8 * n;
 	uint8_t *block = pan->in;
 
-	for (size_t i = 0; i < bits; i++, block += AES_BLOCK) {
-		uint8_t mask = (uint8_t)(0xff00 >> i % 8);
-
-		memcpy(block, address, i / 8);
-		memcpy(block + i / 8, pan->pad + i / 8, AES_BLOCK - i / 8);
-		block[i / 8] = (uint8_t)((address[i / 8] & mask) |
-					 (pan->pad[i / 8] & ~mask));
-	}
+	for (size_t i = 0; i < bits; i++, block += AES_BLOCK)
+		put_block(pan, address, i, block);
 	encrypt(pan, pan->in, bits * AES_BLOCK, pan->out);
 	for (size_t i = 0; i < bits; i++)
 		address[i / 8] ^=
 		    (uint8_t)(pan->out[i * AES_BLOCK] >> 7 << (7 - i % 8));
 }
 
+/* The bits before it have to be known first: one after the other. */
+void
+pseudonym_unpan(struct pseudonym_pan *pan, uint8_t *address, size_t n)
+{
+	for (size_t i = 0; i < 8 * n; i++) {
+		put_block(pan, address, i, pan->in);
+		encrypt(pan, pan->in, AES_BLOCK, pan->out);
+		address[i / 8] ^= (uint8_t)(pan->out[0] >> 7 << (7 - i % 8));
+	}
+}
+
 /* --- tokens --- */
+
+void
+pseudonym_seal(struct pseudonym *p, struct vault_notes *notes)
+{
+	p->notes = notes;
+	for (size_t i = 0; i < SLOTS; i++)
+		p->slots[i].noted = 0;
+}
 
 struct pseudonym *
 pseudonym_new(struct span key, struct span id)
@@ -270,6 +300,7 @@ slot_of(struct pseudonym *p, unsigned kind, struct span value)
 	slot->kind = (uint8_t)(kind + 1);
 	slot->n = (uint8_t)value.n;
 	slot->out_n = 0;
+	slot->noted = 0;
 	memcpy(slot->value, value.p, value.n);
 	return slot;
 }
@@ -279,6 +310,21 @@ put_slot(const struct slot *slot, char *out)
 {
 	memcpy(out, slot->out, slot->out_n);
 	return out + slot->out_n;
+}
+
+/* Once for each generation of the vault, for as long as the slot remembers. */
+static void
+note_slot(struct pseudonym *p, struct slot *slot, enum pseudonym_kind kind,
+    struct span token, struct span value)
+{
+	uint32_t now;
+
+	if (!p->notes)
+		return;
+	now = vault_generation(p->notes);
+	if (slot->noted != now &&
+	    vault_note(p->notes, (unsigned)kind, token, value))
+		slot->noted = now;
 }
 
 /* The HMAC of a long value, folded piece by piece: pieces end between
@@ -314,6 +360,7 @@ pseudonym_token(
 {
 	char folded[SLOT_VALUE];
 	struct slot *slot;
+	char *token = out;
 
 	memcpy(out, p->id, p->id_n);
 	out += p->id_n;
@@ -324,10 +371,16 @@ pseudonym_token(
 			letters(p, kind, span_of(folded, value.n), slot->out);
 			slot->out_n = PSEUDONYM_LETTERS;
 		}
-		return put_slot(slot, out);
+		out = put_slot(slot, out);
+		note_slot(p, slot, kind, span_between(token, out), value);
+		return out;
 	}
 	long_letters(p, kind, value, out);
-	return out + PSEUDONYM_LETTERS;
+	out += PSEUDONYM_LETTERS;
+	if (p->notes)
+		vault_note(
+		    p->notes, (unsigned)kind, span_between(token, out), value);
+	return out;
 }
 
 static char *
@@ -356,6 +409,7 @@ pseudonym_mac(struct pseudonym *p, struct span mac, char *out)
 		put_hex(sum, 6, true, slot->out);
 		slot->out_n = PSEUDONYM_MAC_SIZE;
 	}
+	note_slot(p, slot, PSEUDONYM_MAC, span_of(slot->out, slot->out_n), mac);
 	return put_slot(slot, out);
 }
 
@@ -375,9 +429,12 @@ pseudonym_digest(
 	hmac(p->sha, p->key, digest_name, bytes, sum);
 }
 
+typedef void turn_fn(struct pseudonym_pan *pan, uint8_t *address, size_t n);
+
 /* 0: it is no address. */
 static size_t
-put_address(struct pseudonym *p, struct span text, char out[SLOT_OUT])
+put_address(
+    struct pseudonym *p, turn_fn *turn, struct span text, char out[SLOT_OUT])
 {
 	static const uint8_t none[16];
 	char copy[PSEUDONYM_ADDRESS_MAX + 1];
@@ -394,7 +451,7 @@ put_address(struct pseudonym *p, struct span text, char out[SLOT_OUT])
 			return 0;
 	}
 	if (memcmp(bytes, none, n) != 0)
-		pseudonym_pan(p->pan, bytes, n);
+		turn(p->pan, bytes, n);
 	return inet_ntop(family, bytes, out, SLOT_OUT) ? strlen(out) : 0;
 }
 
@@ -407,8 +464,21 @@ pseudonym_address(struct pseudonym *p, struct span address, char *out)
 		return NULL;
 	slot = slot_of(p, SLOT_ADDRESS, address);
 	if (slot->out_n == 0)
-		slot->out_n = (uint8_t)put_address(p, address, slot->out);
+		slot->out_n =
+		    (uint8_t)put_address(p, pseudonym_pan, address, slot->out);
 	return slot->out_n > 0 ? put_slot(slot, out) : NULL;
+}
+
+char *
+pseudonym_real_address(struct pseudonym *p, struct span address, char *out)
+{
+	char text[SLOT_OUT];
+	size_t n = 0;
+
+	if (address.n > 0 && address.n <= PSEUDONYM_ADDRESS_MAX)
+		n = put_address(p, pseudonym_unpan, address, text);
+	memcpy(out, text, n);
+	return n > 0 ? out + n : NULL;
 }
 
 /* --- letters --- */

@@ -46,11 +46,16 @@ enum {
 };
 
 struct pseudonym;
+struct vault_notes;
 
 /* The key is used, not kept as it is; the id is letters and digits. NULL: no
  * memory, or a key or id of another length. One per thread. */
 struct pseudonym *pseudonym_new(struct span key, struct span id);
 void pseudonym_free(struct pseudonym *p);
+
+/* Tokens, and those of MACs, are noted there with their values from now on
+ * (vault.h); NULL: nowhere. Borrowed. */
+void pseudonym_seal(struct pseudonym *p, struct vault_notes *notes);
 
 /* Puts the token of a value; its end. Tokens of late are remembered. */
 char *pseudonym_token(struct pseudonym *p, enum pseudonym_kind kind,
@@ -67,6 +72,9 @@ void pseudonym_digest(
  * put as another one of its family; that of no machine, all zero, stays. NULL:
  * it is no address. Those of late are remembered. */
 char *pseudonym_address(struct pseudonym *p, struct span address, char *out);
+/* The other way: what address became this one? */
+char *pseudonym_real_address(
+    struct pseudonym *p, struct span address, char *out);
 
 /* --- what these are made of --- */
 
@@ -78,6 +86,8 @@ struct pseudonym_pan;
 struct pseudonym_pan *pseudonym_pan_new(const uint8_t key[PSEUDONYM_PAN_KEY]);
 void pseudonym_pan_free(struct pseudonym_pan *pan);
 void pseudonym_pan(struct pseudonym_pan *pan, uint8_t *address, size_t n);
+/* Undoes that. */
+void pseudonym_unpan(struct pseudonym_pan *pan, uint8_t *address, size_t n);
 
 /*
  * Small letters for capital ones: ASCII, Latin-1 and Extended-A, Greek,

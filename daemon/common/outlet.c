@@ -9,6 +9,7 @@
 #include "encode.h"
 #include "keyfile.h"
 #include "rollup.h"
+#include "vault.h"
 
 enum {
 	PREFIX = 48, /* `3fa94c1e-`, a name of at most 32 bytes, `-` */
@@ -37,7 +38,8 @@ struct stream {
 
 struct outlet {
 	struct stream *streams;
-	struct privacy *privacy; /* NULL: all streams see all of a record */
+	struct privacy *privacy;   /* NULL: all streams see all of a record */
+	struct vault_notes *notes; /* NULL: there is no vault */
 	size_t count;
 	size_t line;    /* bytes of the longest */
 	uint64_t bytes; /* of all so far */
@@ -146,6 +148,15 @@ outlet_free(struct outlet *o)
 	privacy_free(o->privacy);
 	free(o->streams);
 	free(o);
+}
+
+void
+outlet_seal(struct outlet *o, struct vault_notes *notes)
+{
+	if (o->privacy == NULL)
+		return;
+	o->notes = notes;
+	privacy_seal(o->privacy, notes);
 }
 
 static uint64_t
@@ -328,6 +339,8 @@ outlet_rolls(const struct outlet *o, size_t index)
 bool
 outlet_room(struct outlet *o)
 {
+	if (o->notes != NULL && !vault_has_room(o->notes))
+		return false;
 	for (size_t i = 0; i < o->count; i++) {
 		struct stream *s = &o->streams[i];
 

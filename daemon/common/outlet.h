@@ -34,6 +34,10 @@ struct outlet *outlet_new(
     const struct config *config, size_t n, char *why, size_t size);
 void outlet_free(struct outlet *outlet);
 
+/* Tokens are noted there with their values from now on (vault.h); NULL:
+ * nowhere. Borrowed. */
+void outlet_seal(struct outlet *outlet, struct vault_notes *notes);
+
 /* The spool's streams are the configuration's; counts of streams with the same
  * name go on from those of `before` (may be NULL). */
 void outlet_attach(
@@ -43,7 +47,7 @@ void outlet_attach(
 void outlet_forget(struct outlet *outlet);
 /* What time it is; intervals are measured by it. */
 void outlet_clock(struct outlet *outlet, uint64_t now);
-/* Is there room for one more record in each stream? */
+/* Is there room for one more record in each stream, and in the vault? */
 bool outlet_room(struct outlet *outlet);
 /* From now on, all that was rolled up goes out; outlet_room says when it has,
  * and until then takes nothing. */

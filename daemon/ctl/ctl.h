@@ -24,6 +24,7 @@ enum ctl_exit ctl_import(int argc, char **argv);
 enum ctl_exit ctl_parse(int argc, char **argv);
 enum ctl_exit ctl_pull(int argc, char **argv);
 enum ctl_exit ctl_report(int argc, char **argv);
+enum ctl_exit ctl_reveal(int argc, char **argv);
 enum ctl_exit ctl_status(int argc, char **argv);
 enum ctl_exit ctl_verify(int argc, char **argv);
 

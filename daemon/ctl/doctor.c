@@ -282,7 +282,7 @@ look_at_daemon(struct doctor *d)
 		return;
 	}
 	if (*text == '\0')
-		good("sepmlogd", "messages are taken, parsed and stored");
+		good("sepmlogd", "it answers, and warns of nothing");
 	d->findings += *text != '\0';
 	fputs(text, stdout);
 	free(text);

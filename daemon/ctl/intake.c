@@ -9,10 +9,12 @@
 
 #include "clock.h"
 #include "gate.h"
+#include "keyfile.h"
 #include "life.h"
 #include "outlet.h"
 #include "shown.h"
 #include "spoolplan.h"
+#include "vaulter.h"
 
 enum {
 	WHY = 512,
@@ -29,6 +31,7 @@ struct intake {
 	struct spoolplan *plan;
 	struct spool *spool;
 	struct outlet *outlet;
+	struct vaulter *vaulter; /* NULL: there is no vault */
 	struct intake_counts counts;
 
 	uint64_t now;        /* monotonic ms */
@@ -142,6 +145,8 @@ work(struct intake *in)
 	do
 		take_time(in);
 	while (spool_work(in->spool, in->now) <= in->now);
+	if (in->vaulter != NULL)
+		vaulter_work(in->vaulter, false);
 }
 
 static bool
@@ -341,6 +346,25 @@ adapt(struct spool_options *o)
 		o->min_free_percent *= 2;
 }
 
+/* Into that of the daemon, in a file of its own. */
+static bool
+open_vault(struct intake *in, char *why, size_t size)
+{
+	struct vaulter_key key;
+
+	if (!keyfile_vault(in->config, &key, why, size))
+		return false;
+	if (!key.set)
+		return true;
+	in->vaulter = vaulter_new(in->config->spool.directory);
+	if (in->vaulter == NULL) {
+		snprintf(why, size, "no memory");
+		return false;
+	}
+	vaulter_use(in->vaulter, &key);
+	return true;
+}
+
 static bool
 open_spool(struct intake *in, size_t n, char *why, size_t size)
 {
@@ -351,6 +375,8 @@ open_spool(struct intake *in, size_t n, char *why, size_t size)
 	in->outlet = outlet_new(in->config, n, why, size);
 	if (in->outlet == NULL)
 		return false;
+	if (!open_vault(in, why, size))
+		return false;
 	in->plan->options.directory = gate_directory(in->gate);
 	in->plan->options.ledger.time = in->received_us;
 	adapt(&in->plan->options);
@@ -359,6 +385,10 @@ open_spool(struct intake *in, size_t n, char *why, size_t size)
 	if (in->spool == NULL)
 		return false;
 	outlet_attach(in->outlet, in->spool, NULL);
+	if (in->vaulter != NULL) {
+		outlet_seal(in->outlet, vaulter_notes(in->vaulter));
+		spool_set_before(in->spool, vaulter_before_cb, in->vaulter);
+	}
 	take_time(in);
 	return true;
 }
@@ -415,6 +445,9 @@ intake_close(struct intake *in)
 		life_end(in->spool, 0, 0, 0);
 	}
 	spool_close(in->spool);
+	if (in->vaulter != NULL)
+		vaulter_end(in->vaulter);
+	vaulter_free(in->vaulter);
 	outlet_free(in->outlet);
 	spoolplan_free(in->plan);
 	gate_close(in->gate);

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"parse", ctl_parse, "SEPM text in files or standard input to records"},
     {"pull", ctl_pull, "SEPM's database into the spool"},
     {"report", ctl_report, "who talked to whom: records added up"},
+    {"reveal", ctl_reveal, "what does a token stand for? with the private key"},
     {"status", ctl_status, "what the daemon does, and what is wrong"},
     {"verify", ctl_verify, "is anything missing? the ledger against files"},
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyfile.h"
 #include "log.h"
 
 struct settings *
@@ -70,7 +71,8 @@ candidate_build(struct candidate *c, const struct origin *origin,
 		goto fail;
 	}
 	c->pipeline = pipeline_new(c->config, counters, audit, why, sizeof why);
-	if (c->pipeline == NULL) {
+	if (c->pipeline == NULL ||
+	    !keyfile_vault(c->config, &c->vault, why, sizeof why)) {
 		log_warnx("%s: %s", origin->name, why);
 		goto fail;
 	}

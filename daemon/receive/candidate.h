@@ -15,6 +15,7 @@
 #include "endpoint.h"
 #include "pipeline.h"
 #include "settings.h"
+#include "vaulter.h"
 
 /* Where configurations come from: a file, or a text that stands for one. */
 struct origin {
@@ -28,6 +29,7 @@ struct candidate {
 	struct endpoints endpoints;  /* as they are, until candidate_apply */
 	struct credentials credentials;
 	struct pipeline *pipeline; /* without its spool */
+	struct vaulter_key vault;
 };
 
 struct settings *origin_load(const struct origin *origin, FILE *errors);

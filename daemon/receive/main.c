@@ -91,20 +91,24 @@ parse_options(struct options *options, int argc, char **argv)
 	}
 }
 
-/* The key of private streams. */
+/* The keys of private streams. */
 static bool
 check_key(const struct config *config, const char *name)
 {
 	char why[512];
+	struct vaulter_key vault;
 	struct privacy *privacy;
+	bool good;
 
 	if (!config_is_private(config))
 		return true;
 	privacy = keyfile_privacy(config, 1, why, sizeof why);
-	if (privacy == NULL)
+	good =
+	    privacy != NULL && keyfile_vault(config, &vault, why, sizeof why);
+	if (!good)
 		fprintf(stderr, "%s: %s\n", name, why);
 	privacy_free(privacy);
-	return privacy != NULL;
+	return good;
 }
 
 /* The configuration, and the files that it names. */

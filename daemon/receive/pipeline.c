@@ -89,6 +89,8 @@ pipeline_attach(
 	p->spooler = spooler;
 	outlet_attach(p->outlet, spooler_spool(spooler),
 	    before != NULL ? before->outlet : NULL);
+	if (p->config->privacy.vault.public_key != NULL)
+		outlet_seal(p->outlet, vaulter_notes(spooler_vaulter(spooler)));
 	for (size_t i = 0; i < p->config->stream_count; i++)
 		p->stored[i] = outlet_stored(p->outlet, i);
 }

@@ -115,7 +115,8 @@ allow_beside(int rules, const char *path)
 static bool
 allow_keys(int rules, const struct config *config)
 {
-	if (!allow_beside(rules, config->privacy.key_file))
+	if (!allow_beside(rules, config->privacy.key_file) ||
+	    !allow_beside(rules, config->privacy.vault.public_key))
 		return false;
 	for (size_t i = 0; i < config->listens; i++) {
 		const struct config_tls_files *files = &config->listen[i].files;

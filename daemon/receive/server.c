@@ -251,6 +251,8 @@ look_cb(void *arg, struct status_view *view)
 	    .endpoints = &s->running.endpoints,
 	    .pipeline = s->running.pipeline,
 	    .spool = spooler_spool(s->spooler),
+	    .vaulter =
+		s->running.vault.set ? spooler_vaulter(s->spooler) : NULL,
 	    .recent = &s->recent,
 	    .busiest = wanted_busiest(s),
 	    .audit = s->audit,
@@ -330,6 +332,7 @@ put_in_force(struct server *s)
 		log_warnx("max_connections: %u, but descriptors are enough "
 			  "for %u; raise LimitNOFILE (ulimit -n)",
 		    c->config->max_connections, descriptors);
+	vaulter_use(spooler_vaulter(s->spooler), &c->vault);
 	audit_configure(s->audit, c->config);
 	pipeline_show(c->pipeline, &s->recent, wanted_busiest(s));
 	udp_configure(s->udp, c->config, c->pipeline);

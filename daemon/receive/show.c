@@ -139,6 +139,22 @@ show_trouble(const struct show *show)
 	return NULL;
 }
 
+const char *const show_vault_causes[VAULT_CAUSES] = {
+    [VAULT_BUSY] = "busy",
+    [VAULT_FULL] = "disk_full",
+    [VAULT_BROKEN] = "disk_error",
+};
+
+uint64_t
+show_unsealed(const struct show *show)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < VAULT_CAUSES; i++)
+		n += show->vault.unsealed[i];
+	return n;
+}
+
 /* clang-format off */
 const struct show_busiest show_busiest[BUSIEST_TABLES] = {
 	[BUSIEST_NAMES] = { "remote", "Busiest remote hosts" },

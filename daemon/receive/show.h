@@ -23,6 +23,7 @@ struct show {
 	struct spool_status spool;
 	bool has_uploads; /* an uploader is, or was, here: */
 	struct deliveries uploads;
+	struct vaulter_status vault; /* where the view has a vaulter */
 };
 
 /* Each writes to `out` and answers it: `1,234,567`; bytes as `1.2 GiB`; seconds
@@ -39,6 +40,11 @@ const char *show_brief(uint64_t us, char out[SHOW_NUMBER]);
 
 /* Messages or bytes a second, over the last ten whole seconds. */
 double show_rate(const struct history *history, bool bytes);
+
+/* By enum vault_cause. */
+extern const char *const show_vault_causes[VAULT_CAUSES];
+/* Times that a value was not sealed, for all causes. */
+uint64_t show_unsealed(const struct show *show);
 
 /* Why nothing is taken or stored right now, in words; NULL: all is well. */
 const char *show_trouble(const struct show *show);

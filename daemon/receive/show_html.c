@@ -414,6 +414,13 @@ put_spool(const struct show *show, struct evbuffer *out)
 	    "</tr><tr><td>fullest buffer</td><td class=n>%u %%</td></tr>",
 	    spool_fill(show->view->spool));
 	put_latency(show, out);
+	if (show->view->vaulter != NULL) {
+		put(out, "<tr><td>values sealed in vault/</td>");
+		put_number(out, show->vault.sealed);
+		put(out, "</tr><tr><td>times one was not</td>");
+		put_number(out, show_unsealed(show));
+		put(out, "</tr>");
+	}
 	end_table(out);
 }
 

@@ -226,6 +226,24 @@ put_release(struct evbuffer *out, enum record_release release)
 }
 
 static void
+put_vault(const struct show *show, struct evbuffer *out)
+{
+	const struct vaulter_status *vault = &show->vault;
+
+	if (show->view->vaulter == NULL)
+		return;
+	evbuffer_add_printf(out,
+	    ",\"vault\":{\"state\":\"%s\",\"sealed\":%" PRIu64
+	    ",\"unsealed\":{",
+	    vault->cause == VAULT_BUSY ? "ok" : show_vault_causes[vault->cause],
+	    vault->sealed);
+	for (size_t i = 0; i < VAULT_CAUSES; i++)
+		evbuffer_add_printf(out, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
+		    show_vault_causes[i], vault->unsealed[i]);
+	evbuffer_add_printf(out, "}}");
+}
+
+static void
 put_sources(const struct show *show, struct evbuffer *out)
 {
 	static struct audit_source list[SOURCES];
@@ -303,6 +321,7 @@ show_json(const struct show *show, struct evbuffer *out)
 	put_spool(show, out);
 	put_latency(show, out);
 	put_listeners(show, out);
+	put_vault(show, out);
 	put_sources(show, out);
 	put_busiest(show, out);
 	if (show->view->expires != INT64_MAX)

@@ -252,6 +252,26 @@ put_uploads(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_vault(const struct show *show, struct evbuffer *out)
+{
+	const struct vaulter_status *vault = &show->vault;
+
+	if (show->view->vaulter == NULL)
+		return;
+	put_one(out, "sepmlogd_vault_sealed_total", "counter",
+	    "Values behind tokens that were sealed.", vault->sealed);
+	head(out, "sepmlogd_vault_unsealed_total", "counter",
+	    "Times that a token was stored and its value not sealed, by "
+	    "cause.");
+	for (size_t i = 0; i < VAULT_CAUSES; i++)
+		put_labelled(out, "sepmlogd_vault_unsealed_total", "cause",
+		    show_vault_causes[i], vault->unsealed[i]);
+	put_one(out, "sepmlogd_vault_ok", "gauge",
+	    "1: values are sealed; 0: the disk is full or refuses.",
+	    vault->cause == VAULT_BUSY);
+}
+
+static void
 put_process(const struct show *show, struct evbuffer *out)
 {
 	head(out, "sepmlogd_info", "gauge", "The program.");
@@ -283,4 +303,5 @@ show_metrics(const struct show *show, struct evbuffer *out)
 	put_latency(show, out);
 	put_buffers(show, out);
 	put_uploads(show, out);
+	put_vault(show, out);
 }

@@ -36,6 +36,11 @@ put_head(const struct show *show, struct evbuffer *out)
 	    show->view->config->spool.quota > 0
 		? show_sized(show->view->config->spool.quota, more)
 		: "any");
+	if (show->view->vaulter != NULL)
+		evbuffer_add_printf(out,
+		    "  vault       %s values sealed, %s times not\n",
+		    show_grouped(show->vault.sealed, text),
+		    show_grouped(show_unsealed(show), more));
 	evbuffer_add_printf(out, "  connections %u of %u\n",
 	    show->view->connections, show->view->config->max_connections);
 }

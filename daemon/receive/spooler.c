@@ -24,6 +24,7 @@ enum {
 
 struct spooler {
 	struct spool *spool;
+	struct vaulter *vaulter;
 	struct spoolplan *plan; /* in force */
 	pthread_t thread;
 	bool started;
@@ -206,6 +207,7 @@ run(void *arg)
 		now = clock_ms();
 		spool_set_time(s->spool, clock_utc());
 		deadline = spool_work(s->spool, now);
+		vaulter_work(s->vaulter, false);
 		take_minute(s);
 		if (spool_ledger_reached(s->spool))
 			write_minute(s);
@@ -243,19 +245,23 @@ spooler_open(const struct config *config, size_t line, uint64_t now, char *why,
 		return NULL;
 	s->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	s->plan = spoolplan_new(config, line);
-	if (s->event_fd < 0 || s->plan == NULL || !init_waiting(s))
+	s->vaulter = vaulter_new(config->spool.directory);
+	if (s->event_fd < 0 || s->plan == NULL || s->vaulter == NULL ||
+	    !init_waiting(s))
 		goto fail;
 	s->plan->options.ledger.time = clock_utc();
 	s->spool = spool_open(&s->plan->options, s->plan->streams,
 	    s->plan->count, now, report_cb, NULL, why, size);
 	if (s->spool != NULL) {
 		spool_on_commit(s->spool, commit_cb, s);
+		spool_set_before(s->spool, vaulter_before_cb, s->vaulter);
 		life_begin(s->spool, "sepmlogd", SPAN(""));
 		return s;
 	}
 fail:
 	if (s->event_fd >= 0)
 		close(s->event_fd);
+	vaulter_free(s->vaulter);
 	spoolplan_free(s->plan);
 	free(s);
 	return NULL;
@@ -286,6 +292,12 @@ struct latency_counts
 spooler_latency(const struct spooler *s)
 {
 	return latency_read(&s->latency);
+}
+
+struct vaulter *
+spooler_vaulter(struct spooler *s)
+{
+	return s->vaulter;
 }
 
 int
@@ -433,12 +445,14 @@ spooler_close(struct spooler *s, uint64_t now, const struct spooler_end *end,
 
 	spool_set_time(s->spool, clock_utc());
 	drained = spool_drain(s->spool, now);
+	vaulter_end(s->vaulter);
 	end_minutes(s, end->last);
 	spool_status(s->spool, &status);
 	*accepted = status.accepted;
 	life_end(s->spool, end->datagrams, end->bytes,
 	    end->stored - status.accepted);
 	spool_close(s->spool);
+	vaulter_free(s->vaulter);
 	close(s->event_fd);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);

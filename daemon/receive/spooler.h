@@ -16,6 +16,7 @@
 #include "config.h"
 #include "latency.h"
 #include "spool/spool.h"
+#include "vaulter.h"
 
 struct spooler;
 
@@ -27,6 +28,8 @@ struct spooler *spooler_open(const struct config *config, size_t line,
 bool spooler_start(struct spooler *spooler);
 
 struct spool *spooler_spool(struct spooler *spooler);
+/* The vault beside it, which the thread writes, too. */
+struct vaulter *spooler_vaulter(struct spooler *spooler);
 
 /* How long records waited for their commit, since the start. */
 struct latency_counts spooler_latency(const struct spooler *spooler);

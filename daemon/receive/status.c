@@ -146,6 +146,8 @@ look(const struct status *s, struct status_view *view, struct show *show)
 	    .sum = s->sum,
 	};
 	spool_status(view->spool, &show->spool);
+	if (view->vaulter != NULL)
+		vaulter_status(view->vaulter, &show->vault);
 }
 
 static void

@@ -28,6 +28,7 @@
 #include "pipeline.h"
 #include "recent.h"
 #include "spool/spool.h"
+#include "vaulter.h"
 
 /* What it is made from; borrowed. */
 struct status_view {
@@ -37,6 +38,7 @@ struct status_view {
 	const struct endpoints *endpoints;
 	const struct pipeline *pipeline;
 	const struct spool *spool;
+	const struct vaulter *vaulter; /* NULL: there is no vault */
 	const struct recent *recent;
 	struct busiest *busiest; /* NULL: not wanted */
 	struct audit *audit;

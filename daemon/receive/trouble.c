@@ -308,6 +308,34 @@ find_clocks(const struct show *show, struct troubles *found)
 	}
 }
 
+static void
+find_vault(const struct show *show, struct troubles *found)
+{
+	const struct vaulter_status *vault = &show->vault;
+
+	if (show->view->vaulter == NULL)
+		return;
+	if (vault->cause != VAULT_BUSY)
+		add(found, false,
+		    vault->cause == VAULT_FULL
+			? "Make room on the disk of spool.directory. Records "
+			  "are stored meanwhile; a value is sealed when it "
+			  "comes again."
+			: "Look at the log, the owner of vault/ in "
+			  "spool.directory, and the disk. Records are stored "
+			  "meanwhile; a value is sealed when it comes again.",
+		    "The vault cannot be written: %s. Tokens are stored that "
+		    "nobody can reveal.",
+		    strerrordesc_np(vault->error));
+	else if (show_unsealed(show) > 0)
+		add(found, false,
+		    "Values that came again since then are sealed. If it "
+		    "happens again, the disk is too slow or too small.",
+		    "%" PRIu64 " times a token was stored and its value not "
+		    "sealed.",
+		    show_unsealed(show));
+}
+
 void
 trouble_find(const struct show *show, struct troubles *found)
 {
@@ -316,6 +344,7 @@ trouble_find(const struct show *show, struct troubles *found)
 
 	found->count = 0;
 	find_disk(show, found);
+	find_vault(show, found);
 	find_losses(show, &late, found);
 	find_buffers(show, found);
 	find_bursts(show, &late, found);

@@ -219,6 +219,8 @@ struct spool {
 	char instance[SPOOL_INSTANCE + 1];
 	spool_report_cb *report;
 	void *arg;
+	spool_before_cb *before; /* NULL: nothing */
+	void *before_arg;
 
 	struct spool_stream **active; /* in the order of the configuration */
 	size_t count;

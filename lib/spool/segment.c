@@ -68,6 +68,16 @@ segment_poison(struct segment *segment, const char *doing)
 	segment->poison = error;
 }
 
+/* See spool_set_before. */
+static void
+segment_before(const struct segment *segment, bool commit)
+{
+	const struct spool *spool = segment->stream->spool;
+
+	if (spool->before)
+		spool->before(spool->before_arg, commit);
+}
+
 static uint64_t
 segment_records(const struct segment *segment)
 {
@@ -100,6 +110,7 @@ segment_commit(struct segment *segment)
 {
 	if (segment->committed == segment->size)
 		return true;
+	segment_before(segment, true);
 	if (fdatasync(segment->fd) < 0) {
 		segment_poison(segment, "fdatasync");
 		return false;
@@ -143,6 +154,7 @@ segment_rewrite(struct segment *segment)
 	int fd = disk_temporary(stream->dir, SPOOL_REWRITE);
 
 	name_live(name, segment->number, segment->extension);
+	segment_before(segment, true);
 	/* fails as a whole: then all of it is done again, to a newer file */
 	if (fd < 0 || !segment_copy(segment, fd) ||
 	    renameat(stream->dir, SPOOL_REWRITE, stream->dir, name) < 0 ||
@@ -465,6 +477,7 @@ stream_write(struct spool_stream *stream, uint64_t end)
 		usage_full(stream->spool, 0);
 		return false;
 	}
+	segment_before(live, false);
 	if (segment_append(live, some, &done))
 		segment_wrote(live, some);
 	else

@@ -394,6 +394,13 @@ spool_work(struct spool *spool, uint64_t now)
 }
 
 void
+spool_set_before(struct spool *spool, spool_before_cb *before, void *arg)
+{
+	spool->before = before;
+	spool->before_arg = arg;
+}
+
+void
 spool_set_time(struct spool *spool, int64_t us)
 {
 	spool->time_us = us;

@@ -150,6 +150,15 @@ void spool_status(const struct spool *spool, struct spool_status *status);
  */
 uint64_t spool_work(struct spool *spool, uint64_t now);
 
+/*
+ * Called right before lines are written, and, with `commit`, before what was
+ * written is made durable: for what has to be on the disk before they are. All
+ * that the record side did before it flushed those lines has been done. NULL:
+ * nothing. Set while both sides are at rest.
+ */
+typedef void spool_before_cb(void *arg, bool commit);
+void spool_set_before(struct spool *spool, spool_before_cb *before, void *arg);
+
 /* What time it is, for the ledger, until called again. */
 void spool_set_time(struct spool *spool, int64_t us);
 
