@@ -129,6 +129,20 @@ class Ftps(uploads.Case):
             for name in os.listdir(self.place):
                 os.unlink(os.path.join(self.place, name))
 
+    def test_readme(self):
+        server, spool = self.server(), self.spool()
+        spool.put(1, 100_000)
+        target = self.target(server)
+        incoming = os.path.join(self.users.home, "incoming")
+        os.makedirs(incoming)
+        os.chown(incoming, self.users.UID, self.users.UID)
+        self.assert_readme_works("ftps", spool, {
+            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}\n"
+                               f"    ca: {target['ca']}",
+            "user: sepm": f"user: {target['user']}",
+            "/etc/sepmlogd/upload/ftp-password": target["password_file"]})
+        self.assert_arrived(incoming, spool.sums)
+
     def part(self, spool):
         name = "." + [*spool.sums][0] + ".part"
         return os.path.join(self.place, name)
