@@ -103,7 +103,7 @@ class _Handler(web.Handler):
             self._store(match, data, mood)
 
     def _store(self, match, data, mood):
-        cloud, number = self.cloud, match[1]
+        cloud, number = self.owner, match[1]
         if match[3]:
             cloud.blocks.setdefault(number, {})[match[3]] = data
         elif match[2]:
