@@ -597,15 +597,10 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
 
-class WebCase(uploads.Case):
+class WebCase(web.Case):
     @classmethod
     def setUpClass(cls):
-        harness.need("openssl")
-        cls.keys = harness.tempfile.mkdtemp(prefix="sepmlogd-keys-")
-        cls.addClassCleanup(shutil.rmtree, cls.keys, ignore_errors=True)
-        cls.authority = certificates.Authority(cls.keys)
-        cls.server = cls.authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth", key="rsa:2048")
+        super().setUpClass()
         cls.client = cls.authority.issue("client")
         cls.expired = cls.authority.issue(
             "old", f"IP:{LOOPBACK}", usage="serverAuth",
@@ -613,16 +608,16 @@ class WebCase(uploads.Case):
 
     def target(self, url, **more):
         return {"name": "web", "type": "https", "url": f'"{url}"',
-                "ca": self.authority.certificate, **more}
+                "ca": self.ca, **more}
 
     def moody(self, moods=(), certificate=None):
-        moody = Moody(self.made("in"), certificate or self.server, moods)
+        moody = Moody(self.made("in"), certificate or self.certificate, moods)
         self.addCleanup(moody.close)
         return moody
 
     def nginx(self, **more):
         harness.need("nginx")
-        server = Nginx(self.made("nginx"), self.path("root"), self.server,
+        server = Nginx(self.made("nginx"), self.path("root"), self.certificate,
                        **more)
         self.addCleanup(server.kill)
         return server
@@ -638,7 +633,7 @@ class WebCase(uploads.Case):
 class Web(WebCase):
     def test_nginx(self):
         server = self.nginx(more=f"ssl_client_certificate "
-                            f"{self.authority.certificate};"
+                            f"{self.ca};"
                             "ssl_verify_client on;").start()
         spool = self.spool()
         for n in range(1, 21):
@@ -666,7 +661,7 @@ class Web(WebCase):
             spool.put(n, 100_000)
         self.assert_readme_works("https", spool, {
             "https://files.example.com/sepm/": moody.url + "/",
-            "/etc/sepmlogd/upload/ca.pem": self.authority.certificate,
+            "/etc/sepmlogd/upload/ca.pem": self.ca,
             "/etc/sepmlogd/upload/token": self.secret("word")})
         self.assert_arrived(self.path("in"), spool.sums)
         self.assertEqual({headers["Authorization"]
@@ -775,7 +770,7 @@ class Web(WebCase):
 
     def attempt(self, number, moods):
         there = self.made(f"in-{number}")
-        moody = Moody(there, self.server, moods)
+        moody = Moody(there, self.certificate, moods)
         self.addCleanup(moody.close)
         spool = self.spool(f"spool-{number}")
         spool.put(1, 100_000)

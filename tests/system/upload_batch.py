@@ -13,14 +13,11 @@ import os
 import re
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-import unittest
 import urllib.parse
 import urllib.request
 
-import certificates
 import harness
 import uploads
 import web
@@ -324,19 +321,7 @@ PRODUCTS = {
 IDEMPOTENT = ("elastic", "loki", "clickhouse")
 
 
-def setUpModule():
-    """Keys take a while to make: once."""
-    directory = tempfile.TemporaryDirectory(prefix="sepmlog-batch-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(os.path.join(directory.name, "ca"))
-    Case.ca = authority.certificate
-    Case.certificate = authority.issue(
-        "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
-
-class Case(uploads.Case):
-    ca = certificate = None
-
+class Case(web.Case):
     def setUp(self):
         super().setUp()
         self.servers = []

@@ -12,12 +12,10 @@ import re
 import threading
 import urllib.parse
 
-import certificates
 import harness
 import upload_presets
-import uploads
 import web
-from harness import LOOPBACK, wait_until
+from harness import wait_until
 
 TOKEN = "0123456789abcdef-token/of+a=tenant"
 STREAM = 'SEPM "north"'
@@ -145,14 +143,7 @@ class _Handler(web.Handler):
             self._answer("done", 200, b'{"success": true}')
 
 
-class Defender(uploads.Case):
-    def setUp(self):
-        super().setUp()
-        authority = certificates.Authority(self.path("ca"))
-        self.ca = authority.certificate
-        self.certificate = authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
+class Defender(web.Case):
     def cloud(self, moods=None):
         cloud = Cloud(self.certificate, moods)
         self.addCleanup(cloud.close)

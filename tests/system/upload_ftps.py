@@ -8,6 +8,7 @@ import subprocess
 import certificates
 import harness
 import uploads
+import web
 from harness import LOOPBACK, wait_until
 
 VSFTPD = shutil.which("vsftpd") or "/usr/sbin/vsftpd"
@@ -81,14 +82,11 @@ class Vsftpd:
             return ""
 
 
-class Ftps(uploads.Case):
+class Ftps(web.Case):
     def setUp(self):
         super().setUp()
         if not os.path.exists(VSFTPD) or not uploads.can_have_users():
             self.skipTest("no vsftpd, or not root")
-        self.authority = certificates.Authority(self.path("ca"))
-        self.certificate = self.authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
         self.users = uploads.Users(self.directory, PASSWORD)
         self.place = os.path.join(self.users.home, "in box")
         os.makedirs(self.place)

@@ -247,14 +247,7 @@ class _Handler(web.Handler):
         self._answer(200, headers)
 
 
-class Case(uploads.Case):
-    def setUp(self):
-        super().setUp()
-        authority = certificates.Authority(self.path("ca"))
-        self.ca = authority.certificate
-        self.certificate = authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
+class Case(web.Case):
     def bucket(self, **options):
         bucket = Bucket(self.certificate, **options)
         self.addCleanup(bucket.close)
@@ -344,18 +337,23 @@ class S3(Case):
             self.assert_objects(bucket, spool)
 
     def test_breaks_and_answers(self):
-        bucket = self.bucket(moods=[
-            {"cut": 0}, {"cut": 70_000}, 500, (503, {"Retry-After": "1"}),
-            400, 408])
-        spool = self.spool()
-        for n in (1, 2):
-            spool.put(n, 400_000)
-        uploader = self.uploader(
-            spool, [self.target(bucket.url)]).start()
-        wait_until(lambda: not spool.ready(), "all are there", 90)
-        self.assertEqual(uploader.stop(), 0)
-        self.assert_objects(bucket, spool)
-        self.assertEqual(spool.quarantined(), [])
+        moods = ({"cut": 0}, {"cut": 70_000}, 500,
+                 (503, {"Retry-After": "1"}), 400, 408)
+        runs = []
+        for n, mood in enumerate(moods):
+            bucket, spool = self.bucket(moods=[mood]), self.spool(str(n))
+            spool.put(1, 400_000)
+            spool.put(2, 400_000)
+            runs.append((bucket, spool, self.uploader(
+                spool, [self.target(bucket.url)], name=f"up{n}").start()))
+        for mood, (bucket, spool, uploader) in zip(moods, runs):
+            wait_until(lambda spool=spool: not spool.ready(),
+                       f"all are there after {mood}", 60)
+            self.assertEqual(uploader.stop(), 0)
+            self.assertEqual(bucket.moods, [])
+            self.assertIn("not delivered, again in", uploader.log())
+            self.assert_objects(bucket, spool)
+            self.assertEqual(spool.quarantined(), [])
 
     def test_too_large_for_it(self):
         bucket, spool = self.bucket(moods=[413]), self.spool()

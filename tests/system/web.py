@@ -1,10 +1,39 @@
 """A small web server with TLS, which tests make what they need of."""
 
+import functools
 import http.server
+import os
 import ssl
+import tempfile
 import threading
+import unittest
 
+import certificates
+import harness
+import uploads
 from harness import LOOPBACK
+
+
+@functools.cache
+def keys():
+    """An authority and the server's certificate: making keys takes a while,
+    so all tests have the same."""
+    harness.need("openssl")
+    directory = tempfile.TemporaryDirectory(prefix="sepmlogd-keys-")
+    unittest.addModuleCleanup(directory.cleanup)
+    authority = certificates.Authority(os.path.join(directory.name, "ca"))
+    return authority, authority.issue(
+        "server", f"IP:{LOOPBACK}", usage="serverAuth")
+
+
+class Case(uploads.Case):
+    authority = ca = certificate = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.authority, cls.certificate = keys()
+        cls.ca = cls.authority.certificate
 
 
 class Server:
