@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 
 #include "product.h"
-#include "secret.h"
-#include "web.h"
 
 enum {
 	URL = TARGET_REMOTE,
@@ -29,7 +27,6 @@ struct batch {
 struct work {
 	const struct batch_options *options;
 	struct web_work web;
-	struct secret secret;
 	struct records_name name;
 	int64_t written;
 	struct records *records;
@@ -54,21 +51,14 @@ struct work {
 static void *
 batch_open(const void *options, char *why, size_t size)
 {
-	const struct batch_options *o = options;
-	const char *const certificates[] = {o->ca, o->certificate};
-	const char *const secrets[] = {o->token_file, o->password_file, o->key};
-	struct batch *b;
+	struct batch *b = calloc(1, sizeof *b);
 
-	if (!secret_can_read(secrets, 3, why, size) ||
-	    !web_can_read(certificates, 2, why, size))
-		return NULL;
-	b = calloc(1, sizeof *b);
 	if (b == NULL) {
 		snprintf(why, size, "no memory");
 		return NULL;
 	}
-	b->options = o;
-	if (web_open(&b->web, why, size))
+	b->options = options;
+	if (web_open(&b->web, &b->options->access, why, size))
 		return b;
 	free(b);
 	return NULL;
@@ -91,8 +81,6 @@ set_headers(struct work *w)
 	const struct batch_options *o = w->options;
 	bool ok;
 
-	curl_slist_free_all(w->web.headers);
-	w->web.headers = NULL;
 	ok = web_add_header(
 		 &w->web, "Content-Type: %s", o->product->content_type) &&
 	     /* The answer to it would be waited for, for a second. */
@@ -101,27 +89,13 @@ set_headers(struct work *w)
 		ok = web_add_header(&w->web, "Content-Encoding: gzip");
 	if (ok && o->tenant != NULL)
 		ok = web_add_header(&w->web, "X-Scope-OrgID: %s", o->tenant);
-	if (ok && o->token_file != NULL)
+	if (o->access.token_file == NULL)
+		web_set_login(&w->web);
+	else if (ok)
 		ok = web_add_header(&w->web, "Authorization: %s %s",
-		    o->product->scheme, w->secret.text);
+		    o->product->scheme, w->web.secret.text);
 	WEB_SET(&w->web, CURLOPT_HTTPHEADER, w->web.headers);
 	return ok;
-}
-
-static void
-set_login(struct work *w)
-{
-	const struct batch_options *o = w->options;
-
-	if (o->certificate != NULL) {
-		WEB_SET(&w->web, CURLOPT_SSLCERT, o->certificate);
-		WEB_SET(&w->web, CURLOPT_SSLKEY, o->key);
-	}
-	if (o->user == NULL)
-		return;
-	WEB_SET(&w->web, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-	WEB_SET(&w->web, CURLOPT_USERNAME, o->user);
-	WEB_SET(&w->web, CURLOPT_PASSWORD, w->secret.text);
 }
 
 static bool
@@ -141,8 +115,6 @@ static bool
 post(struct work *w, const struct shipment *s)
 {
 	const struct batch_options *o = w->options;
-	const struct web_options web = {
-	    .ca = o->ca, .proxy = o->proxy, .timeout = o->timeout};
 	struct target_watch *watch = w->web.watch;
 	struct span content;
 	char url[URL];
@@ -158,8 +130,7 @@ post(struct work *w, const struct shipment *s)
 	}
 	if (watch->pace != NULL)
 		watch->pace(watch->context, content.n);
-	web_begin(&w->web, url, &web);
-	set_login(w);
+	web_begin(&w->web, url);
 	if (!set_headers(w)) {
 		web_again(&w->web, false, "no memory");
 		return false;
@@ -512,10 +483,7 @@ close_work(struct work *w)
 	free(w->item);
 	free(w->text);
 	free(w->answer);
-	/* libcurl has copies: they go with this. */
-	curl_easy_reset(w->web.web->curl);
-	curl_slist_free_all(w->web.headers);
-	secret_clear(&w->secret);
+	web_end(&w->web);
 }
 
 static void
@@ -570,18 +538,9 @@ batch_deliver(void *target, const struct target_file *file,
 		.watch = watch,
 		.result = result},
 	};
-	const char *path = b->options->token_file != NULL
-			       ? b->options->token_file
-			       : b->options->password_file;
 
-	/* Each time: tokens are renewed. */
-	if (path != NULL && !secret_read(path, &w.secret, result->reason,
-				sizeof result->reason)) {
-		result->outcome = TARGET_RETRY;
-		result->target_down = true;
+	if (!web_read_secret(&w.web))
 		return;
-	}
-	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
 	close_work(&w);
 }

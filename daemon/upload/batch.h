@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "target.h"
+#include "web.h"
 
 struct product;
 
@@ -33,14 +34,7 @@ struct batch_options {
 	uint64_t batch_size; /* bytes of records */
 	unsigned batch_records;
 	bool gzip;
-	char *ca;          /* PEM; NULL: the system's */
-	char *certificate; /* of ours, PEM ... */
-	char *key;         /* ... and its key */
-	char *token_file;
-	char *user; /* Authorization: Basic */
-	char *password_file;
-	char *proxy;
-	uint64_t timeout; /* ms without a byte; also to connect */
+	struct web_access access; /* a token is sent as the product wants */
 };
 
 extern const struct target_kind target_batch;

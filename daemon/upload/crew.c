@@ -63,6 +63,8 @@ struct crew {
 	struct berth berth[PLAN_TARGETS];
 	size_t workers;
 	struct worker *worker;
+	pthread_t ahead;
+	bool is_ahead; /* that thread is there */
 	pthread_mutex_t screen;
 };
 
@@ -192,20 +194,23 @@ keep_rejects_cb(struct target_watch *watch, struct span lines)
 	    w->crew->options.depot, w->file, target_name(w), lines);
 }
 
-/* Until it is durable. False: it is to stop. */
+/*
+ * The main thread makes it durable, with what came meanwhile, and this one goes
+ * on. But not where there is a journal, which goes next: without both, what the
+ * target has would all come again. False: it is to stop.
+ */
 static bool
 write_line(struct worker *w)
 {
 	struct crew *c = w->crew;
 	struct receipts *receipts = c->options.receipts;
 	struct log_gate gate = {0};
-	bool put = false, synced = false;
+	bool put = false, sync = w->journal[0] != '\0';
 	uint64_t held;
 
 	while (!atomic_load(&c->stop)) {
 		put = put || receipts_put(receipts, &w->line);
-		synced = receipts_sync(receipts) && put;
-		if (synced)
+		if (put && (!sync || receipts_sync(receipts)))
 			return true;
 		if (log_gate_open(&gate, clock_ms(), &held))
 			crew_tell(c, true,
@@ -233,7 +238,7 @@ write_receipt(struct worker *w, const struct parcel *p,
 {
 	char hex[SHA256_HEX];
 
-	sha256_hex(file->sha256, hex);
+	sha256_hex(file->digest.sum, hex);
 	line_begin(w, "receipt", p);
 	ledger_put_number(&w->line, "size", file->size);
 	ledger_put_text(&w->line, "sha256", span_of(hex, sizeof hex));
@@ -397,28 +402,62 @@ on_result(struct worker *w, struct parcel *p, const struct target_file *file,
 	}
 }
 
-/* Its digest is found once, for all targets. */
+/* Of all that a file in ready/ is to have. */
+static bool
+read_digest(
+    struct crew *c, const struct parcel *p, int fd, struct digest *digest)
+{
+	if (!digest_file(fd, &c->stop, digest))
+		return false;
+	if (digest->size == p->size)
+		return true;
+	errno = ESTALE;
+	return false;
+}
+
+/* It is found once, for all targets; but for a file that was put in place of
+ * that, or written to, and which has to have the same one. */
 static bool
 find_digest(struct worker *w, struct parcel *p, struct target_file *file,
     const struct stat *st)
 {
 	struct crew *c = w->crew;
+	struct digest known;
+	bool is_known = outbox_digest(c->outbox, p, &c->stop, &known), ok;
 
 	file->size = p->size;
-	if ((uint64_t)st->st_size != p->size) {
-		errno = ESTALE;
-		return false;
-	}
-	if (outbox_digest(c->outbox, p, file->sha256))
+	file->digest = known;
+	if (is_known && digest_is_of(&known, st))
 		return true;
-	if (!digest_file(file->fd, &c->stop, file->sha256, &file->size))
-		return false;
-	if (file->size != p->size) {
+	ok = read_digest(c, p, file->fd, &file->digest);
+	if (ok && is_known &&
+	    memcmp(known.sum, file->digest.sum, sizeof known.sum) != 0) {
 		errno = ESTALE;
-		return false;
+		ok = false;
 	}
-	outbox_set_digest(c->outbox, p, file->sha256);
-	return true;
+	outbox_set_digest(c->outbox, p, ok ? &file->digest : NULL);
+	return ok;
+}
+
+/* Finds what the targets that are at work will ask for next, meanwhile. */
+static void *
+ahead_main(void *arg)
+{
+	struct crew *c = arg;
+	struct digest digest;
+	struct parcel *p;
+	struct stat st;
+	bool ok;
+	int fd;
+
+	while ((p = outbox_take_ahead(c->outbox, &c->stop)) != NULL) {
+		fd = depot_take(c->options.depot, p->name, &st);
+		ok = fd >= 0 && read_digest(c, p, fd, &digest);
+		disk_close(&fd);
+		/* The target whose turn it is will say why not. */
+		outbox_set_digest(c->outbox, p, ok ? &digest : NULL);
+	}
+	return NULL;
 }
 
 static void
@@ -439,11 +478,9 @@ cannot_read(struct worker *w, struct parcel *p)
 		return;
 	}
 	snprintf(r.reason, sizeof r.reason, "cannot read it: %s%s",
-	    strerror(errno),
-	    errno == EACCES   ? ": this user has to be in the spool's group"
-	    : errno == ESTALE ? ": it was changed in ready/, where files never "
-				"change; move it away"
-			      : "");
+	    target_read_why(errno),
+	    errno == EACCES ? ": this user has to be in the spool's group"
+			    : "");
 	on_retry(w, p, &r);
 }
 
@@ -674,6 +711,8 @@ crew_start(struct crew *c)
 {
 	int error;
 
+	/* Without it, all goes on, but slower. */
+	c->is_ahead = pthread_create(&c->ahead, NULL, ahead_main, c) == 0;
 	for (size_t i = 0; i < c->workers; i++) {
 		struct worker *w = &c->worker[i];
 
@@ -700,6 +739,9 @@ crew_stop(struct crew *c)
 			pthread_join(c->worker[i].thread, NULL);
 		c->worker[i].started = false;
 	}
+	if (c->is_ahead)
+		pthread_join(c->ahead, NULL);
+	c->is_ahead = false;
 }
 
 void

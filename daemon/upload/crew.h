@@ -1,10 +1,11 @@
 /*
- * crew - the threads that deliver, `parallel` of them for each target.
+ * crew - the threads that deliver, `parallel` of them for each target, and one
+ * that finds the digests of what comes next.
  *
- * Each takes the next file from the outbox, delivers it, and makes the receipt
- * durable. What fails is tried again without limit, after a time that grows
- * from 1 s to 5 min; a target that is down gets no file meanwhile, which
- * holds up no other.
+ * Each takes the next file from the outbox, delivers it, and writes the
+ * receipt, which the caller makes durable when something has `changed`. What
+ * fails is tried again without limit, after a time that grows from 1 s to 5
+ * min; a target that is down gets no file meanwhile, which holds up no other.
  */
 #ifndef SEPMLOG_CREW_H
 #define SEPMLOG_CREW_H

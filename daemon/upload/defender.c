@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "s3_sign.h"
-#include "secret.h"
 #include "span.h"
 #include "web.h"
 
@@ -41,7 +40,6 @@ enum step { STEP_NONE, STEP_URL, STEP_SENT };
 struct work {
 	struct web_work web; /* first: see sees_cb */
 	struct defender *defender;
-	struct secret token;
 	enum step step;
 	size_t blocks; /* of it that are there */
 	char url[URL]; /* where the file goes; it is a secret as well */
@@ -61,24 +59,11 @@ defender_close(void *target)
 	free(d);
 }
 
-static bool
-check(const struct defender_options *o, char *why, size_t size)
-{
-	const char *const certificates[] = {o->ca};
-	const char *const secrets[] = {o->token_file};
-
-	return secret_can_read(secrets, 1, why, size) &&
-	       web_can_read(certificates, 1, why, size);
-}
-
 static void *
 defender_open(const void *options, char *why, size_t size)
 {
-	struct defender *d;
+	struct defender *d = calloc(1, sizeof *d);
 
-	if (!check(options, why, size))
-		return NULL;
-	d = calloc(1, sizeof *d);
 	if (d == NULL) {
 		snprintf(why, size, "no memory");
 		return NULL;
@@ -87,7 +72,7 @@ defender_open(const void *options, char *why, size_t size)
 	d->md5 = EVP_MD_CTX_new();
 	if (d->md5 == NULL)
 		snprintf(why, size, "no memory");
-	else if (web_open(&d->web, why, size))
+	else if (web_open(&d->web, &d->options->access, why, size))
 		return d;
 	EVP_MD_CTX_free(d->md5);
 	free(d);
@@ -145,17 +130,11 @@ forget(struct work *w)
 static void
 begin(struct work *w, const char *url)
 {
-	const struct defender_options *o = w->defender->options;
-	const struct web_options web = {
-	    .ca = o->ca, .proxy = o->proxy, .timeout = o->timeout};
-
 	const char *query = strchr(w->url, '?');
 
 	/* whoever has it may write there */
-	w->web.hidden[1] = query != NULL ? query + 1 : NULL;
-	curl_slist_free_all(w->web.headers);
-	w->web.headers = NULL;
-	web_begin(&w->web, url, &web);
+	w->web.hidden = query != NULL ? query + 1 : NULL;
+	web_begin(&w->web, url);
 }
 
 /* 0: no answer, and the result says why. */
@@ -286,7 +265,8 @@ ask_for_url(struct work *w)
 	    source);
 	url_of(w, path, url, sizeof url);
 	begin(w, url);
-	if (!web_add_header(&w->web, "Authorization: Token %s", w->token.text))
+	if (!web_add_header(
+		&w->web, "Authorization: Token %s", w->web.secret.text))
 		return no_memory(w);
 	status = perform(w);
 	if (status == 0)
@@ -515,7 +495,7 @@ finish(struct work *w)
 	}
 	begin(w, url);
 	if (!web_add_header(
-		&w->web, "Authorization: Token %s", w->token.text) ||
+		&w->web, "Authorization: Token %s", w->web.secret.text) ||
 	    !web_add_header(&w->web, "Content-Type: application/json")) {
 		no_memory(w);
 		return;
@@ -569,16 +549,9 @@ defender_deliver(void *target, const struct target_file *file,
 	    .sees = sees_cb};
 	snprintf(result->remote, sizeof result->remote, "%s#%.255s",
 	    d->options->url, file->name);
-	if (secret_read(d->options->token_file, &w->token, result->reason,
-		sizeof result->reason)) {
-		w->web.hidden[0] = w->token.text;
+	if (web_read_secret(&w->web))
 		deliver(w);
-	} else {
-		result->target_down = true;
-	}
-	curl_easy_reset(d->web.curl);
-	curl_slist_free_all(w->web.headers);
-	secret_clear(&w->token);
+	web_end(&w->web);
 	explicit_bzero(w, sizeof *w);
 	free(w);
 }

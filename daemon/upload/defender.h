@@ -17,16 +17,14 @@
 #include <stdint.h>
 
 #include "target.h"
+#include "web.h"
 
 /* NULL where not said. */
 struct defender_options {
 	char *url;          /* of the tenant: https://HOST */
-	char *token_file;   /* read again for each file */
 	char *source;       /* what the files are: GENERIC_CEF */
 	char *input_stream; /* the name of the data source there */
-	char *ca;           /* PEM; NULL: the system's */
-	char *proxy;
-	uint64_t timeout; /* ms without a byte; also to connect */
+	struct web_access access;
 };
 
 extern const struct target_kind target_defender;

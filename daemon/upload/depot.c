@@ -14,10 +14,12 @@
 
 enum {
 	MODE = 0750,
-	SENT = 65536, /* files of sent/ that are looked at, at once */
+	KEPT = 65536, /* files that are looked at, at once */
 	JOURNAL = SPOOL_PATH + SPOOL_NAME_MAX + 8,
+	KEPT_NAME = JOURNAL + 16,
 };
 
+static const char rejects[] = ".rejects";
 static const char none[] = "00000000"; /* where the spool has no instance */
 
 static bool __attribute__((format(printf, 3, 4)))
@@ -255,12 +257,12 @@ bool
 depot_reject(const struct depot *d, const char *name, const char *target,
     struct span lines)
 {
-	char path[JOURNAL + 16];
+	char path[KEPT_NAME];
 	struct stat st;
 	bool ok;
 	int fd;
 
-	snprintf(path, sizeof path, "%s@%s.rejects", name, target);
+	snprintf(path, sizeof path, "%s@%s%s", name, target, rejects);
 	fd = openat(d->quarantine, path,
 	    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	ok = fd >= 0 && fstat(fd, &st) == 0 &&
@@ -271,44 +273,47 @@ depot_reject(const struct depot *d, const char *name, const char *target,
 	return ok;
 }
 
-/* --- sent/ --- */
+/* --- what is kept for a while --- */
 
-struct sent_file {
+struct kept_file {
 	int64_t time;
 	uint64_t size;
-	char name[SPOOL_PATH];
+	char name[KEPT_NAME];
 };
 
-struct sent {
+struct kept {
 	int dir;
+	const char *end; /* of the names */
 	size_t n;
 	uint64_t bytes;
-	struct sent_file *file;
+	struct kept_file *file;
 };
 
 static void
-sent_cb(void *arg, const char *name)
+kept_cb(void *arg, const char *name)
 {
-	struct sent *sent = arg;
-	struct sent_file *file = &sent->file[sent->n];
+	struct kept *kept = arg;
+	struct kept_file *file = &kept->file[kept->n];
+	size_t n = strlen(name), end = strlen(kept->end);
 	struct stat st;
 
-	if (sent->n == SENT || strlen(name) >= sizeof file->name ||
-	    fstatat(sent->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (kept->n == KEPT || n >= sizeof file->name || n < end ||
+	    strcmp(name + n - end, kept->end) != 0 ||
+	    fstatat(kept->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return;
-	/* the move has changed that time */
+	/* moves to sent/ change that time, too */
 	file->time = (int64_t)st.st_ctime;
 	file->size = (uint64_t)st.st_size;
 	snprintf(file->name, sizeof file->name, "%s", name);
-	sent->bytes += file->size;
-	sent->n++;
+	kept->bytes += file->size;
+	kept->n++;
 }
 
 static int
 compare_age(const void *a, const void *b)
 {
-	const struct sent_file *x = a, *y = b;
+	const struct kept_file *x = a, *y = b;
 
 	if (x->time != y->time)
 		return x->time < y->time ? -1 : 1;
@@ -316,36 +321,41 @@ compare_age(const void *a, const void *b)
 }
 
 static size_t
-prune(struct sent *sent, uint64_t age, uint64_t size)
+prune(struct kept *kept, uint64_t age, uint64_t size)
 {
 	int64_t oldest = (int64_t)time(NULL) - (int64_t)(age / 1000);
 	size_t i;
 
-	for (i = 0; i < sent->n; i++) {
-		const struct sent_file *file = &sent->file[i];
+	for (i = 0; i < kept->n; i++) {
+		const struct kept_file *file = &kept->file[i];
 
-		if (sent->bytes <= size && file->time >= oldest)
+		if (kept->bytes <= size && file->time >= oldest)
 			break;
-		disk_remove(sent->dir, file->name);
-		sent->bytes -= file->size;
+		disk_remove(kept->dir, file->name);
+		kept->bytes -= file->size;
 	}
 	return i;
 }
 
 size_t
-depot_prune(const struct depot *d, uint64_t age, uint64_t size)
+depot_prune(
+    const struct depot *d, enum depot_kept kind, uint64_t age, uint64_t size)
 {
-	struct sent sent = {.dir = open_dir(d->spool, "sent")};
+	struct kept kept = {
+	    .dir = kind == DEPOT_SENT ? open_dir(d->spool, "sent")
+				      : open_dir(d->upload, "quarantine"),
+	    .end = kind == DEPOT_SENT ? "" : rejects,
+	};
 	size_t removed = 0;
 
-	if (sent.dir >= 0)
-		sent.file = calloc(SENT, sizeof *sent.file);
-	if (sent.file != NULL && disk_list(sent.dir, sent_cb, &sent)) {
-		qsort(sent.file, sent.n, sizeof *sent.file, compare_age);
-		removed = prune(&sent, age, size);
+	if (kept.dir >= 0)
+		kept.file = calloc(KEPT, sizeof *kept.file);
+	if (kept.file != NULL && disk_list(kept.dir, kept_cb, &kept)) {
+		qsort(kept.file, kept.n, sizeof *kept.file, compare_age);
+		removed = prune(&kept, age, size);
 	}
-	free(sent.file);
-	disk_close(&sent.dir);
+	free(kept.file);
+	disk_close(&kept.dir);
 	return removed;
 }
 
@@ -396,32 +406,32 @@ depot_journal_remove(
 	disk_remove(d->state, path);
 }
 
-struct cleaning {
-	int dir;
-	bool (*has)(void *arg, const char *name);
+struct walk {
+	const struct depot *depot;
+	void (*cb)(void *arg, const char *name, const char *target);
 	void *arg;
 };
 
 static void
-clean_cb(void *arg, const char *name)
+walk_cb(void *arg, const char *path)
 {
-	struct cleaning *c = arg;
-	const char *at = strchr(name, '@');
-	char file[SPOOL_PATH];
+	struct walk *w = arg;
+	const char *at = strchr(path, '@');
+	char name[SPOOL_PATH];
 
-	if (name[0] != '.' && at != NULL && at - name < SPOOL_PATH) {
-		snprintf(file, sizeof file, "%.*s", (int)(at - name), name);
-		if (c->has(c->arg, file))
-			return;
+	if (path[0] == '.' || at == NULL || at - path >= SPOOL_PATH) {
+		disk_remove(w->depot->state, path);
+		return;
 	}
-	disk_remove(c->dir, name);
+	snprintf(name, sizeof name, "%.*s", (int)(at - path), path);
+	w->cb(w->arg, name, at + 1);
 }
 
-void
-depot_journal_clean(
-    const struct depot *d, bool (*has)(void *arg, const char *name), void *arg)
+bool
+depot_journal_each(const struct depot *d,
+    void (*cb)(void *arg, const char *name, const char *target), void *arg)
 {
-	struct cleaning cleaning = {d->state, has, arg};
+	struct walk walk = {d, cb, arg};
 
-	disk_list(d->state, clean_cb, &cleaning);
+	return disk_list(d->state, walk_cb, &walk);
 }

@@ -44,9 +44,11 @@ bool depot_quarantine(
 /* Adds whole lines to <file>@<target>.rejects, durably. */
 bool depot_reject(const struct depot *depot, const char *name,
     const char *target, struct span lines);
-/* Removes the oldest of sent/: beyond so many bytes, and older than so many
- * ms. Answers how many. */
-size_t depot_prune(const struct depot *depot, uint64_t age, uint64_t size);
+/* Removes the oldest files of a kind: beyond so many bytes, and last changed
+ * more than so many ms ago. Answers how many. */
+enum depot_kept { DEPOT_SENT, DEPOT_REJECTS };
+size_t depot_prune(const struct depot *depot, enum depot_kept kind,
+    uint64_t age, uint64_t size);
 
 /* A short text for a file and target; "" if there is none. */
 void depot_journal_read(const struct depot *depot, const char *name,
@@ -55,8 +57,9 @@ bool depot_journal_write(const struct depot *depot, const char *name,
     const char *target, const char *text);
 void depot_journal_remove(
     const struct depot *depot, const char *name, const char *target);
-/* Of files that are not there any more, as `has` says. */
-void depot_journal_clean(const struct depot *depot,
-    bool (*has)(void *arg, const char *name), void *arg);
+/* Calls back with each; what has no such name, as writes that were cut off
+ * leave it, is removed. The callback may remove it. */
+bool depot_journal_each(const struct depot *depot,
+    void (*cb)(void *arg, const char *name, const char *target), void *arg);
 
 #endif

@@ -28,21 +28,34 @@ add_all(int fd, const atomic_bool *stop, struct sha256 *sha, char *piece,
 }
 
 bool
-digest_file(
-    int fd, const atomic_bool *stop, uint8_t sum[SHA256_SIZE], uint64_t *size)
+digest_file(int fd, const atomic_bool *stop, struct digest *digest)
 {
 	struct sha256 *sha = sha256_new();
 	char *piece = malloc(PIECE);
 	bool ok = sha != NULL && piece != NULL;
+	struct stat st;
 
-	if (ok) {
-		sha256_begin(sha);
-		ok = add_all(fd, stop, sha, piece, size);
-		sha256_end(sha, sum);
-	} else {
+	if (!ok) {
 		errno = ENOMEM;
+	} else if (fstat(fd, &st) < 0) {
+		ok = false;
+	} else {
+		digest->inode = st.st_ino;
+		digest->written = st.st_mtim;
+		sha256_begin(sha);
+		ok = add_all(fd, stop, sha, piece, &digest->size);
+		sha256_end(sha, digest->sum);
 	}
 	free(piece);
 	sha256_free(sha);
 	return ok;
+}
+
+bool
+digest_is_of(const struct digest *digest, const struct stat *st)
+{
+	return digest->inode == st->st_ino &&
+	       digest->size == (uint64_t)st->st_size &&
+	       digest->written.tv_sec == st->st_mtim.tv_sec &&
+	       digest->written.tv_nsec == st->st_mtim.tv_nsec;
 }

@@ -81,7 +81,7 @@ delivered(struct work *w)
 	struct target_result *r = w->result;
 
 	memcpy(r->check, head, sizeof head);
-	sha256_hex(w->file->sha256, r->check + sizeof head - 1);
+	sha256_hex(w->file->digest.sum, r->check + sizeof head - 1);
 	r->check[sizeof head - 1 + SHA256_HEX] = '\0';
 	r->outcome = TARGET_DELIVERED;
 }
@@ -92,9 +92,8 @@ enum there { THERE_NOT, THERE_SAME, THERE_OTHER, THERE_UNKNOWN };
 static enum there
 compare(struct work *w, const char *name)
 {
-	uint8_t sum[SHA256_SIZE];
+	struct digest digest;
 	enum there there = THERE_UNKNOWN;
-	uint64_t size;
 	struct stat st;
 	int fd = disk_open(w->at, name, &st);
 
@@ -106,8 +105,9 @@ compare(struct work *w, const char *name)
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if ((uint64_t)st.st_size != w->file->size)
 		there = THERE_OTHER;
-	else if (digest_file(fd, w->watch->stop, sum, &size))
-		there = memcmp(sum, w->file->sha256, sizeof sum) == 0
+	else if (digest_file(fd, w->watch->stop, &digest))
+		there = memcmp(digest.sum, w->file->digest.sum,
+			    sizeof digest.sum) == 0
 			    ? THERE_SAME
 			    : THERE_OTHER;
 	if (there == THERE_SAME && fsync(fd) < 0)
@@ -128,13 +128,9 @@ write_piece(struct work *w, int to, uint64_t at, size_t n)
 		errno = ECANCELED;
 		return false;
 	}
-	if (!disk_read(w->file->fd, at, piece, n, &n) ||
-	    !disk_write(to, span_of(piece, n), NULL))
+	n = target_read(w->file, at, piece, n);
+	if (n == 0 || !disk_write(to, span_of(piece, n), NULL))
 		return false;
-	if (n == 0) {
-		errno = EIO; /* shorter than it was */
-		return false;
-	}
 	atomic_fetch_add(&watch->sent, n);
 	return true;
 }

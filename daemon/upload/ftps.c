@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "s3_sign.h"
-#include "secret.h"
 #include "sha256.h"
 #include "spool/disk.h"
 #include "web.h"
@@ -31,7 +30,6 @@ struct ftps {
 struct work {
 	struct web_work web;
 	struct ftps *ftps;
-	struct secret password;
 	char part[PATH]; /* its name, without the directory */
 };
 
@@ -46,30 +44,17 @@ ftps_close(void *target)
 	free(f);
 }
 
-static bool
-check(const struct ftps_options *o, char *why, size_t size)
-{
-	const char *const secrets[] = {o->password_file, o->key};
-	const char *const certificates[] = {o->ca, o->certificate};
-
-	return secret_can_read(secrets, 2, why, size) &&
-	       web_can_read(certificates, 2, why, size);
-}
-
 static void *
 ftps_open(const void *options, char *why, size_t size)
 {
-	struct ftps *f;
+	struct ftps *f = calloc(1, sizeof *f);
 
-	if (!check(options, why, size))
-		return NULL;
-	f = calloc(1, sizeof *f);
 	if (f == NULL) {
 		snprintf(why, size, "no memory");
 		return NULL;
 	}
 	f->options = options;
-	if (web_open(&f->web, why, size))
+	if (web_open(&f->web, &f->options->access, why, size))
 		return f;
 	free(f);
 	return NULL;
@@ -105,7 +90,6 @@ static bool
 begin(struct work *w, const char *name)
 {
 	const struct ftps_options *o = w->ftps->options;
-	const struct web_options web = {.ca = o->ca, .timeout = o->timeout};
 	char url[URL];
 
 	if (!url_of(w, name, url)) {
@@ -113,7 +97,7 @@ begin(struct work *w, const char *name)
 		    "the path there is too long; use a shorter `directory`");
 		return false;
 	}
-	web_begin(&w->web, url, &web);
+	web_begin(&w->web, url);
 	WEB_SET(&w->web, CURLOPT_PROTOCOLS_STR, "ftp");
 	/* Servers want the session of the control connection for the data;
 	 * with TLS 1.3 the ticket that libcurl has for it may be another. */
@@ -124,13 +108,8 @@ begin(struct work *w, const char *name)
 	WEB_SET(&w->web, CURLOPT_FTP_FILEMETHOD, (long)CURLFTPMETHOD_SINGLECWD);
 	WEB_SET(&w->web, CURLOPT_FTP_SKIP_PASV_IP, 1L);
 	WEB_SET(&w->web, CURLOPT_SERVER_RESPONSE_TIMEOUT,
-	    (long)(o->timeout / 1000));
-	WEB_SET(&w->web, CURLOPT_USERNAME, o->user);
-	WEB_SET(&w->web, CURLOPT_PASSWORD, w->password.text);
-	if (o->certificate != NULL) {
-		WEB_SET(&w->web, CURLOPT_SSLCERT, o->certificate);
-		WEB_SET(&w->web, CURLOPT_SSLKEY, o->key);
-	}
+	    (long)(o->access.timeout / 1000));
+	web_set_login(&w->web);
 	return true;
 }
 
@@ -239,7 +218,7 @@ delivered(struct work *w, bool read_back)
 	struct target_result *r = w->web.result;
 	char hex[SHA256_HEX];
 
-	sha256_hex(w->web.file->sha256, hex);
+	sha256_hex(w->web.file->digest.sum, hex);
 	if (read_back)
 		snprintf(
 		    r->check, sizeof r->check, "sha256:%.*s", SHA256_HEX, hex);
@@ -417,18 +396,13 @@ ftps_deliver(void *target, const struct target_file *file,
 	*result = (struct target_result){.outcome = TARGET_RETRY};
 	snprintf(w.part, sizeof w.part, ".%s.part", file->name);
 	snprintf(result->remote, sizeof result->remote,
-	    "ftps://%.128s@%.255s:%u/%.255s%s%.255s", o->user, o->host, o->port,
-	    o->directory != NULL ? o->directory : "",
+	    "ftps://%.128s@%.255s:%u/%.255s%s%.255s", o->access.user, o->host,
+	    o->port, o->directory != NULL ? o->directory : "",
 	    o->directory != NULL ? "/" : "", file->name);
-	if (!secret_read(o->password_file, &w.password, result->reason,
-		sizeof result->reason)) {
-		result->target_down = true;
+	if (!web_read_secret(&w.web))
 		return;
-	}
-	w.web.hidden[0] = w.password.text;
 	deliver(&w);
-	curl_easy_reset(f->web.curl);
-	secret_clear(&w.password);
+	web_end(&w.web);
 }
 
 const struct target_kind target_ftps = {

@@ -15,19 +15,15 @@
 #include <stdint.h>
 
 #include "target.h"
+#include "web.h"
 
 /* NULL where not said. */
 struct ftps_options {
 	char *host;
 	unsigned port;
-	char *user;
-	char *password_file; /* read again for each file */
-	char *directory;     /* relative to that of the login, or from / on */
-	bool verify;         /* read each file back */
-	char *ca;            /* PEM; NULL: the system's */
-	char *certificate;   /* of ours, PEM ... */
-	char *key;           /* ... and its key */
-	uint64_t timeout;    /* ms without a byte; also to connect */
+	char *directory; /* relative to that of the login, or from / on */
+	bool verify;     /* read each file back */
+	struct web_access access;
 };
 
 extern const struct target_kind target_ftps;

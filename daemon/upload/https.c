@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "secret.h"
-#include "web.h"
-
 enum {
 	URL = TARGET_REMOTE,
 	SHA256_BASE64 = 4 * ((SHA256_SIZE + 2) / 3),
@@ -21,7 +18,6 @@ struct https {
 /* One delivery. */
 struct work {
 	const struct https_options *options;
-	struct secret secret;
 	struct web_work web;
 };
 
@@ -30,21 +26,14 @@ struct work {
 static void *
 https_open(const void *options, char *why, size_t size)
 {
-	const struct https_options *o = options;
-	const char *const certificates[] = {o->ca, o->certificate};
-	const char *const secrets[] = {o->token_file, o->password_file, o->key};
-	struct https *h;
+	struct https *h = calloc(1, sizeof *h);
 
-	if (!secret_can_read(secrets, 3, why, size) ||
-	    !web_can_read(certificates, 2, why, size))
-		return NULL;
-	h = calloc(1, sizeof *h);
 	if (h == NULL) {
 		snprintf(why, size, "no memory");
 		return NULL;
 	}
-	h->options = o;
-	if (web_open(&h->web, why, size))
+	h->options = options;
+	if (web_open(&h->web, &h->options->access, why, size))
 		return h;
 	free(h);
 	return NULL;
@@ -62,33 +51,10 @@ https_close(void *target)
 /* --- a request --- */
 
 static void
-set_login(struct work *w)
-{
-	const struct https_options *o = w->options;
-
-	if (o->token_file != NULL) {
-		WEB_SET(&w->web, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-		WEB_SET(&w->web, CURLOPT_XOAUTH2_BEARER, w->secret.text);
-	} else if (o->user != NULL) {
-		WEB_SET(&w->web, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-		WEB_SET(&w->web, CURLOPT_USERNAME, o->user);
-		WEB_SET(&w->web, CURLOPT_PASSWORD, w->secret.text);
-	}
-}
-
-static void
 begin(struct work *w, const char *url)
 {
-	const struct https_options *o = w->options;
-	const struct web_options web = {
-	    .ca = o->ca, .proxy = o->proxy, .timeout = o->timeout};
-
-	web_begin(&w->web, url, &web);
-	if (o->certificate != NULL) {
-		WEB_SET(&w->web, CURLOPT_SSLCERT, o->certificate);
-		WEB_SET(&w->web, CURLOPT_SSLKEY, o->key);
-	}
-	set_login(w);
+	web_begin(&w->web, url);
+	web_set_login(&w->web);
 }
 
 static bool
@@ -98,7 +64,8 @@ set_upload(struct work *w)
 	curl_off_t size = (curl_off_t)w->web.file->size;
 	char sum[SHA256_BASE64 + 1];
 
-	EVP_EncodeBlock((unsigned char *)sum, w->web.file->sha256, SHA256_SIZE);
+	EVP_EncodeBlock(
+	    (unsigned char *)sum, w->web.file->digest.sum, SHA256_SIZE);
 	if (!web_add_header(&w->web, "Content-Type: %s", o->content_type) ||
 	    !web_add_header(&w->web, "Content-Digest: sha-256=:%s:", sum))
 		return false;
@@ -275,10 +242,8 @@ send_file(struct work *w, const char *url)
 static bool
 move_file(struct work *w, const char *from, const char *to)
 {
-	struct curl_slist *uploads = w->web.headers;
 	bool ok;
 
-	w->web.headers = NULL;
 	begin(w, from);
 	ok = web_add_header(&w->web, "Destination: %s", to) &&
 	     web_add_header(&w->web, "Overwrite: T");
@@ -286,10 +251,7 @@ move_file(struct work *w, const char *from, const char *to)
 	WEB_SET(&w->web, CURLOPT_HTTPHEADER, w->web.headers);
 	if (!ok)
 		web_again(&w->web, false, "no memory");
-	ok = ok && perform(w, "MOVE");
-	curl_slist_free_all(w->web.headers);
-	w->web.headers = uploads;
-	return ok;
+	return ok && perform(w, "MOVE");
 }
 
 /* What size has it there? */
@@ -367,23 +329,11 @@ https_deliver(void *target, const struct target_file *file,
 		.watch = watch,
 		.result = result},
 	};
-	const char *path = h->options->token_file != NULL
-			       ? h->options->token_file
-			       : h->options->password_file;
 
-	/* Each time: tokens are renewed. */
-	if (path != NULL && !secret_read(path, &w.secret, result->reason,
-				sizeof result->reason)) {
-		result->outcome = TARGET_RETRY;
-		result->target_down = true;
+	if (!web_read_secret(&w.web))
 		return;
-	}
-	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
-	/* libcurl has copies: they go with this. */
-	curl_easy_reset(h->web.curl);
-	curl_slist_free_all(w.web.headers);
-	secret_clear(&w.secret);
+	web_end(&w.web);
 }
 
 const struct target_kind target_https = {

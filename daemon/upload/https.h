@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "target.h"
+#include "web.h"
 
 enum https_method { HTTPS_PUT, HTTPS_POST };
 
@@ -28,14 +29,7 @@ struct https_options {
 	bool rename; /* PUT only */
 	bool verify; /* PUT only: ask for the size */
 	char *content_type;
-	char *ca;          /* PEM; NULL: the system's */
-	char *certificate; /* of ours, PEM ... */
-	char *key;         /* ... and its key */
-	char *token_file;  /* Authorization: Bearer */
-	char *user;        /* Authorization: Basic */
-	char *password_file;
-	char *proxy;
-	uint64_t timeout; /* ms without a byte; also to connect */
+	struct web_access access; /* its login is in Authorization */
 };
 
 extern const struct target_kind target_https;

@@ -96,6 +96,23 @@ read_proxy(struct schema_loader *l, const struct node *node,
 		    SCHEMA_QUOTED(node->text));
 }
 
+/* Of struct web_access, in the options of targets by libcurl. */
+/* clang-format off */
+#define KEYS_SERVER(of)                                                        \
+	{ "ca",            schema_path, of(access.ca), 1, PATH, NULL },        \
+	{ "timeout",       schema_time, of(access.timeout),                    \
+	  SECOND, HOUR, "60s" }
+#define KEYS_PROXY(of)                                                         \
+	{ "proxy",         read_proxy,  of(access.proxy), 1, URL, NULL }
+#define KEYS_CERTIFICATE(of)                                                   \
+	{ "certificate",   schema_path, of(access.certificate), 1, PATH, NULL }, \
+	{ "key",           schema_path, of(access.key), 1, PATH, NULL }
+#define KEYS_LOGIN(of)                                                         \
+	{ "token_file",    schema_path, of(access.token_file), 1, PATH, NULL }, \
+	{ "user",          schema_text, of(access.user), 1, LABEL, NULL },     \
+	{ "password_file", schema_path, of(access.password_file), 1, PATH, NULL }
+/* clang-format on */
+
 #define HTTPS(member) offsetof(struct https_options, member)
 
 /* clang-format off */
@@ -107,15 +124,8 @@ static const struct schema_key https_keys[] = {
 	{ "verify",       schema_yes,   HTTPS(verify),    0, 0,   "yes" },
 	{ "content_type", schema_text,  HTTPS(content_type), 1, LABEL,
 	  "application/octet-stream" },
-	{ "ca",           schema_path,  HTTPS(ca),          1, PATH,  NULL },
-	{ "certificate",  schema_path,  HTTPS(certificate), 1, PATH,  NULL },
-	{ "key",          schema_path,  HTTPS(key),         1, PATH,  NULL },
-	{ "token_file",   schema_path,  HTTPS(token_file),  1, PATH,  NULL },
-	{ "user",         schema_text,  HTTPS(user),        1, LABEL, NULL },
-	{ "password_file", schema_path, HTTPS(password_file), 1, PATH, NULL },
-	{ "proxy",        read_proxy,   HTTPS(proxy),       1, URL,   NULL },
-	{ "timeout",      schema_time,  HTTPS(timeout),
-	  SECOND, HOUR, "60s" },
+	KEYS_SERVER(HTTPS), KEYS_CERTIFICATE(HTTPS), KEYS_LOGIN(HTTPS),
+	KEYS_PROXY(HTTPS),
 };
 /* clang-format on */
 
@@ -134,16 +144,23 @@ check_pair(struct schema_loader *l, const struct node *map, const char *one,
 }
 
 static void
-check_https(
-    struct schema_loader *l, const struct node *map, const void *options)
+check_login(struct schema_loader *l, const struct node *map)
 {
-	const struct https_options *o = options;
 	const struct node *token = schema_child(map, "token_file");
 
 	check_pair(l, map, "certificate", "key");
 	check_pair(l, map, "user", "password_file");
 	if (token && schema_child(map, "user"))
 		schema_fail_key(l, token, "either this or 'user'");
+}
+
+static void
+check_https(
+    struct schema_loader *l, const struct node *map, const void *options)
+{
+	const struct https_options *o = options;
+
+	check_login(l, map);
 	if (o->method == HTTPS_POST && o->rename)
 		schema_fail_key(
 		    l, schema_child(map, "rename"), "only with 'method: put'");
@@ -218,16 +235,13 @@ static const struct schema_key ftps_keys[] = {
 	/* name, reader, place, bounds, default */
 	{ "host",          schema_text,  FTPS(host),      1, LABEL, SCHEMA_MUST },
 	{ "port",          schema_count, FTPS(port),      1, 65535, "21" },
-	{ "user",          schema_text,  FTPS(user),      1, LABEL, SCHEMA_MUST },
-	{ "password_file", schema_path,  FTPS(password_file), 1, PATH,
+	{ "user",          schema_text,  FTPS(access.user), 1, LABEL,
 	  SCHEMA_MUST },
+	{ "password_file", schema_path,  FTPS(access.password_file),
+	  1, PATH, SCHEMA_MUST },
 	{ "directory",     schema_text,  FTPS(directory), 1, LABEL, NULL },
 	{ "verify",        schema_yes,   FTPS(verify),    0, 0,     "no" },
-	{ "ca",            schema_path,  FTPS(ca),          1, PATH, NULL },
-	{ "certificate",   schema_path,  FTPS(certificate), 1, PATH, NULL },
-	{ "key",           schema_path,  FTPS(key),         1, PATH, NULL },
-	{ "timeout",       schema_time,  FTPS(timeout),
-	  SECOND, HOUR, "60s" },
+	KEYS_SERVER(FTPS), KEYS_CERTIFICATE(FTPS),
 };
 /* clang-format on */
 
@@ -272,15 +286,13 @@ static const struct schema_key s3_keys[] = {
 	{ "prefix",      schema_text,   S3(prefix),      1, LABEL, NULL },
 	{ "region",      schema_text,   S3(region),      1, 63,    "us-east-1" },
 	{ "key_id",      schema_text,   S3(key_id),      1, 128,   SCHEMA_MUST },
-	{ "secret_file", schema_path,   S3(secret_file), 1, PATH,  SCHEMA_MUST },
+	{ "secret_file", schema_path,   S3(access.password_file), 1, PATH,
+	  SCHEMA_MUST },
 	{ "multipart",   schema_size,   S3(multipart),
 	  5 * MIB, 5 * 1024 * MIB, "64MiB" },
 	{ "part_size",   schema_size,   S3(part_size),
 	  5 * MIB, 5 * 1024 * MIB, "16MiB" },
-	{ "ca",          schema_path,   S3(ca),          1, PATH,  NULL },
-	{ "proxy",       read_proxy,    S3(proxy),       1, URL,   NULL },
-	{ "timeout",     schema_time,   S3(timeout),
-	  SECOND, HOUR, "60s" },
+	KEYS_SERVER(S3), KEYS_PROXY(S3),
 };
 /* clang-format on */
 
@@ -292,16 +304,13 @@ static const struct schema_key s3_keys[] = {
 static const struct schema_key defender_keys[] = {
 	/* name, reader, place, bounds, default */
 	{ "url",          read_endpoint, DEFENDER(url), 1, LABEL, SCHEMA_MUST },
-	{ "token_file",   schema_path,   DEFENDER(token_file), 1, PATH,
+	{ "token_file",   schema_path,   DEFENDER(access.token_file), 1, PATH,
 	  SCHEMA_MUST },
 	{ "source",       schema_text,   DEFENDER(source), 1, LABEL,
 	  "GENERIC_CEF" },
 	{ "input_stream", schema_text,   DEFENDER(input_stream), 1, LABEL,
 	  SCHEMA_MUST },
-	{ "ca",           schema_path,   DEFENDER(ca),      1, PATH, NULL },
-	{ "proxy",        read_proxy,    DEFENDER(proxy),   1, URL,  NULL },
-	{ "timeout",      schema_time,   DEFENDER(timeout),
-	  SECOND, HOUR, "60s" },
+	KEYS_SERVER(DEFENDER), KEYS_PROXY(DEFENDER),
 };
 /* clang-format on */
 
@@ -539,15 +548,8 @@ static const struct schema_key batch_keys[] = {
 	{ "deduplicate", schema_yes,  BATCH(deduplicate), 0, 0,  "yes" },
 	{ "batch",      read_batch,   0,                 0, 0,   "{}" },
 	{ "gzip",       schema_yes,   BATCH(gzip),       0, 0,   "yes" },
-	{ "ca",         schema_path,  BATCH(ca),          1, PATH,  NULL },
-	{ "certificate", schema_path, BATCH(certificate), 1, PATH,  NULL },
-	{ "key",        schema_path,  BATCH(key),         1, PATH,  NULL },
-	{ "token_file", schema_path,  BATCH(token_file),  1, PATH,  NULL },
-	{ "user",       schema_text,  BATCH(user),        1, LABEL, NULL },
-	{ "password_file", schema_path, BATCH(password_file), 1, PATH, NULL },
-	{ "proxy",      read_proxy,   BATCH(proxy),       1, URL,   NULL },
-	{ "timeout",    schema_time,  BATCH(timeout),
-	  SECOND, HOUR, "60s" },
+	KEYS_SERVER(BATCH), KEYS_CERTIFICATE(BATCH), KEYS_LOGIN(BATCH),
+	KEYS_PROXY(BATCH),
 };
 /* clang-format on */
 
@@ -570,13 +572,9 @@ check_batch(
     struct schema_loader *l, const struct node *map, const void *options)
 {
 	const struct batch_options *o = options;
-	const struct node *token = schema_child(map, "token_file");
 	const struct node *url = schema_child(map, "url");
 
-	check_pair(l, map, "certificate", "key");
-	check_pair(l, map, "user", "password_file");
-	if (token && schema_child(map, "user"))
-		schema_fail_key(l, token, "either this or 'user'");
+	check_login(l, map);
 	if (url && o->url && span_find(url->text, '?') < url->text.n)
 		schema_fail_key(l, url,
 		    "ends before its '?': the product's "

@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "crew.h"
 #include "fit.h"
+#include "forget.h"
 #include "log.h"
 #include "spool/disk.h"
 
@@ -43,6 +44,7 @@ enum {
 
 static const char usage[] =
     "usage: sepmlog-upload [-c FILE] [--once]\n"
+    "       sepmlog-upload --forget TARGET [-c FILE]\n"
     "       sepmlog-upload -n [-c FILE] [-s FILE]\n"
     "       sepmlog-upload -V | -h\n"
     "\n"
@@ -59,6 +61,10 @@ static const char usage[] =
     "           the presets; default /etc/sepmlogd/sepmlogd.yaml, if it is "
     "there\n"
     "  --once   deliver what is there, each file with one try, and end\n"
+    "  --forget TARGET\n"
+    "           give up what is under way for a target, there and here, and "
+    "end;\n"
+    "           before it is taken out of the configuration\n"
     "  -V       print the version\n"
     "  -h       print this\n"
     "\n"
@@ -66,6 +72,7 @@ static const char usage[] =
 
 struct options {
 	const char *config, *sepmlogd;
+	const char *forget; /* a target */
 	bool check, once;
 };
 
@@ -84,7 +91,7 @@ struct upload {
 	bool left_some; /* with --once: refused, or given up */
 	bool ending, failed;
 	uint64_t next_scan, next_prune, next_free, next_tell; /* monotonic ms */
-	struct log_gate scan_gate, free_gate;
+	struct log_gate scan_gate, free_gate, sync_gate;
 };
 
 /* --- options --- */
@@ -99,9 +106,10 @@ print_and_exit(const char *text)
 static void
 parse_options(struct options *options, int argc, char **argv)
 {
-	enum { ONCE = 256 };
+	enum { ONCE = 256, FORGET };
 	static const struct option longs[] = {
 	    {"once", no_argument, NULL, ONCE},
+	    {"forget", required_argument, NULL, FORGET},
 	    {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
@@ -120,6 +128,9 @@ parse_options(struct options *options, int argc, char **argv)
 		case 'n':
 			options->check = true;
 			break;
+		case FORGET:
+			options->forget = optarg;
+			break;
 		case ONCE:
 			options->once = true;
 			break;
@@ -134,7 +145,8 @@ parse_options(struct options *options, int argc, char **argv)
 			exit(WRONG_USE);
 		}
 	}
-	if (optind < argc || (options->sepmlogd && !options->check)) {
+	if (optind < argc || (options->sepmlogd && !options->check) ||
+	    options->check + options->once + (options->forget != NULL) > 1) {
 		fputs(usage, stderr);
 		exit(WRONG_USE);
 	}
@@ -160,6 +172,28 @@ check(const struct options *options)
 	if (good)
 		printf("%s: ok\n", options->config);
 	crew_free(crew);
+	plan_free(plan);
+	return good && fflush(stdout) == 0 ? DONE : FINDINGS;
+}
+
+static int
+forget(const struct options *options)
+{
+	struct plan *plan = plan_load(options->config, stderr);
+	struct depot depot;
+	char why[TEXT];
+	bool good;
+
+	if (plan == NULL)
+		return FINDINGS;
+	signal(SIGPIPE, SIG_IGN);
+	good = depot_open(&depot, plan->spool, why, sizeof why);
+	if (good) {
+		good = forget_target(&depot, plan, options->forget, stdout);
+		depot_close(&depot);
+	} else {
+		fprintf(stderr, "%s\n", why);
+	}
 	plan_free(plan);
 	return good && fflush(stdout) == 0 ? DONE : FINDINGS;
 }
@@ -422,6 +456,26 @@ free_batch(struct upload *u)
 	return n == BATCH;
 }
 
+/* Receipts of files that others have yet to get. */
+static void
+sync_receipts(struct upload *u)
+{
+	uint64_t held;
+	int error;
+
+	if (receipts_sync(u->receipts))
+		return;
+	error = errno;
+	u->left_some |= u->options->once;
+	if (!u->options->once)
+		u->next_free = clock_ms() + AGAIN;
+	if (log_gate_open(&u->sync_gate, clock_ms(), &held))
+		crew_tell(u->crew, true,
+		    "receipts: %s: files stay in ready/ until they can be "
+		    "written; make room, or check the disk",
+		    strerror(error));
+}
+
 static void
 free_finished(struct upload *u)
 {
@@ -432,13 +486,24 @@ free_finished(struct upload *u)
 	u->next_free = 0;
 	while (free_batch(u))
 		;
+	sync_receipts(u);
 }
 
 static void
 prune(struct upload *u)
 {
+	const struct plan_keep *sent = &u->plan->sent;
+	const struct plan_keep *rejects = &u->plan->rejects;
+	size_t n;
+
 	if (u->plan->after == PLAN_KEEP)
-		depot_prune(&u->depot, u->plan->sent_age, u->plan->sent_size);
+		depot_prune(&u->depot, DEPOT_SENT, sent->age, sent->size);
+	n = depot_prune(&u->depot, DEPOT_REJECTS, rejects->age, rejects->size);
+	if (n > 0)
+		crew_tell(u->crew, true,
+		    "upload/quarantine: %zu files of rejected records were "
+		    "removed, as `rejects` says",
+		    n);
 	u->next_prune = clock_ms() + PRUNE;
 }
 
@@ -460,10 +525,17 @@ tell_deliveries(struct upload *u)
 
 /* --- life --- */
 
-static bool
-has_cb(void *arg, const char *name)
+static void
+tell_left_cb(void *arg, const char *target, size_t count)
 {
-	return outbox_has(arg, name);
+	struct upload *u = arg;
+
+	crew_tell(u->crew, true,
+	    "upload/state: %zu deliveries to %s that were under way will not "
+	    "go on, as the target or the file is gone, and parts of them may "
+	    "be there: with the target in the configuration, stop this, and "
+	    "`sepmlog-upload --forget %s` takes them back",
+	    count, target, target);
 }
 
 static struct crew *
@@ -493,7 +565,8 @@ begin(struct upload *u)
 		return false;
 	/* Not what belongs to files that were not seen. */
 	if (scanned && !u->more)
-		depot_journal_clean(&u->depot, has_cb, crew_outbox(u->crew));
+		forget_look(
+		    &u->depot, u->plan, crew_outbox(u->crew), tell_left_cb, u);
 	if (!crew_start(u->crew)) {
 		log_warn("threads");
 		return false;
@@ -523,6 +596,8 @@ reload(struct upload *u)
 	crew_stop(u->crew);
 	crew_free(u->crew);
 	plan_free(u->plan);
+	/* The next crew knows what is durable; what is not comes again. */
+	(void)receipts_sync(u->receipts);
 	u->crew = crew;
 	u->plan = plan;
 	receipts_limit(u->receipts, &plan->receipts);
@@ -723,5 +798,7 @@ main(int argc, char **argv)
 	parse_options(&options, argc, argv);
 	log_init();
 	tzset();
+	if (options.forget != NULL)
+		return forget(&options);
 	return options.check ? check(&options) : deliver(&options);
 }

@@ -18,13 +18,14 @@ enum { NAP = 60 * 1000 /* ms: how long a wait is at most */ };
 struct lane {
 	uint64_t paused; /* until, monotonic ms */
 	bool given_up;
+	unsigned busy; /* legs */
 };
 
 struct outbox {
 	const struct plan *plan;
 	bool once;
 	pthread_mutex_t lock;
-	pthread_cond_t change;
+	pthread_cond_t change, taken;
 	size_t unwanted; /* files, at the last scan */
 	size_t n;        /* parcels, by name */
 	struct parcel **parcel;
@@ -45,6 +46,7 @@ outbox_new(const struct plan *plan, bool once)
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&o->change, &attributes);
+	pthread_cond_init(&o->taken, &attributes);
 	pthread_condattr_destroy(&attributes);
 	return o;
 }
@@ -57,6 +59,7 @@ outbox_free(struct outbox *o)
 	for (size_t i = 0; i < o->n; i++)
 		free(o->parcel[i]);
 	free(o->parcel);
+	pthread_cond_destroy(&o->taken);
 	pthread_cond_destroy(&o->change);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
@@ -164,6 +167,8 @@ parcel_new(const struct outbox *o, int ready, const char *name)
 static bool
 is_busy(const struct outbox *o, const struct parcel *p)
 {
+	if (p->hashing)
+		return true;
 	for (size_t i = 0; i < o->plan->target_count; i++)
 		if (p->leg[i].state == LEG_BUSY)
 			return true;
@@ -369,12 +374,12 @@ try(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
 }
 
 static void
-wait_for_change(struct outbox *o, uint64_t until)
+wait_until(struct outbox *o, pthread_cond_t *condition, uint64_t until)
 {
 	struct timespec at = {
 	    (time_t)(until / 1000), (long)(until % 1000) * 1000000};
 
-	pthread_cond_timedwait(&o->change, &o->lock, &at);
+	pthread_cond_timedwait(condition, &o->lock, &at);
 }
 
 struct parcel *
@@ -391,11 +396,13 @@ outbox_take(struct outbox *o, size_t target, const atomic_bool *stop)
 			break;
 		if (wait == 0 || wait > now + NAP)
 			wait = now + NAP;
-		wait_for_change(o, wait);
+		wait_until(o, &o->change, wait);
 	}
 	if (p != NULL) {
 		p->leg[target].state = LEG_BUSY;
 		p->leg[target].tries++;
+		o->lane[target].busy++;
+		pthread_cond_signal(&o->taken);
 	}
 	pthread_mutex_unlock(&o->lock);
 	return p;
@@ -408,6 +415,7 @@ outbox_put(struct outbox *o, struct parcel *p, size_t target,
 	pthread_mutex_lock(&o->lock);
 	p->leg[target].state = state;
 	p->leg[target].not_before = not_before;
+	o->lane[target].busy--;
 	pthread_cond_broadcast(&o->change);
 	pthread_mutex_unlock(&o->lock);
 }
@@ -429,27 +437,67 @@ outbox_give_up(struct outbox *o, size_t target)
 	pthread_mutex_unlock(&o->lock);
 }
 
-void
-outbox_set_digest(
-    struct outbox *o, struct parcel *p, const uint8_t sum[SHA256_SIZE])
-{
-	pthread_mutex_lock(&o->lock);
-	memcpy(p->sha256, sum, SHA256_SIZE);
-	p->hashed = true;
-	pthread_mutex_unlock(&o->lock);
-}
+/* --- digests --- */
 
 bool
-outbox_digest(
-    struct outbox *o, const struct parcel *p, uint8_t sum[SHA256_SIZE])
+outbox_digest(struct outbox *o, struct parcel *p, const atomic_bool *stop,
+    struct digest *digest)
 {
 	bool hashed;
 
 	pthread_mutex_lock(&o->lock);
+	while (p->hashing && !atomic_load(stop))
+		wait_until(o, &o->change, clock_ms() + NAP);
 	hashed = p->hashed;
-	memcpy(sum, p->sha256, SHA256_SIZE);
+	*digest = p->digest;
+	if (!hashed)
+		p->hashing = true;
 	pthread_mutex_unlock(&o->lock);
 	return hashed;
+}
+
+void
+outbox_set_digest(
+    struct outbox *o, struct parcel *p, const struct digest *digest)
+{
+	pthread_mutex_lock(&o->lock);
+	if (digest != NULL)
+		p->digest = *digest;
+	p->hashed |= digest != NULL;
+	p->unread = digest == NULL;
+	p->hashing = false;
+	pthread_cond_broadcast(&o->change);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* One ahead of each target that is at work: what a target that is down has
+ * waiting is not read for nothing. */
+static struct parcel *
+next_ahead(struct outbox *o)
+{
+	uint64_t now = clock_ms(), wait;
+	struct parcel *p;
+
+	for (size_t i = 0; i < o->plan->target_count; i++) {
+		p = o->lane[i].busy > 0 ? try(o, i, now, &wait) : NULL;
+		if (p != NULL && !p->hashed && !p->hashing && !p->unread)
+			return p;
+	}
+	return NULL;
+}
+
+struct parcel *
+outbox_take_ahead(struct outbox *o, const atomic_bool *stop)
+{
+	struct parcel *p = NULL;
+
+	pthread_mutex_lock(&o->lock);
+	while (!atomic_load(stop) && (p = next_ahead(o)) == NULL)
+		wait_until(o, &o->taken, clock_ms() + NAP);
+	if (p != NULL)
+		p->hashing = true;
+	pthread_mutex_unlock(&o->lock);
+	return p;
 }
 
 void
@@ -457,6 +505,7 @@ outbox_wake(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
 	pthread_cond_broadcast(&o->change);
+	pthread_cond_broadcast(&o->taken);
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -474,6 +523,8 @@ is_finished(const struct outbox *o, const struct parcel *p)
 {
 	size_t done = 0;
 
+	if (p->hashing)
+		return false;
 	for (size_t i = 0; i < o->plan->target_count; i++) {
 		if (p->leg[i].state != LEG_NONE && !is_done(&p->leg[i]))
 			return false;

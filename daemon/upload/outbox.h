@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "digest.h"
 #include "plan.h"
-#include "sha256.h"
 #include "spool/names.h"
 
 /* At a time: the first ones by name that any target wants. */
@@ -44,10 +44,12 @@ struct parcel {
 	uint64_t size;
 	int64_t finished; /* UTC s */
 	bool here;        /* it was, at the last scan */
-	bool hashed;      /* sha256 is known */
+	bool hashing;     /* a thread reads it: it stays till then */
+	bool hashed;      /* the digest is known */
+	bool unread;      /* it could not be found: not tried ahead again */
 	bool reported;    /* to the caller of outbox_finished */
 	bool noted;       /* main thread: the receipts say that it goes */
-	uint8_t sha256[SHA256_SIZE];
+	struct digest digest;
 	struct leg leg[];
 };
 
@@ -90,11 +92,23 @@ void outbox_put(struct outbox *outbox, struct parcel *parcel, size_t target,
 void outbox_pause(struct outbox *outbox, size_t target, uint64_t ms);
 /* With `once`: the target gets nothing any more. */
 void outbox_give_up(struct outbox *outbox, size_t target);
-/* Its digest, once one has found it. */
-void outbox_set_digest(struct outbox *outbox, struct parcel *parcel,
-    const uint8_t sum[SHA256_SIZE]);
-bool outbox_digest(struct outbox *outbox, const struct parcel *parcel,
-    uint8_t sum[SHA256_SIZE]);
+/*
+ * Its digest, which one thread finds for all: waits while another is at that,
+ * unless *stop is set. False: none has found it, and who asks is to do so and
+ * to say what came of it with outbox_set_digest.
+ */
+bool outbox_digest(struct outbox *outbox, struct parcel *parcel,
+    const atomic_bool *stop, struct digest *digest);
+/* NULL: it could not be found. */
+void outbox_set_digest(
+    struct outbox *outbox, struct parcel *parcel, const struct digest *digest);
+/*
+ * The file that a target which is at work will get next, if its digest is to be
+ * found; waits for one, until *stop is set: NULL. It is there until
+ * outbox_set_digest.
+ */
+struct parcel *outbox_take_ahead(
+    struct outbox *outbox, const atomic_bool *stop);
 /* Everyone that waits looks at *stop. */
 void outbox_wake(struct outbox *outbox);
 

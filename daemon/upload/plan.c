@@ -231,8 +231,14 @@ read_targets(struct schema_loader *l, const struct node *node,
 /* clang-format off */
 static const struct schema_key sent_keys[] = {
 	/* name, reader, place, bounds, default */
-	{ "age",  schema_time, PLAN(sent_age),  HOUR, 3660 * DAY, "7d" },
-	{ "size", schema_size, PLAN(sent_size), MIB,  PIB,        "10GiB" },
+	{ "age",  schema_time, PLAN(sent.age),  HOUR, 3660 * DAY, "7d" },
+	{ "size", schema_size, PLAN(sent.size), MIB,  PIB,        "10GiB" },
+};
+
+static const struct schema_key rejects_keys[] = {
+	/* name, reader, place, bounds, default */
+	{ "age",  schema_time, PLAN(rejects.age),  HOUR, 3660 * DAY, "90d" },
+	{ "size", schema_size, PLAN(rejects.size), MIB,  PIB,        "1GiB" },
 };
 
 static const struct schema_key receipts_keys[] = {
@@ -249,6 +255,15 @@ read_sent(struct schema_loader *l, const struct node *node,
 	(void)key;
 	if (schema_want(l, node, NODE_MAP))
 		SCHEMA_MAP(l, node, sent_keys, out);
+}
+
+static void
+read_rejects(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	(void)key;
+	if (schema_want(l, node, NODE_MAP))
+		SCHEMA_MAP(l, node, rejects_keys, out);
 }
 
 static void
@@ -282,6 +297,7 @@ static const struct schema_key top_keys[] = {
 	  "/var/spool/sepmlogd" },
 	{ "after",    read_after,    PLAN(after), 0, 0, "delete" },
 	{ "sent",     read_sent,     0,           0, 0, "{}" },
+	{ "rejects",  read_rejects,  0,           0, 0, "{}" },
 	{ "receipts", read_receipts, 0,           0, 0, "{}" },
 	{ "targets",  read_targets,  0, 1, PLAN_TARGETS, SCHEMA_MUST },
 };

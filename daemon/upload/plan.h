@@ -38,13 +38,18 @@ struct plan_target {
 	unsigned line, column;
 };
 
+/* How much is kept. */
+struct plan_keep {
+	uint64_t age;  /* ms */
+	uint64_t size; /* bytes */
+};
+
 enum plan_after { PLAN_DELETE, PLAN_KEEP };
 
 struct plan {
 	char *spool;
 	enum plan_after after;
-	uint64_t sent_age;  /* ms */
-	uint64_t sent_size; /* bytes */
+	struct plan_keep sent, rejects;
 	struct receipts_limits receipts;
 	struct plan_target *targets;
 	size_t target_count;

@@ -13,16 +13,6 @@ static const uint64_t put_most = 5ULL << 30;
 
 /* --- opening --- */
 
-static bool
-check(const struct s3_options *o, char *why, size_t size)
-{
-	const char *const certificates[] = {o->ca};
-	const char *const secrets[] = {o->secret_file};
-
-	return secret_can_read(secrets, 1, why, size) &&
-	       web_can_read(certificates, 1, why, size);
-}
-
 static void
 s3_close(void *target)
 {
@@ -36,11 +26,8 @@ s3_close(void *target)
 static void *
 s3_open(const void *options, char *why, size_t size)
 {
-	struct s3 *s;
+	struct s3 *s = calloc(1, sizeof *s);
 
-	if (!check(options, why, size))
-		return NULL;
-	s = calloc(1, sizeof *s);
 	if (s == NULL) {
 		snprintf(why, size, "no memory");
 		return NULL;
@@ -49,7 +36,7 @@ s3_open(const void *options, char *why, size_t size)
 	s->md5 = EVP_MD_CTX_new();
 	if (s->md5 == NULL)
 		snprintf(why, size, "no memory");
-	else if (web_open(&s->web, why, size))
+	else if (web_open(&s->web, &s->options->access, why, size))
 		return s;
 	EVP_MD_CTX_free(s->md5);
 	free(s);
@@ -127,10 +114,11 @@ put(struct s3_work *w)
 {
 	char sum[S3_BASE64 + 1];
 	const struct s3_call call = {
-	    "PUT", w->path, "", w->web.file->sha256, .sum = sum};
+	    "PUT", w->path, "", w->web.file->digest.sum, .sum = sum};
 	long status;
 
-	EVP_EncodeBlock((unsigned char *)sum, w->web.file->sha256, SHA256_SIZE);
+	EVP_EncodeBlock(
+	    (unsigned char *)sum, w->web.file->digest.sum, SHA256_SIZE);
 	if (!s3_begin(w, &call))
 		return;
 	WEB_SET(&w->web, CURLOPT_UPLOAD, 1L);
@@ -184,16 +172,29 @@ s3_deliver(void *target, const struct target_file *file,
 	};
 
 	*result = (struct target_result){.outcome = TARGET_RETRY};
-	if (!secret_read(s->options->secret_file, &w.secret, result->reason,
-		sizeof result->reason)) {
-		result->target_down = true;
+	if (!web_read_secret(&w.web))
 		return;
-	}
-	w.web.hidden[0] = w.secret.text;
 	deliver(&w);
-	curl_easy_reset(s->web.curl);
-	curl_slist_free_all(w.web.headers);
-	secret_clear(&w.secret);
+	web_end(&w.web);
+}
+
+static bool
+s3_drop(void *target, const struct target_file *file,
+    struct target_watch *watch, struct target_result *result)
+{
+	struct s3 *s = target;
+	struct s3_work w = {
+	    .s3 = s,
+	    .web = {.web = &s->web,
+		.file = file,
+		.watch = watch,
+		.result = result,
+		.sees = s3_sees_cb},
+	};
+	bool good = web_read_secret(&w.web) && s3_multi_drop(&w);
+
+	web_end(&w.web);
+	return good;
 }
 
 const struct target_kind target_s3 = {
@@ -201,4 +202,5 @@ const struct target_kind target_s3 = {
     .open = s3_open,
     .deliver = s3_deliver,
     .close = s3_close,
+    .drop = s3_drop,
 };

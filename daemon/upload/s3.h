@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "target.h"
+#include "web.h"
 
 /* NULL where not said. */
 struct s3_options {
@@ -22,12 +23,9 @@ struct s3_options {
 	char *prefix; /* before the name, such as `sepm/` */
 	char *region;
 	char *key_id;
-	char *secret_file; /* the secret key; read again for each file */
-	char *ca;          /* PEM; NULL: the system's */
-	char *proxy;
 	uint64_t multipart; /* bytes: larger files go in parts; at most 5 GiB */
 	uint64_t part_size; /* bytes, 5 MiB to 5 GiB */
-	uint64_t timeout;   /* ms without a byte; also to connect */
+	struct web_access access; /* the password is the secret key */
 };
 
 extern const struct target_kind target_s3;

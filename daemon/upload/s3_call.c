@@ -81,7 +81,7 @@ static bool
 sign(struct s3_work *w, const struct s3_call *call)
 {
 	const struct s3_options *o = w->s3->options;
-	const struct s3_keys keys = {o->key_id, w->secret.text};
+	const struct s3_keys keys = {o->key_id, w->web.secret.text};
 	char host[256], date[S3_DATE], hex[SHA256_HEX + 1] = "";
 	char authorization[S3_AUTHORIZATION];
 	struct s3_header headers[5] = {{"host", host}};
@@ -125,19 +125,16 @@ sign(struct s3_work *w, const struct s3_call *call)
 bool
 s3_begin(struct s3_work *w, const struct s3_call *call)
 {
-	const struct s3_options *o = w->s3->options;
-	const struct web_options web = {
-	    .ca = o->ca, .proxy = o->proxy, .timeout = o->timeout};
 	char url[S3_PATH + S3_QUERY + 300];
 
-	curl_slist_free_all(w->web.headers);
-	w->web.headers = NULL;
-	if (!make_url(w, call, url, sizeof url) || !sign(w, call)) {
+	if (!make_url(w, call, url, sizeof url))
+		url[0] = '\0';
+	web_begin(&w->web, url);
+	if (url[0] == '\0' || !sign(w, call)) {
 		web_again(&w->web, true,
 		    "cannot sign: no memory, or an option is too long");
 		return false;
 	}
-	web_begin(&w->web, url, &web);
 	WEB_SET(&w->web, CURLOPT_PATH_AS_IS, 1L);
 	WEB_SET(&w->web, CURLOPT_HTTPHEADER, w->web.headers);
 	return true;

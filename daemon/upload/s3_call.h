@@ -8,7 +8,6 @@
 #include <openssl/evp.h>
 
 #include "s3.h"
-#include "secret.h"
 #include "web.h"
 
 enum {
@@ -29,7 +28,6 @@ struct s3 {
 struct s3_work {
 	struct web_work web; /* first: see s3_sees_cb */
 	struct s3 *s3;
-	struct secret secret;
 	char path[S3_PATH]; /* /BUCKET/PREFIXNAME, encoded */
 };
 

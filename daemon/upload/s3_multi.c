@@ -8,7 +8,6 @@
 
 #include "s3_sign.h"
 #include "span.h"
-#include "spool/disk.h"
 
 enum {
 	ID = 1024, /* encoded */
@@ -57,7 +56,7 @@ write_journal(struct multi *m)
 	char hex[SHA256_HEX];
 	size_t n, size = sizeof watch->journal;
 
-	sha256_hex(m->w->web.file->sha256, hex);
+	sha256_hex(m->w->web.file->digest.sum, hex);
 	n = (size_t)snprintf(watch->journal, size,
 	    "s3 %.*s %" PRIu64 " %d %s %s", SHA256_HEX, hex, m->part, m->sums,
 	    m->path, m->id);
@@ -128,7 +127,7 @@ read_journal(struct multi *m, bool *same)
 		if (!copy_word(&text, m->etag[m->done], sizeof m->etag[0]))
 			break;
 	*same = m->part > 0 && strcmp(m->path, m->w->path) == 0 &&
-		memcmp(sum, m->w->web.file->sha256, sizeof sum) == 0;
+		memcmp(sum, m->w->web.file->digest.sum, sizeof sum) == 0;
 	return true;
 }
 
@@ -260,9 +259,10 @@ hash_part(struct multi *m, size_t i, struct sha256 *sha)
 			web_again(&m->w->web, false, "stopped");
 			return false;
 		}
-		if (!disk_read(file->fd, at, m->buffer, n, &n) || n == 0) {
+		n = target_read(file, at, m->buffer, n);
+		if (n == 0) {
 			web_again(&m->w->web, false, "cannot read it: %s",
-			    strerrordesc_np(n == 0 ? EIO : errno));
+			    target_read_why(errno));
 			return false;
 		}
 		sha256_add(sha, span_of(m->buffer, n));

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spool/disk.h"
 #include "ssh_link.h"
 #include "ssh_secrets.h"
 
@@ -150,9 +149,10 @@ send_bytes(struct work *w)
 		n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
 		if (watch->pace != NULL)
 			watch->pace(watch->context, n);
-		if (!disk_read(w->file->fd, at, w->scp->chunk, n, &n) || n == 0)
+		n = target_read(w->file, at, w->scp->chunk, n);
+		if (n == 0)
 			return again(w, false, "cannot read it: %s",
-			    strerrordesc_np(n == 0 ? EIO : errno));
+			    target_read_why(errno));
 		if (!good(w, ssh_link_write(&w->link, w->scp->chunk, n)))
 			return false;
 		at += n;

@@ -179,7 +179,7 @@ compare_sum(struct passage *p, const char *path, bool *same)
 	if (status == SFTP_LOST || status == SFTP_STOPPED)
 		return status;
 	closed = sftp_client_close_file(client, &handle);
-	*same = memcmp(sum, p->file->sha256, sizeof sum) == 0;
+	*same = memcmp(sum, p->file->digest.sum, sizeof sum) == 0;
 	return status == SFTP_OK ? closed : status;
 }
 
@@ -189,7 +189,7 @@ delivered(struct passage *p, bool read_back)
 	char hex[SHA256_HEX];
 
 	if (read_back) {
-		sha256_hex(p->file->sha256, hex);
+		sha256_hex(p->file->digest.sum, hex);
 		snprintf(p->result->check, sizeof p->result->check,
 		    "sha256:%.*s", SHA256_HEX, hex);
 	} else {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* The draft's numbers. */
 enum {
@@ -519,19 +518,6 @@ can_send(const struct writing *w)
 	       w->length[(w->client->id + 1) % REQUESTS] == 0;
 }
 
-static ssize_t
-read_here(int fd, void *bytes, size_t n, uint64_t at)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, bytes, n, (off_t)at);
-	while (got < 0 && errno == EINTR);
-	if (got == 0)
-		errno = ENODATA; /* shorter than it was */
-	return got;
-}
-
 static enum sftp_status
 send_write(struct writing *w)
 {
@@ -539,28 +525,27 @@ send_write(struct writing *w)
 	uint64_t left = w->file->size - w->at;
 	size_t n = left < c->write_most ? (size_t)left : c->write_most;
 	enum sftp_status status;
-	ssize_t got;
 
 	if (w->watch->pace != NULL)
 		w->watch->pace(w->watch->context, n);
 	begin(c, WRITE);
 	put_handle(c, w->handle);
 	put_u64(c, w->at);
-	got = read_here(w->file->fd, c->out + c->n + 4, n, w->at);
-	if (got <= 0) {
+	n = target_read(w->file, w->at, c->out + c->n + 4, n);
+	if (n == 0) {
 		c->id--; /* was not sent */
 		snprintf(c->why, sizeof c->why, "it cannot be read here: %s",
-		    strerrordesc_np(errno));
+		    target_read_why(errno));
 		return SFTP_LOCAL;
 	}
-	put_u32(c, (uint32_t)got);
-	c->n += (size_t)got;
+	put_u32(c, (uint32_t)n);
+	c->n += n;
 	status = send_request(c);
 	if (status != SFTP_OK)
 		return status;
-	w->length[c->id % REQUESTS] = (uint32_t)got;
-	w->at += (uint64_t)got;
-	w->bytes += (size_t)got;
+	w->length[c->id % REQUESTS] = (uint32_t)n;
+	w->at += n;
+	w->bytes += n;
 	w->count++;
 	return SFTP_OK;
 }

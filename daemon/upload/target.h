@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sha256.h"
+#include "digest.h"
 #include "span.h"
 
 enum {
@@ -35,7 +35,7 @@ struct target_file {
 	int fd;           /* read with pread: others may read it, too */
 	const char *name; /* in ready/ */
 	uint64_t size;
-	uint8_t sha256[SHA256_SIZE]; /* of its bytes as they are */
+	struct digest digest; /* of its bytes as they are */
 };
 
 struct target_result {
@@ -69,6 +69,16 @@ struct target_watch {
 	bool (*keep_rejects)(struct target_watch *watch, struct span lines);
 };
 
+/*
+ * Reads up to `n` bytes, which there are. Answers how many; 0: errno. A file
+ * that someone wrote to after its digest was found never gives its end, ESTALE:
+ * what needs all of it cannot become whole there.
+ */
+size_t target_read(
+    const struct target_file *file, uint64_t at, void *bytes, size_t n);
+/* What that errno says of the file, and what to do. */
+const char *target_read_why(int error);
+
 struct target_kind {
 	const char *name; /* `sftp` */
 	/* Checks options and reads credentials, without connecting. NULL: `why`
@@ -78,6 +88,10 @@ struct target_kind {
 	void (*deliver)(void *target, const struct target_file *file,
 	    struct target_watch *watch, struct target_result *result);
 	void (*close)(void *target);
+	/* Takes back what a journal says is half done there, and empties it.
+	 * False: `result` says why not. NULL: nothing of it stays there. */
+	bool (*drop)(void *target, const struct target_file *file,
+	    struct target_watch *watch, struct target_result *result);
 };
 
 #endif

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "spool/disk.h"
-
 /* --- a connection --- */
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -19,9 +17,23 @@ start_curl(void)
 	curl_state = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
-bool
-web_open(struct web *web, char *why, size_t size)
+static bool
+can_read_all(const struct web_access *a, char *why, size_t size)
 {
+	const char *const certificates[] = {a->ca, a->certificate};
+	const char *const secrets[] = {a->token_file, a->password_file, a->key};
+
+	return secret_can_read(secrets, 3, why, size) &&
+	       web_can_read(certificates, 2, why, size);
+}
+
+bool
+web_open(
+    struct web *web, const struct web_access *access, char *why, size_t size)
+{
+	if (!can_read_all(access, why, size))
+		return false;
+	web->access = access;
 	pthread_once(&curl_once, start_curl);
 	if (curl_state != CURLE_OK) {
 		snprintf(
@@ -78,8 +90,9 @@ read_cb(char *buffer, size_t size, size_t count, void *arg)
 		watch->pace(watch->context, n);
 	if (atomic_load(watch->stop))
 		return CURL_READFUNC_ABORT;
-	if (!disk_read(w->file->fd, w->at, buffer, n, &n) || n == 0) {
-		w->error = n == 0 ? EIO : errno; /* or shorter than it was */
+	n = target_read(w->file, w->at, buffer, n);
+	if (n == 0) {
+		w->error = errno;
 		return CURL_READFUNC_ABORT;
 	}
 	if (w->sees != NULL)
@@ -161,9 +174,43 @@ progress_cb(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
 
 /* --- a request --- */
 
-void
-web_begin(struct web_work *w, const char *url, const struct web_options *o)
+bool
+web_read_secret(struct web_work *w)
 {
+	const struct web_access *a = w->web->access;
+	const char *path =
+	    a->token_file != NULL ? a->token_file : a->password_file;
+
+	if (path == NULL || secret_read(path, &w->secret, w->result->reason,
+				sizeof w->result->reason))
+		return true;
+	w->result->outcome = TARGET_RETRY;
+	w->result->target_down = true;
+	return false;
+}
+
+static void
+drop_headers(struct web_work *w)
+{
+	curl_slist_free_all(w->headers);
+	w->headers = NULL;
+}
+
+void
+web_end(struct web_work *w)
+{
+	/* libcurl has copies: they go with this. */
+	curl_easy_reset(w->web->curl);
+	drop_headers(w);
+	secret_clear(&w->secret);
+}
+
+void
+web_begin(struct web_work *w, const char *url)
+{
+	const struct web_access *a = w->web->access;
+
+	drop_headers(w);
 	curl_easy_reset(w->web->curl);
 	w->web->error[0] = '\0';
 	w->n = w->body_n = 0;
@@ -182,17 +229,36 @@ web_begin(struct web_work *w, const char *url, const struct web_options *o)
 	WEB_SET(w, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	WEB_SET(w, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
 	WEB_SET(w, CURLOPT_USERAGENT, "sepmlog-upload/" SEPMLOG_VERSION);
-	WEB_SET(w, CURLOPT_CONNECTTIMEOUT_MS, (long)o->timeout);
+	WEB_SET(w, CURLOPT_CONNECTTIMEOUT_MS, (long)a->timeout);
 	WEB_SET(w, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	WEB_SET(w, CURLOPT_LOW_SPEED_TIME, (long)(o->timeout / 1000));
+	WEB_SET(w, CURLOPT_LOW_SPEED_TIME, (long)(a->timeout / 1000));
 	/* Not from the environment. */
-	WEB_SET(w, CURLOPT_PROXY, o->proxy != NULL ? o->proxy : "");
+	WEB_SET(w, CURLOPT_PROXY, a->proxy != NULL ? a->proxy : "");
 	WEB_SET(w, CURLOPT_NOPROXY, "");
 	WEB_SET(w, CURLOPT_PROTOCOLS_STR, "https");
 	WEB_SET(w, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (o->ca != NULL) {
-		WEB_SET(w, CURLOPT_CAINFO, o->ca);
+	if (a->ca != NULL) {
+		WEB_SET(w, CURLOPT_CAINFO, a->ca);
 		WEB_SET(w, CURLOPT_CAPATH, NULL);
+	}
+	if (a->certificate != NULL) {
+		WEB_SET(w, CURLOPT_SSLCERT, a->certificate);
+		WEB_SET(w, CURLOPT_SSLKEY, a->key);
+	}
+}
+
+void
+web_set_login(struct web_work *w)
+{
+	const struct web_access *a = w->web->access;
+
+	if (a->token_file != NULL) {
+		WEB_SET(w, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		WEB_SET(w, CURLOPT_XOAUTH2_BEARER, w->secret.text);
+	} else if (a->user != NULL) {
+		WEB_SET(w, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		WEB_SET(w, CURLOPT_USERNAME, a->user);
+		WEB_SET(w, CURLOPT_PASSWORD, w->secret.text);
 	}
 }
 
@@ -283,8 +349,8 @@ web_again(struct web_work *w, bool target_down, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(r->reason, sizeof r->reason, format, args);
 	va_end(args);
-	for (size_t i = 0; i < sizeof w->hidden / sizeof w->hidden[0]; i++)
-		hide(r->reason, w->hidden[i]);
+	hide(r->reason, w->secret.text);
+	hide(r->reason, w->hidden);
 	r->outcome =
 	    atomic_load(w->watch->stop) ? TARGET_STOPPED : TARGET_RETRY;
 	r->target_down = target_down;
@@ -328,7 +394,7 @@ web_no_answer(struct web_work *w, CURLcode code, bool target_down,
 				 : "; check `proxy`, and what it lets through");
 	else if (w->error != 0)
 		web_again(
-		    w, false, "cannot read it: %s", strerrordesc_np(w->error));
+		    w, false, "cannot read it: %s", target_read_why(w->error));
 	else
 		web_again(w, target_down, "%s%s%s%s", what != NULL ? what : "",
 		    what != NULL ? ": " : "", why, hint);

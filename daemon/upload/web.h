@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "secret.h"
 #include "target.h"
 
 enum {
@@ -20,30 +21,39 @@ enum {
 	WEB_HEADER = 1200,
 };
 
+/* How to get to a server, and as whom. NULL where not said. */
+struct web_access {
+	char *ca;          /* PEM; NULL: the system's */
+	char *certificate; /* of ours, PEM ... */
+	char *key;         /* ... and its key */
+	char *token_file;  /* one secret at most; read again for each file */
+	char *user;
+	char *password_file;
+	char *proxy;
+	uint64_t timeout; /* ms without a byte; also to connect */
+};
+
 struct web {
 	CURL *curl;
+	const struct web_access *access;
 	char error[CURL_ERROR_SIZE];
 };
 
-/* False: `why` (of `size` bytes) says why. */
-bool web_open(struct web *web, char *why, size_t size);
+/* Can all files of it be read? `access` must live as long. False: `why` (of
+ * `size` bytes) says what is wrong and what to do. */
+bool web_open(
+    struct web *web, const struct web_access *access, char *why, size_t size);
 void web_close(struct web *web);
 /* Can this user read these PEM files? NULL: it need not be there. */
 bool web_can_read(
     const char *const *files, size_t count, char *why, size_t size);
-
-/* NULL where not said. */
-struct web_options {
-	const char *ca; /* PEM; NULL: the system's */
-	const char *proxy;
-	uint64_t timeout; /* ms without a byte; also to connect */
-};
 
 struct web_work {
 	struct web *web;
 	const struct target_file *file;
 	struct target_watch *watch;
 	struct target_result *result;
+	struct secret secret; /* of the login; empty: none */
 	struct curl_slist *headers;
 	uint64_t from, to; /* of the file: what the request has */
 	uint64_t at;       /* the next byte to send */
@@ -55,10 +65,9 @@ struct web_work {
 	char *body;
 	size_t body_size, body_n;
 	bool body_cut;
-	/* What a reason must not show, even if the server repeats it; NULL:
-	 * none.
-	 */
-	const char *hidden[2];
+	/* What else than the secret a reason must not show, even if the server
+	 * repeats it; NULL: none. */
+	const char *hidden;
 	/* Sees what is sent; NULL bytes: it begins, or begins again. May be
 	 * NULL: then the sending can go on from anywhere. */
 	void (*sees)(struct web_work *work, const char *bytes, size_t n);
@@ -67,9 +76,17 @@ struct web_work {
 #define WEB_SET(w, option, value)                                              \
 	((void)curl_easy_setopt((w)->web->curl, option, value))
 
-/* What all requests have; the connection stays. */
-void web_begin(
-    struct web_work *work, const char *url, const struct web_options *options);
+/* Reads the secret: each time, as tokens are renewed. False: the result says
+ * why. */
+bool web_read_secret(struct web_work *work);
+/* After all requests: nothing of the secret, or the headers, stays. */
+void web_end(struct web_work *work);
+
+/* What all requests have, with no headers yet; the connection stays. */
+void web_begin(struct web_work *work, const char *url);
+/* By name and password (RFC 7617), or by the token (RFC 6750), if the access
+ * has one. */
+void web_set_login(struct web_work *work);
 /* The request has the file, or [from, to) of it, as its content. */
 void web_set_content(struct web_work *work);
 void web_set_part(struct web_work *work, uint64_t from, uint64_t to);

@@ -6,7 +6,9 @@ hand: curl to nginx over HTTPS, sftp to OpenSSH's server, on loopback.
 Wants build/release (SEPMLOG_UPLOAD names another program), nginx, curl and
 OpenSSH. The same files each time, in turn; medians of wall and processor time
 of the client, and the ratio of rounds. sepmlog-upload also hashes each file,
-syncs a receipt for it and deletes it.
+syncs a receipt for it and deletes it; over SFTP it has each file synced there,
+as `put -f` does. What that alone costs beside curl and sftp is in rows of its
+own.
 """
 
 import argparse
@@ -67,14 +69,34 @@ def curl(servers, paths):
             "{" + ",".join(paths) + "}", servers.nginx.url]
 
 
-def sftp(servers, paths):
+def hash_then(command):
+    """The same files hashed before."""
+    def with_hash(servers, paths):
+        return ["sh", "-c", 'openssl dgst -sha256 $FILES && exec "$@"', "sh",
+                *command(servers, paths)], {"FILES": " ".join(paths)}
+    return with_hash
+
+
+def hash_beside(command):
+    """The same files hashed meanwhile."""
+    def with_hash(servers, paths):
+        return ["sh", "-c", 'openssl dgst -sha256 $FILES & "$@" && wait $!',
+                "sh", *command(servers, paths)], {"FILES": " ".join(paths)}
+    return with_hash
+
+
+def sftp(servers, paths, put="put"):
     batch = servers.path("batch")
     with open(batch, "w", encoding="ascii") as file:
         for path in paths:
-            file.write(f"put {path} {servers.root}/\n")
+            file.write(f"{put} {path} {servers.root}/\n")
     return ["sftp", "-q", "-b", batch, "-P", str(servers.sshd.port), "-i",
             servers.key, "-o", f"UserKnownHostsFile={servers.known}",
             "-o", "StrictHostKeyChecking=yes", LOOPBACK]
+
+
+def sftp_synced(servers, paths):
+    return sftp(servers, paths, "put -f")
 
 
 def ours(servers, spool, target):
@@ -95,14 +117,19 @@ def sftp_target(servers):
             "directory": servers.root}
 
 
-PAIRS = (("HTTPS", "curl", curl, https_target),
-         ("SFTP", "sftp", sftp, sftp_target))
+WAYS = (
+    ("HTTPS", https_target, (("curl", curl),
+                             ("curl, hashed before", hash_then(curl)),
+                             ("curl, hashed beside", hash_beside(curl)))),
+    ("SFTP", sftp_target, (("sftp", sftp), ("sftp, synced", sftp_synced))),
+)
 
 
-def measure(command):
+def measure(command, more=None):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
     done = subprocess.run(command, stdin=subprocess.DEVNULL,
+                          env={**os.environ, **(more or {})},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False)
     wall = time.monotonic() - start
@@ -113,30 +140,45 @@ def measure(command):
                   - before.ru_utime - before.ru_stime)
 
 
-def one(servers, options, way, round_):
-    """A round of one way: both clients, in turn."""
-    _, _, by_hand, target = way
-    results = [None, None]
-    for which in ((0, 1) if round_ % 2 else (1, 0)):
-        spool = uploads.Outgoing(servers.path(f"spool-{round_}-{which}"))
-        names = [spool.put(n, options.size << 20, data=options.data)
-                 for n in range(1, options.files + 1)]
-        os.sync()
-        command = (ours(servers, spool, target(servers)) if which else
-                   by_hand(servers, [spool.at("ready", name)
-                                     for name in names]))
-        results[which] = measure(command)
-        arrived = sorted(os.listdir(servers.root))
-        if arrived != sorted(names):
-            sys.exit(f"{command[0]}: {len(arrived)} files arrived")
-        servers.clear()
-        shutil.rmtree(spool.path)
-    return results
+def one(servers, options, way, which, round_):
+    """A round of one client; the last one is ours."""
+    _, target, by_hand = way
+    spool = uploads.Outgoing(servers.path(f"spool-{round_}-{which}"))
+    names = [spool.put(n, options.size << 20, data=options.data)
+             for n in range(1, options.files + 1)]
+    os.sync()
+    if which == len(by_hand):
+        command = ours(servers, spool, target(servers)), None
+    else:
+        command = by_hand[which][1](servers, [spool.at("ready", name)
+                                              for name in names])
+        if isinstance(command, list):
+            command = command, None
+    result = measure(*command)
+    arrived = sorted(os.listdir(servers.root))
+    if arrived != sorted(names):
+        sys.exit(f"{command[0][0]}: {len(arrived)} files arrived")
+    servers.clear()
+    shutil.rmtree(spool.path)
+    return result
+
+
+def rounds_of(servers, options, way):
+    """[round][client]; each goes first in turn, after a round to warm up."""
+    count = len(way[2]) + 1
+    rounds = []
+    for n in range(options.rounds + 1):
+        order = [(n + i) % count for i in range(count)]
+        done = {which: one(servers, options, way, which, n)
+                for which in order}
+        rounds.append([done[which] for which in range(count)])
+    return rounds[1:]
 
 
 def report(way, options, rounds):
-    name, by_hand, _, _ = way
-    for which, title in ((0, by_hand), (1, "sepmlog-upload")):
+    name, _, by_hand = way
+    titles = [title for title, _ in by_hand] + ["sepmlog-upload"]
+    for which, title in enumerate(titles):
         wall = [results[which][0] for results in rounds]
         cpu = [results[which][1] for results in rounds]
         ratio = [results[which][0] / results[0][0] for results in rounds]
@@ -161,11 +203,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="sepmlogd-upload-") as directory:
         servers = Servers(directory)
         try:
-            for way in PAIRS:
-                one(servers, options, way, 0)  # warm
-                report(way, options, [
-                    one(servers, options, way, n + 1)
-                    for n in range(options.rounds)])
+            for way in WAYS:
+                report(way, options, rounds_of(servers, options, way))
         finally:
             servers.close()
 

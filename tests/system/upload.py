@@ -4,14 +4,12 @@ leaves ready/ only when all targets have it."""
 import base64
 import concurrent.futures
 import hashlib
-import http.server
 import json
 import os
 import random
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +18,7 @@ import time
 import certificates
 import harness
 import uploads
+import web
 from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
@@ -102,7 +101,7 @@ class Nginx:
             self.process.wait()
 
 
-class Moody:
+class Moody(web.Server):
     """A server that does what a list says, request by request, and then is
     good. `moods`: a status, (status, headers), or {"cut": bytes}."""
 
@@ -110,51 +109,22 @@ class Moody:
         self.directory = directory
         self.moods, self.requests = list(moods), []
         self.always = {}  # the status of a file, whatever the moods
-        outer = self
-
-        class Handler(_MoodyHandler):
-            moody = outer
-
-        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self.server.daemon_threads = True
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(*certificate)
-        self.server.socket = self.context.wrap_socket(
-            self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever,
-                         kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(certificate, _MoodyHandler)
 
     @property
     def url(self):
-        return f"https://{LOOPBACK}:{self.server.server_address[1]}/in"
+        return super().url + "/in"
 
     def statuses(self):
         return [mood for _, _, mood in self.requests]
 
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
-
-class _MoodyHandler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    moody = None
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
-
-    def _answer(self, status, headers=None):
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
+class _MoodyHandler(web.Handler):
     def _take(self):
-        mood = self.moody.moods.pop(0) if self.moody.moods else 201
+        mood = self.owner.moods.pop(0) if self.owner.moods else 201
         name = os.path.basename(self.path)
-        mood = self.moody.always.get(name, mood)
-        self.moody.requests.append((name, dict(self.headers), mood))
+        mood = self.owner.always.get(name, mood)
+        self.owner.requests.append((name, dict(self.headers), mood))
         size = int(self.headers["Content-Length"])
         if isinstance(mood, dict):
             self.rfile.read(min(mood["cut"], size))
@@ -168,17 +138,17 @@ class _MoodyHandler(http.server.BaseHTTPRequestHandler):
             if self.headers["Content-Digest"] != f"sha-256=:{sum_}:":
                 status = 400
             else:
-                with open(os.path.join(self.moody.directory, name),
+                with open(os.path.join(self.owner.directory, name),
                           "wb") as file:
                     file.write(data)
-        self._answer(status, headers)
+        self.answer(status, headers=headers)
 
     do_PUT = do_POST = _take
 
     def do_HEAD(self):
-        path = os.path.join(self.moody.directory, os.path.basename(self.path))
+        path = os.path.join(self.owner.directory, os.path.basename(self.path))
         if not os.path.exists(path):
-            self._answer(404)
+            self.answer(404)
             return
         self.send_response(200)
         self.send_header("Content-Length", str(os.path.getsize(path)))
@@ -267,6 +237,13 @@ class Directories(uploads.Case):
             self.assertEqual(receipt["check"],
                              "sha256:" + spool.sums[receipt["file"]])
         self.assertEqual(len(spool.receipts("freed")), len(spool.sums))
+
+    def test_readme(self):
+        spool = self.spool()
+        spool.put(1, 100_000)
+        self.assert_readme_works("dir", spool, {
+            "/mnt/archive": self.made("archive")})
+        self.assert_arrived(self.path("archive"), spool.sums)
 
     def test_new_files_are_seen(self):
         spool = self.spool()
@@ -620,15 +597,10 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
 
-class WebCase(uploads.Case):
+class WebCase(web.Case):
     @classmethod
     def setUpClass(cls):
-        harness.need("openssl")
-        cls.keys = harness.tempfile.mkdtemp(prefix="sepmlogd-keys-")
-        cls.addClassCleanup(shutil.rmtree, cls.keys, ignore_errors=True)
-        cls.authority = certificates.Authority(cls.keys)
-        cls.server = cls.authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth", key="rsa:2048")
+        super().setUpClass()
         cls.client = cls.authority.issue("client")
         cls.expired = cls.authority.issue(
             "old", f"IP:{LOOPBACK}", usage="serverAuth",
@@ -636,16 +608,16 @@ class WebCase(uploads.Case):
 
     def target(self, url, **more):
         return {"name": "web", "type": "https", "url": f'"{url}"',
-                "ca": self.authority.certificate, **more}
+                "ca": self.ca, **more}
 
     def moody(self, moods=(), certificate=None):
-        moody = Moody(self.made("in"), certificate or self.server, moods)
+        moody = Moody(self.made("in"), certificate or self.certificate, moods)
         self.addCleanup(moody.close)
         return moody
 
     def nginx(self, **more):
         harness.need("nginx")
-        server = Nginx(self.made("nginx"), self.path("root"), self.server,
+        server = Nginx(self.made("nginx"), self.path("root"), self.certificate,
                        **more)
         self.addCleanup(server.kill)
         return server
@@ -661,7 +633,7 @@ class WebCase(uploads.Case):
 class Web(WebCase):
     def test_nginx(self):
         server = self.nginx(more=f"ssl_client_certificate "
-                            f"{self.authority.certificate};"
+                            f"{self.ca};"
                             "ssl_verify_client on;").start()
         spool = self.spool()
         for n in range(1, 21):
@@ -682,6 +654,19 @@ class Web(WebCase):
         self.assertEqual(status, 1)
         self.assertIn("whether it wants `certificate`", said)
         self.assertEqual(len(spool.ready()), 1)
+
+    def test_readme(self):
+        moody, spool = self.moody(), self.spool()
+        for n in range(1, 4):
+            spool.put(n, 100_000)
+        self.assert_readme_works("https", spool, {
+            "https://files.example.com/sepm/": moody.url + "/",
+            "/etc/sepmlogd/upload/ca.pem": self.ca,
+            "/etc/sepmlogd/upload/token": self.secret("word")})
+        self.assert_arrived(self.path("in"), spool.sums)
+        self.assertEqual({headers["Authorization"]
+                          for _, headers, _ in moody.requests},
+                         {"Bearer word"})
 
     def proxy(self, **options):
         proxy = Proxy(**options)
@@ -745,6 +730,24 @@ class Web(WebCase):
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(uploader.stop(), 0)
 
+    def test_written_to_while_it_is_sent(self):
+        server, spool = self.nginx().start(), self.spool()
+        name = spool.put(1, 1_500_000)
+        uploader = self.uploader(
+            spool, [self.target(server.url, bandwidth="1MiB")]).start()
+        wait_until(lambda: any(os.scandir(self.path("nginx/body"))),
+                   "it is on its way")
+        with open(spool.at("ready", name), "r+b") as file:
+            file.write(b"what was sent already")
+        uploader.wait_log("it was changed in ready/")
+        self.assertEqual(os.listdir(self.path("root")), [])
+        # It stays so, and holds up no other.
+        other = spool.put(2)
+        wait_until(lambda: spool.ready() == [name], "the other is delivered")
+        self.assertEqual(uploader.stop(), 0)
+        self.assertEqual(os.listdir(self.path("root")), [other])
+        self.assertEqual(spool.delivered(), {(other, "web")})
+
     def test_refused_for_its_size(self):
         server = self.nginx(most="100k").start()
         spool = self.spool()
@@ -767,7 +770,7 @@ class Web(WebCase):
 
     def attempt(self, number, moods):
         there = self.made(f"in-{number}")
-        moody = Moody(there, self.server, moods)
+        moody = Moody(there, self.certificate, moods)
         self.addCleanup(moody.close)
         spool = self.spool(f"spool-{number}")
         spool.put(1, 100_000)

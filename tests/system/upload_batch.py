@@ -8,22 +8,19 @@ be had are in the last case."""
 import base64
 import datetime
 import gzip
-import http.server
 import json
 import os
 import re
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
-import unittest
 import urllib.parse
 import urllib.request
 
-import certificates
 import harness
 import uploads
+import web
 from harness import LOOPBACK, wait_until
 
 TOKEN = "b2a4f7d0-4ed4-4a22-a0fd-no-such-token"
@@ -55,7 +52,7 @@ def strict(text):
     return json.loads(text, object_pairs_hook=members)
 
 
-class Server:
+class Server(web.Server):
     """`moods`: for each request a status, (status, headers), "cut" (reads it
     and closes) or "lost" (does it and closes). `limit`: bytes of a request.
     `poison`: records with this text are refused, as the product does."""
@@ -67,27 +64,7 @@ class Server:
         self.records = []  # (id, text) as they came
         self.requests, self.sizes, self.faults = 0, [], []
         self.lock = threading.Lock()
-        outer = self
-
-        class Handler(_Handler):
-            product = outer
-
-        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self.server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self.server.socket = context.wrap_socket(
-            self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever,
-                         kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"https://{LOOPBACK}:{self.server.server_address[1]}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(certificate, _Handler)
 
     def check(self, handler):
         url = urllib.parse.urlsplit(handler.path)
@@ -110,26 +87,10 @@ class Server:
         return [name for name, _ in self.records]
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    product = None
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
-
-    def _answer(self, status, body=b"", headers=None):
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        if status != 204:
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if status != 204:
-            self.wfile.write(body)
-
+class _Handler(web.Handler):
     def do_POST(self):
-        product = self.product
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        product = self.owner
+        data = self.content()
         with product.lock:
             product.requests += 1
             product.sizes.append(len(data))
@@ -139,16 +100,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         if isinstance(mood, (int, tuple)):
             status, headers = mood if isinstance(mood, tuple) else (mood, {})
-            self._answer(status, headers=headers)
+            self.answer(status, headers=headers)
             return
         status, body, headers = self._do(data)
         if mood == "lost":
             self.close_connection = True
             return
-        self._answer(status, body, headers)
+        self.answer(status, body, headers)
 
     def _do(self, data):
-        product = self.product
+        product = self.owner
         try:
             query = product.check(self)
             if product.limit and len(data) > product.limit:
@@ -360,19 +321,7 @@ PRODUCTS = {
 IDEMPOTENT = ("elastic", "loki", "clickhouse")
 
 
-def setUpModule():
-    """Keys take a while to make: once."""
-    directory = tempfile.TemporaryDirectory(prefix="sepmlog-batch-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(os.path.join(directory.name, "ca"))
-    Case.ca = authority.certificate
-    Case.certificate = authority.issue(
-        "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
-
-class Case(uploads.Case):
-    ca = certificate = None
-
+class Case(web.Case):
     def setUp(self):
         super().setUp()
         self.servers = []
@@ -538,6 +487,27 @@ class Elasticsearch(Case):
         self.assertEqual(server.requests, 1)
         self.assertEqual(len(spool.receipts("refused")), 1)
 
+    def test_rejects_have_limits(self):
+        spool, server = self.spool(), self.server("elastic")
+        uploader = self.uploader(
+            spool, [self.target("elastic", server.url)],
+            "rejects: { age: 1h, size: 1MiB }")
+        self.fill(spool, 3, poison=(2,))
+        self.assertEqual(uploader.run("--once")[0], 0)
+        rejects = spool.quarantined()
+        self.assertEqual(len(rejects), 1)
+        # A whole file, and what is said of it, are not for this to remove.
+        large = spool.at("upload/quarantine/large.jsonl")
+        for path in (large, spool.at("upload/quarantine",
+                                     "zz@elastic.rejects")):
+            with open(path, "wb") as file:
+                file.truncate(2**20 - 100)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0)
+        self.assertEqual(spool.quarantined(),
+                         ["large.jsonl", "zz@elastic.rejects"])
+        self.assertIn("1 files of rejected records were removed", said)
+
     def test_a_record_longer_than_a_batch(self):
         server, spool = self.server("elastic"), self.spool()
         lines = dict([uploads.record(1), uploads.record(2, text="x" * 70000),
@@ -587,18 +557,10 @@ class Elasticsearch(Case):
             b'"id":"%s"}}' % name.encode() for name in lines],
                           stream="ecs", extension="ecs.gz")
         target = self.target("elastic", server.url)
-        text = uploads.readme_example("http-batch")
-        for old, new in (
-                ("https://elastic.example.com:9200", server.url),
-                ("/etc/sepmlogd/upload/ca.pem", self.ca),
-                ("/etc/sepmlogd/upload/elastic-api-key",
-                 target["token_file"])):
-            self.assertIn(old, text)
-            text = text.replace(old, new)
-        uploader = self.uploader(spool, [])
-        uploader.configure_text(text)
-        status, said = uploader.run("--once")
-        self.assertEqual(status, 0, said)
+        self.assert_readme_works("http-batch", spool, {
+            "https://elastic.example.com:9200": server.url,
+            "/etc/sepmlogd/upload/ca.pem": self.ca,
+            "/etc/sepmlogd/upload/elastic-api-key": target["token_file"]})
         self.assertEqual(server.ids(), list(lines))
 
 

@@ -4,25 +4,24 @@ requests as they are published, by a server that takes no others.
 The server is not Microsoft's; no tenant has seen this."""
 
 import base64
+import gzip
 import hashlib
-import http.server
 import json
 import os
 import re
-import ssl
 import threading
 import urllib.parse
 
-import certificates
 import harness
-import uploads
-from harness import LOOPBACK, wait_until
+import upload_presets
+import web
+from harness import wait_until
 
 TOKEN = "0123456789abcdef-token/of+a=tenant"
 STREAM = 'SEPM "north"'
 
 
-class Cloud:
+class Cloud(web.Server):
     """`moods`: {step: [answers]} with a status, "cut", or "spoil"."""
 
     def __init__(self, certificate, moods=None):
@@ -34,57 +33,26 @@ class Cloud:
         self.steps, self.faults = [], []
         self.hold = None     # a step that is done, and not answered
         self.held = threading.Event()
-        outer = self
-
-        class Handler(_Handler):
-            cloud = outer
-
-        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self.server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self.server.socket = context.wrap_socket(
-            self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever,
-                         kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"https://{LOOPBACK}:{self.server.server_address[1]}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(certificate, _Handler)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    cloud = None
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
-
+class _Handler(web.Handler):
     def _answer(self, step, status, body=b"", headers=None):
-        cloud = self.cloud
+        cloud = self.owner
         cloud.steps.append((step, status))
         if status < 300 and cloud.hold == step:
             cloud.held.set()
             self.close_connection = True
             threading.Event().wait(2)
             return
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(status, body, headers)
 
     def _mood(self, step):
-        moods = self.cloud.moods.get(step)
+        moods = self.owner.moods.get(step)
         return moods.pop(0) if moods else None
 
     def _fault(self, step, text):
-        self.cloud.faults.append(f"{step}: {text}")
+        self.owner.faults.append(f"{step}: {text}")
         self._answer(step, 400, text.encode())
 
     def _may(self, step):
@@ -107,9 +75,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 words.get("source") != ["GENERIC_CEF"]:
             self._fault("url", self.path)
         else:
-            number = str(len(self.cloud.urls) + 1)
-            self.cloud.urls[number] = words["filename"][0]
-            url = f"{self.cloud.url}/blob/{number}?sv=2020&sig=s3cr3t%2F"
+            number = str(len(self.owner.urls) + 1)
+            self.owner.urls[number] = words["filename"][0]
+            url = f"{self.owner.url}/blob/{number}?sv=2020&sig=s3cr3t%2F"
             self._answer("url", 200, json.dumps(
                 {"provider": "azure", "url": url}).replace(
                     "/", "\\/").replace("&", "\\u0026").encode())
@@ -118,7 +86,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         match = re.fullmatch(
             r"/blob/(\d+)\?sv=2020&sig=s3cr3t%2F(&comp=block&blockid=(.*)|"
             r"&comp=blocklist)?", self.path)
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        data = self.content()
         mood = self._mood("put")
         if mood == "cut":
             self.close_connection = True
@@ -127,13 +95,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer("put", mood, f"not to {self.path}".encode())
         elif not match or self.headers.get("Authorization"):
             self._fault("put", f"{self.path} {self.headers}")
-        elif match[1] not in self.cloud.urls or match[1] in self.cloud.blobs:
+        elif match[1] not in self.owner.urls or match[1] in self.owner.blobs:
             self._answer("put", 403, b"AuthenticationFailed")
         else:
             self._store(match, data, mood)
 
     def _store(self, match, data, mood):
-        cloud, number = self.cloud, match[1]
+        cloud, number = self.owner, match[1]
         if match[3]:
             cloud.blocks.setdefault(number, {})[match[3]] = data
         elif match[2]:
@@ -153,7 +121,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             "Content-MD5": base64.b64encode(digest).decode()})
 
     def do_POST(self):
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        data = self.content()
         mood = self._mood("done")
         if not self._may("done"):
             return
@@ -166,23 +134,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._fault("done", f"{self.path} {said}")
         elif isinstance(mood, int):
             self._answer("done", mood)
-        elif number not in self.cloud.blobs:
+        elif number not in self.owner.blobs:
             self._answer("done", 404, b"no such upload, or done before")
         else:
-            name = self.cloud.urls.pop(number)
-            self.cloud.discovered.setdefault(name, []).append(
-                self.cloud.blobs.pop(number))
+            name = self.owner.urls.pop(number)
+            self.owner.discovered.setdefault(name, []).append(
+                self.owner.blobs.pop(number))
             self._answer("done", 200, b'{"success": true}')
 
 
-class Defender(uploads.Case):
-    def setUp(self):
-        super().setUp()
-        authority = certificates.Authority(self.path("ca"))
-        self.ca = authority.certificate
-        self.certificate = authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
+class Defender(web.Case):
     def cloud(self, moods=None):
         cloud = Cloud(self.certificate, moods)
         self.addCleanup(cloud.close)
@@ -219,6 +180,18 @@ class Defender(uploads.Case):
         self.assertEqual([step for step, _ in cloud.steps],
                          ["url", "put", "done"] * 3)
         self.assertRegex(spool.receipts()[0]["check"], "^md5:.{24}$")
+
+    def test_readme(self):
+        cloud, spool = self.cloud(), self.spool()
+        name = spool.put(1, stream="defender", extension="cef.gz",
+                         data=gzip.compress(upload_presets.records("cef")))
+        target = self.target(cloud)
+        self.assert_readme_works("defender", spool, {
+            "https://TENANT.REGION.portal.cloudappsecurity.com":
+                f"{cloud.url}\n    ca: {self.ca}",
+            "/etc/sepmlogd/upload/defender-token": target["token_file"],
+            "input_stream: SEPM": f"input_stream: {target['input_stream']}"})
+        self.assertEqual(list(cloud.discovered), [name])
 
     def test_killed_between_all_steps(self):
         for step, sent in (("url", 2), ("put", 1), ("done", 1)):

@@ -8,6 +8,7 @@ import subprocess
 import certificates
 import harness
 import uploads
+import web
 from harness import LOOPBACK, wait_until
 
 VSFTPD = shutil.which("vsftpd") or "/usr/sbin/vsftpd"
@@ -81,14 +82,11 @@ class Vsftpd:
             return ""
 
 
-class Ftps(uploads.Case):
+class Ftps(web.Case):
     def setUp(self):
         super().setUp()
         if not os.path.exists(VSFTPD) or not uploads.can_have_users():
             self.skipTest("no vsftpd, or not root")
-        self.authority = certificates.Authority(self.path("ca"))
-        self.certificate = self.authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
         self.users = uploads.Users(self.directory, PASSWORD)
         self.place = os.path.join(self.users.home, "in box")
         os.makedirs(self.place)
@@ -128,6 +126,20 @@ class Ftps(uploads.Case):
             server.close()
             for name in os.listdir(self.place):
                 os.unlink(os.path.join(self.place, name))
+
+    def test_readme(self):
+        server, spool = self.server(), self.spool()
+        spool.put(1, 100_000)
+        target = self.target(server)
+        incoming = os.path.join(self.users.home, "incoming")
+        os.makedirs(incoming)
+        os.chown(incoming, self.users.UID, self.users.UID)
+        self.assert_readme_works("ftps", spool, {
+            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}\n"
+                               f"    ca: {target['ca']}",
+            "user: sepm": f"user: {target['user']}",
+            "/etc/sepmlogd/upload/ftp-password": target["password_file"]})
+        self.assert_arrived(incoming, spool.sums)
 
     def part(self, spool):
         name = "." + [*spool.sums][0] + ".part"

@@ -8,7 +8,6 @@ import base64
 import datetime
 import hashlib
 import hmac
-import http.server
 import importlib.util
 import os
 import re
@@ -24,6 +23,7 @@ import certificates
 import harness
 import upload
 import uploads
+import web
 from harness import LOOPBACK, wait_until
 
 KEY_ID = "AKIDEXAMPLE"
@@ -52,7 +52,7 @@ def signature(method, path, query, headers, names, secret):
     return _hmac(key, text).hex()
 
 
-class Bucket:
+class Bucket(web.Server):
     """`moods`: for each request a status, (status, headers), {"cut": bytes},
     or "spoil": says that it has something else."""
 
@@ -65,45 +65,14 @@ class Bucket:
         self.completions = []  # moods of their own: "lose", "deny", "spoil"
         self.gate = threading.Event()  # parts wait for it
         self.gate.set()
-        outer = self
-
-        class Handler(_Handler):
-            bucket = outer
-
-        self.server = http.server.ThreadingHTTPServer((LOOPBACK, 0), Handler)
-        self.server.daemon_threads = True
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        self.server.socket = context.wrap_socket(
-            self.server.socket, server_side=True)
-        threading.Thread(target=self.server.serve_forever,
-                         kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    @property
-    def endpoint(self):
-        return f"https://{LOOPBACK}:{self.server.server_address[1]}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(certificate, _Handler)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    bucket = None
-
-    def log_message(self, *args):  # pylint: disable=arguments-differ
-        pass
-
+class _Handler(web.Handler):
     def _answer(self, status, headers=None, code=""):
         body = f"<Error><Code>{code}</Code></Error>".encode() if code else b""
-        self.bucket.statuses.append(status)
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.owner.statuses.append(status)
+        self.answer(status, body, headers)
 
     def _fault(self, data, needs_sum=True):
         """Of the request, as S3 calls it; None: it has none."""
@@ -117,7 +86,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return 403, "InvalidAccessKeyId"
         signed = datetime.datetime.strptime(
             headers["x-amz-date"], "%Y%m%dT%H%M%S%z").timestamp()
-        if abs(time.time() + self.bucket.late - signed) > 15 * 60:
+        if abs(time.time() + self.owner.late - signed) > 15 * 60:
             return 403, "RequestTimeTooSkewed"
         names = match[4].split(";")
         needed = {"host", *(name for name in headers
@@ -152,54 +121,49 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _judge(self, data):
         fault = self._fault(data, needs_sum=False)
         if not fault and self._upload()[1] is not None and \
-                self._upload()[1] not in self.bucket.uploads:
+                self._upload()[1] not in self.owner.uploads:
             fault = 404, "NoSuchUpload"
         if fault:
             self._answer(fault[0], code=fault[1])
         return not fault
 
     def _body(self, text, headers=None):
-        self.send_response(200)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
+        self.answer(200, text.encode(), headers)
 
     def _put_part(self, data, mood):
         _, upload, number = self._upload()
         if not self._judge(data):
             return
-        if self.bucket.checksums and not self.headers.get(
+        if self.owner.checksums and not self.headers.get(
                 "x-amz-checksum-sha256"):
             self._answer(400, code="InvalidRequest")
             return
-        self.bucket.requests.append(number)
-        self.bucket.uploads[upload][number] = data
+        self.owner.requests.append(number)
+        self.owner.uploads[upload][number] = data
         if mood == "spoil":
             data += b"?"
         self._answer(200, {"ETag": f'"{hashlib.md5(data).hexdigest()}"'})
 
     def do_POST(self):
-        data = self.rfile.read(int(self.headers["Content-Length"]))
+        data = self.content()
         if not self._judge(data):
             return
         path, upload, _ = self._upload()
         if upload is None:
-            self.bucket.requests.append("begin")
-            upload = f"up/load+{len(self.bucket.requests)}"
-            self.bucket.uploads[upload] = {}
+            self.owner.requests.append("begin")
+            upload = f"up/load+{len(self.owner.requests)}"
+            self.owner.uploads[upload] = {}
             self._body(f"<Result><UploadId>{upload}</UploadId></Result>",
                        {"x-amz-checksum-algorithm": "SHA256"}
-                       if self.bucket.checksums else {})
+                       if self.owner.checksums else {})
             return
-        self.bucket.requests.append("complete")
-        mood = self.bucket.completions.pop(0) if self.bucket.completions \
+        self.owner.requests.append("complete")
+        mood = self.owner.completions.pop(0) if self.owner.completions \
             else None
         if mood == "deny":  # as S3 does: a good status, then an error
             self._body("<Error><Code>InternalError</Code></Error>")
             return
-        self._complete(path, self.bucket.uploads[upload], data.decode(), mood)
+        self._complete(path, self.owner.uploads[upload], data.decode(), mood)
 
     def _complete(self, path, parts, said, mood):
         wanted = re.findall(r"<PartNumber>(\d+)</PartNumber>"
@@ -210,19 +174,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 for _, part in sorted(parts.items())]
         right = [(str(number), hashlib.md5(part).hexdigest(),
                   base64.b64encode(digest).decode()
-                  if self.bucket.checksums else "")
+                  if self.owner.checksums else "")
                  for (number, part), digest in zip(sorted(parts.items()),
                                                    sums)]
         if wanted != right:
             self._answer(400, code="InvalidPart")
             return
-        self.bucket.objects[path] = b"".join(
+        self.owner.objects[path] = b"".join(
             part for _, part in sorted(parts.items()))
-        tag = self.bucket.last_tag = hashlib.md5(b"".join(
+        tag = self.owner.last_tag = hashlib.md5(b"".join(
             hashlib.md5(part).digest()
             for _, part in sorted(parts.items()))).hexdigest() + \
             f"-{len(parts)}"
-        del self.bucket.uploads[self._upload()[1]]
+        del self.owner.uploads[self._upload()[1]]
         if mood == "lose":
             self.close_connection = True
             self.connection.shutdown(2)
@@ -232,25 +196,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         whole = base64.b64encode(
             hashlib.sha256(b"".join(sums)).digest()).decode()
         text = f"<Result><ETag>&quot;{tag}&quot;</ETag>"
-        if self.bucket.checksums:
+        if self.owner.checksums:
             text += f"<ChecksumSHA256>{whole}-{len(parts)}</ChecksumSHA256>"
         self._body(text + "</Result>")
 
     def do_DELETE(self):
         if self._judge(b""):
-            self.bucket.requests.append("abort")
-            del self.bucket.uploads[self._upload()[1]]
+            self.owner.requests.append("abort")
+            del self.owner.uploads[self._upload()[1]]
             self._answer(204)
 
     def do_HEAD(self):
-        data = self.bucket.objects.get(self.path)
+        data = self.owner.objects.get(self.path)
         self.send_response(404 if data is None else 200)
         self.send_header("Content-Length", str(len(data or b"")))
-        self.send_header("ETag", f'"{self.bucket.last_tag}"')
+        self.send_header("ETag", f'"{self.owner.last_tag}"')
         self.end_headers()
 
     def do_PUT(self):
-        mood = self.bucket.moods.pop(0) if self.bucket.moods else None
+        mood = self.owner.moods.pop(0) if self.owner.moods else None
         size = int(self.headers["Content-Length"])
         if isinstance(mood, dict):
             self.rfile.read(min(mood["cut"], size))
@@ -262,7 +226,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         data = self.rfile.read(size)
         if "partNumber=" in self.path:
-            self.bucket.gate.wait(30)
+            self.owner.gate.wait(30)
         if isinstance(mood, (int, tuple)):
             self._answer(*(mood if isinstance(mood, tuple) else (mood,)))
             return
@@ -273,24 +237,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault:
             self._answer(fault[0], code=fault[1])
             return
-        self.bucket.objects[self.path] = data
+        self.owner.objects[self.path] = data
         if mood == "spoil":
             data += b"?"
         headers = {"ETag": f'"{hashlib.md5(data).hexdigest()}"'}
-        if self.bucket.checksums:
+        if self.owner.checksums:
             headers["x-amz-checksum-sha256"] = base64.b64encode(
                 hashlib.sha256(data).digest()).decode()
         self._answer(200, headers)
 
 
-class Case(uploads.Case):
-    def setUp(self):
-        super().setUp()
-        authority = certificates.Authority(self.path("ca"))
-        self.ca = authority.certificate
-        self.certificate = authority.issue(
-            "server", f"IP:{LOOPBACK}", usage="serverAuth")
-
+class Case(web.Case):
     def bucket(self, **options):
         bucket = Bucket(self.certificate, **options)
         self.addCleanup(bucket.close)
@@ -324,7 +281,7 @@ class S3(Case):
         proxy = upload.Proxy(status=407)
         self.addCleanup(proxy.close)
         status, said = self.uploader(spool, [
-            self.target(bucket.endpoint, proxy=proxy.url)]).run("--once")
+            self.target(bucket.url, proxy=proxy.url)]).run("--once")
         self.assertEqual(status, 1)
         self.assertIn("the proxy answers 407: it wants a login", said)
         self.assertEqual(len(spool.ready()), 1)
@@ -333,7 +290,7 @@ class S3(Case):
     def test_a_clock_that_is_off(self):
         bucket, spool = self.bucket(), self.spool()
         spool.put(1)
-        uploader = self.uploader(spool, [self.target(bucket.endpoint)])
+        uploader = self.uploader(spool, [self.target(bucket.url)])
         for late in (3600, -3600):
             bucket.late = late
             status, said = uploader.run("--once")
@@ -350,7 +307,7 @@ class S3(Case):
         for n, size in enumerate((0, 1, 300_000, 3_000_000), 1):
             spool.put(n, size)
         uploader = self.uploader(spool, [self.target(
-            bucket.endpoint, prefix='"in box/a+b/"', parallel=2)])
+            bucket.url, prefix='"in box/a+b/"', parallel=2)])
         status, said = uploader.run("--once")
         self.assertEqual(status, 0, said)
         self.assert_objects(bucket, spool, "in%20box/a%2Bb/")
@@ -362,7 +319,7 @@ class S3(Case):
     def test_the_etag_will_do(self):
         bucket, spool = self.bucket(checksums=False), self.spool()
         spool.put(1, 100_000)
-        uploader = self.uploader(spool, [self.target(bucket.endpoint)])
+        uploader = self.uploader(spool, [self.target(bucket.url)])
         self.assertEqual(uploader.run("--once")[0], 0)
         self.assertRegex(spool.receipts()[0]["check"], "^etag:[0-9a-f]{32}$")
 
@@ -371,7 +328,7 @@ class S3(Case):
             bucket = self.bucket(moods=["spoil"], checksums=checksums)
             spool = self.spool(f"spool{checksums}")
             spool.put(1, 100_000)
-            uploader = self.uploader(spool, [self.target(bucket.endpoint)])
+            uploader = self.uploader(spool, [self.target(bucket.url)])
             status, said = uploader.run("--once")
             self.assertIn("another content", said)
             self.assertEqual(status, 1)
@@ -380,23 +337,28 @@ class S3(Case):
             self.assert_objects(bucket, spool)
 
     def test_breaks_and_answers(self):
-        bucket = self.bucket(moods=[
-            {"cut": 0}, {"cut": 70_000}, 500, (503, {"Retry-After": "1"}),
-            400, 408])
-        spool = self.spool()
-        for n in (1, 2):
-            spool.put(n, 400_000)
-        uploader = self.uploader(
-            spool, [self.target(bucket.endpoint)]).start()
-        wait_until(lambda: not spool.ready(), "all are there", 90)
-        self.assertEqual(uploader.stop(), 0)
-        self.assert_objects(bucket, spool)
-        self.assertEqual(spool.quarantined(), [])
+        moods = ({"cut": 0}, {"cut": 70_000}, 500,
+                 (503, {"Retry-After": "1"}), 400, 408)
+        runs = []
+        for n, mood in enumerate(moods):
+            bucket, spool = self.bucket(moods=[mood]), self.spool(str(n))
+            spool.put(1, 400_000)
+            spool.put(2, 400_000)
+            runs.append((bucket, spool, self.uploader(
+                spool, [self.target(bucket.url)], name=f"up{n}").start()))
+        for mood, (bucket, spool, uploader) in zip(moods, runs):
+            wait_until(lambda spool=spool: not spool.ready(),
+                       f"all are there after {mood}", 60)
+            self.assertEqual(uploader.stop(), 0)
+            self.assertEqual(bucket.moods, [])
+            self.assertIn("not delivered, again in", uploader.log())
+            self.assert_objects(bucket, spool)
+            self.assertEqual(spool.quarantined(), [])
 
     def test_too_large_for_it(self):
         bucket, spool = self.bucket(moods=[413]), self.spool()
         name = spool.put(1)
-        uploader = self.uploader(spool, [self.target(bucket.endpoint)])
+        uploader = self.uploader(spool, [self.target(bucket.url)])
         self.assertEqual(uploader.run("--once")[0], 1)
         self.assertIn(name, spool.quarantined())
 
@@ -412,20 +374,20 @@ class S3(Case):
         self.assertEqual(len(spool.ready()), 1)
 
     def test_wrong_secret(self):
-        self.refuse(self.target(self.bucket().endpoint, "no-such-key"),
+        self.refuse(self.target(self.bucket().url, "no-such-key"),
                     "SignatureDoesNotMatch", "secret_file")
 
     def test_wrong_region(self):
-        self.refuse(self.target(self.bucket().endpoint, region="us-west-1"),
+        self.refuse(self.target(self.bucket().url, region="us-west-1"),
                     "check `region`")
 
     def test_wrong_bucket(self):
-        self.refuse(self.target(self.bucket().endpoint, bucket="other"),
+        self.refuse(self.target(self.bucket().url, bucket="other"),
                     "NoSuchBucket", "check `bucket`")
 
     def test_unknown_authority(self):
         other = certificates.Authority(self.path("other"), "other")
-        self.refuse(self.target(self.bucket().endpoint, ca=other.certificate),
+        self.refuse(self.target(self.bucket().url, ca=other.certificate),
                     "check `endpoint`, `ca`")
 
     def test_no_secret_in_the_configuration(self):
@@ -449,7 +411,7 @@ class Parts(Case):
     SIZE = 12 * 2**20 + 5  # three parts of 5 MiB
 
     def parts(self, bucket, **more):
-        return self.target(bucket.endpoint, multipart="5MiB",
+        return self.target(bucket.url, multipart="5MiB",
                            part_size="5MiB", **more)
 
     def large(self, name="spool"):
@@ -558,6 +520,42 @@ class Parts(Case):
         self.assertEqual(bucket.uploads, {})
         self.assertEqual(bucket.requests[-1], "abort")
         self.assertIn([*spool.sums][0], spool.quarantined())
+
+    def test_what_is_left_of_a_target_is_told_and_taken_back(self):
+        bucket, spool = self.bucket(), self.large()
+        uploader = self.half_sent(bucket, spool)
+        other = uploads.directory_target("out", self.made("out"))
+        uploader.configure([other])
+        # The second time its file is gone, too.
+        for _ in range(2):
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 0, said)
+            self.assertIn("1 deliveries to s3 that were under way", said)
+        uploader.configure([other, self.parts(bucket)])
+        status, said = uploader.run("--forget", "s3")
+        self.assertEqual((status, said),
+                         (0, "s3: 1 deliveries that were under way are "
+                             "forgotten\n"))
+        self.assertEqual(bucket.uploads, {})
+        self.assertEqual(os.listdir(spool.at("upload/state")), [])
+        self.assertNotIn("under way", uploader.run("--once")[1])
+
+    def test_what_cannot_be_taken_back_is_told(self):
+        bucket, spool = self.bucket(), self.large()
+        uploader = self.half_sent(bucket, spool)
+        uploader.configure([self.parts(bucket, secret="another one")])
+        status, said = uploader.run("--forget", "s3")
+        self.assertEqual(status, 1)
+        self.assertIn("AbortMultipartUpload", said)
+        self.assertEqual(len(os.listdir(spool.at("upload/state"))), 1)
+        uploader.configure(
+            [uploads.directory_target("out", self.made("out"))])
+        status, said = uploader.run("--forget", "s3")
+        self.assertEqual(status, 0)
+        # What it takes to do it by hand.
+        for word in (BUCKET, *spool.sums, "up%2Fload%2B1"):
+            self.assertIn(word, said)
+        self.assertEqual(os.listdir(spool.at("upload/state")), [])
 
     def test_another_place_or_one_piece(self):
         for more in ({"prefix": "new/"}, {"multipart": "64MiB"}):

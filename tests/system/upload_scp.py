@@ -1,12 +1,14 @@
 """sepmlog-upload to an SSH server that has no SFTP, and logins by password."""
 
+import gzip
 import os
 import shutil
 
 import harness
+import upload_presets
 import upload_sftp
 import uploads
-from harness import wait_until
+from harness import LOOPBACK, wait_until
 from upload_sftp import Cutter
 
 PASSWORD = "pass word $1"
@@ -60,6 +62,18 @@ class Scp(upload_sftp.Case):
         status, said = uploader.run("--once")
         self.assertEqual(status, 0, said)
         self.assert_all_there(spool)
+
+    def test_readme(self):
+        sshd, spool = self.sshd().start(), self.spool()
+        spool.put(1, 100_000)
+        target = self.target(sshd.port)
+        self.assert_readme_works("scp", spool, {
+            "appliance.example.com": f"{LOOPBACK}\n    port: {sshd.port}",
+            "user: sepm": f"user: {target['user']}",
+            "/etc/sepmlogd/upload/known_hosts": target["known_hosts"],
+            "/etc/sepmlogd/upload/id_ed25519": self.key,
+            "directory: incoming": f"directory: {target['directory']}"})
+        self.assert_arrived(self.out, spool.sums)
 
     def test_cut_and_killed(self):
         sshd = self.sshd().start()
@@ -132,6 +146,22 @@ class Passwords(upload_sftp.Case):
             self.assert_all_there(spool)
             os.unlink(os.path.join(self.out, [*spool.sums][0]))
         self.assertIn("Accepted password", self.server.log())
+
+    def test_readme(self):
+        """Of the example with a preset, which is for a file server."""
+        spool, target = self.spool(), self.target(self.server.port)
+        name = spool.put(
+            1, stream="cloudsoc", extension="csv.gz",
+            data=gzip.compress(upload_presets.records("csv")))
+        self.assert_readme_works("sftp", spool, {
+            "spanva.example.com":
+                f"{LOOPBACK}\n    port: {self.server.port}",
+            "user: sepm": f"user: {target['user']}",
+            "/etc/sepmlogd/upload/known_hosts": target["known_hosts"],
+            "/etc/sepmlogd/upload/password": target["password_file"]})
+        self.assertEqual(
+            uploads.sha256(os.path.join(self.users.home, name)),
+            spool.sums[name])
 
     def test_a_wrong_one(self):
         for kind in ("sftp", "scp"):

@@ -354,6 +354,21 @@ class Breaks(Case):
         self.assertEqual(status, 0, said)
         self.assert_all_there(spool)
 
+    def test_written_to_while_it_is_sent(self):
+        sshd, spool = self.sshd().start(), self.spool()
+        name = spool.put(1, 1_500_000)
+        part = self.part(name)
+        uploader = self.uploader(
+            spool, [self.target(sshd.port, bandwidth="1MiB")]).start()
+        wait_until(lambda: os.path.exists(part) and os.path.getsize(part),
+                   "it is on its way")
+        with open(spool.at("ready", name), "r+b") as file:
+            file.write(b"what was sent already")
+        uploader.wait_log("it was changed in ready/")
+        self.assertEqual(uploader.stop(), 0)
+        self.assertNotIn(name, os.listdir(self.out))
+        self.assertEqual(spool.receipts(), [])
+
     def test_full_disk_there(self):
         sshd = self.sshd().start(largest=400_000)
         spool = self.spool()

@@ -30,14 +30,14 @@ def record(number, segment=1, stream="traffic", sepm="sepm1", **more):
 
 
 def readme_example(kind):
-    """The lines of README's example with a target of this type."""
+    """The targets of README's example with one of this type."""
     with open(os.path.join(harness.ROOT, "README.md"),
               encoding="utf-8") as file:
         blocks = file.read().split("```yaml\n")[1:]
     found = [block.split("```")[0] for block in blocks
              if f"    type: {kind}\n" in block]
     assert len(found) == 1, kind
-    return found[0]
+    return found[0][found[0].index("targets:"):]
 
 
 class Outgoing:
@@ -210,6 +210,19 @@ class Case(harness.Case):
         self.uploaders.append(uploader)
         self.addCleanup(uploader.kill)
         return uploader
+
+    def assert_readme_works(self, kind, spool, changes):
+        """README's example delivers the spool; `changes` are the places that
+        who copies it has to change."""
+        text = readme_example(kind)
+        for old, new in changes.items():
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        uploader = self.uploader(spool, [])
+        uploader.configure_text(text)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
 
     def show_logs(self):
         super().show_logs()

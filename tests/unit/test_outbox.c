@@ -261,6 +261,42 @@ START_TEST(test_window)
 }
 END_TEST
 
+/* One file ahead of a target that is at work, and not of others. */
+START_TEST(test_ahead)
+{
+	struct digest digest = {.size = 1}, found;
+	struct parcel *busy, *ahead;
+
+	publish("traffic", 1);
+	publish("traffic", 2);
+	publish("traffic", 3);
+	scan();
+	busy = take(0);
+	ck_assert(!outbox_digest(outbox, busy, &stop, &found));
+	ahead = outbox_take_ahead(outbox, &stop);
+	ck_assert_str_eq(
+	    ahead->name, "traffic-3fa94c1e-0000000000000002.jsonl.gz");
+	/* it is read: it stays, though someone took it */
+	take_away("traffic", 2);
+	scan();
+	outbox_set_digest(outbox, ahead, &digest);
+	ck_assert(outbox_digest(outbox, ahead, &stop, &found));
+	ck_assert_uint_eq(found.size, 1);
+	scan();
+	/* one that cannot be read is left to the target whose turn it is */
+	ahead = outbox_take_ahead(outbox, &stop);
+	ck_assert_str_eq(
+	    ahead->name, "traffic-3fa94c1e-0000000000000003.jsonl.gz");
+	outbox_set_digest(outbox, ahead, NULL);
+	ck_assert(!outbox_digest(outbox, ahead, &stop, &found));
+	outbox_set_digest(outbox, ahead, &digest);
+	outbox_set_digest(outbox, busy, &digest);
+	outbox_put(outbox, busy, 0, LEG_DELIVERED, 0);
+	atomic_store(&stop, true);
+	ck_assert_ptr_null(outbox_take_ahead(outbox, &stop));
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -274,6 +310,7 @@ suite(void)
 	tcase_add_test(t, test_marked);
 	tcase_add_test(t, test_taken_by_others);
 	tcase_add_test(t, test_only_files_of_the_spool);
+	tcase_add_test(t, test_ahead);
 	tcase_add_test(t, test_window);
 	suite_add_tcase(s, t);
 	return s;
