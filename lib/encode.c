@@ -324,11 +324,9 @@ put_field_with(const struct record *r, enum record_field f,
 	case RECORD_EXTRA:
 		return has_extra(r) ? put_extra(r, key(f, out)) : out;
 	case RECORD_FLAGS:
-		if (r->flags == 0)
-			return out;
-		return put_flags(r->flags, key(f, out));
+		break;
 	}
-	return out;
+	return r->flags != 0 ? put_flags(r->flags, key(f, out)) : out;
 }
 
 static char *

@@ -106,20 +106,18 @@ struct ledger_end {
 
 /* The lines at the start of `in`; answers how many bytes they have. */
 static size_t
-end_of_lines(struct span in, struct ledger_end *end)
+end_of_lines(struct span in, struct ledger_entry *entry, struct ledger_end *end)
 {
-	struct ledger_entry *entry = malloc(sizeof(*entry));
 	struct span rest = in;
 	size_t n;
 
-	for (; entry && (n = span_find(rest, '\n')) < rest.n;
+	for (; (n = span_find(rest, '\n')) < rest.n;
 	     rest = span_skip(rest, n + 1)) {
 		if (!ledger_parse(span_take(rest, n), entry))
 			break;
 		memcpy(end->chain, entry->chain, sizeof(end->chain));
 		end->any = true;
 	}
-	free(entry);
 	return in.n - rest.n;
 }
 
@@ -127,17 +125,22 @@ end_of_lines(struct span in, struct ledger_end *end)
 static bool
 ledger_read_end(struct spool *spool, int fd, struct ledger_end *end)
 {
+	struct ledger_entry *entry = malloc(sizeof(*entry));
 	size_t n, used;
+	bool ok;
 
 	*end = (struct ledger_end){0};
+	if (!entry)
+		return false;
 	do {
-		if (!disk_read(fd, end->size, spool->scratch,
-			sizeof(spool->scratch), &n))
-			return false;
-		used = end_of_lines(span_of(spool->scratch, n), end);
+		ok = disk_read(
+		    fd, end->size, spool->scratch, sizeof(spool->scratch), &n);
+		used = ok ? end_of_lines(span_of(spool->scratch, n), entry, end)
+			  : 0;
 		end->size += used;
 	} while (used > 0);
-	return true;
+	free(entry);
+	return ok;
 }
 
 /* Its whole lines in a new file: it may never have been synced. */

@@ -29,6 +29,7 @@ each must be caught: that is what says the model can see.
 """
 
 import argparse
+import contextlib
 import itertools
 import random
 import sys
@@ -61,6 +62,10 @@ ONLY_STRICT = {"plain_removed", "dir_sync_retried", "ledger_dir_unsynced"}
 
 class Violation(Exception):
     """The promise that was broken is its first argument."""
+
+
+class Caught(Exception):
+    """A mistake was noticed: the rest of that life adds nothing."""
 
 
 class Inode:
@@ -625,8 +630,9 @@ class Uploader:
 class Run:
     """One life of a spool, with all the deaths it may die."""
 
-    def __init__(self, strict, packed, mistakes, seed, limit):
+    def __init__(self, strict, packed, mistakes, seed, limit, stop):
         self.strict, self.packed, self.mistakes = strict, packed, mistakes
+        self.stop = stop
         self.rng = random.Random("%s %s %s" % (seed, strict, packed))
         self.limit = limit
         self.states = 0
@@ -650,8 +656,13 @@ class Run:
                 uploader.account(image)  # before any recovery
                 self.after(image, uploader.copy(), set(committed), depth)
             except Violation as violation:
-                kind = violation.args[0]
-                self.violations[kind] = self.violations.get(kind, 0) + 1
+                self.note(violation)
+
+    def note(self, violation):
+        kind = violation.args[0]
+        self.violations[kind] = self.violations.get(kind, 0) + 1
+        if self.stop:
+            raise Caught
 
     def after(self, fs, uploader, committed, depth):
         daemon = self.daemon(fs, committed)
@@ -695,20 +706,23 @@ class Run:
         fs = FileSystem(self.strict)
         uploader = Uploader()
         committed = set()
-        try:
-            for _ in range(3):  # processes; all but the last are killed
-                daemon = self.daemon(fs, committed)
-                for _ in self.actions(daemon):
+        with contextlib.suppress(Caught):
+            try:
+                self.processes(fs, uploader, committed)
+            except Violation as violation:
+                self.note(violation)
+
+    def processes(self, fs, uploader, committed):
+        for _ in range(3):  # all but the last are killed
+            daemon = self.daemon(fs, committed)
+            for _ in self.actions(daemon):
+                self.check_images(fs, uploader, committed)
+                if self.rng.random() < .1:
+                    uploader.take(fs)
                     self.check_images(fs, uploader, committed)
-                    if self.rng.random() < .1:
-                        uploader.take(fs)
-                        self.check_images(fs, uploader, committed)
-                    if self.rng.random() < .02:
-                        fs.reread()
-                        break
-        except Violation as violation:
-            kind = violation.args[0]
-            self.violations[kind] = self.violations.get(kind, 0) + 1
+                if self.rng.random() < .02:
+                    fs.reread()
+                    break
 
 
 def explore(mistakes, seeds, limit, stop_when_caught):
@@ -722,7 +736,8 @@ def explore(mistakes, seeds, limit, stop_when_caught):
             if packed and mistakes & ONLY_PLAIN or \
                     not packed and mistakes & ONLY_PACKED:
                 continue
-            run = Run(strict, packed, mistakes, seed, limit)
+            run = Run(strict, packed, mistakes, seed, limit,
+                      stop_when_caught)
             run.live()
             states += run.states
             for kind, count in run.violations.items():

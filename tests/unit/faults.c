@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,13 +112,40 @@ faults_clear(void)
 	synced_n = 0;
 }
 
+/* Of the calls under FAULTS_NONE. */
+enum { WAYS_MAX = 8192, STACK_MAX = 32 };
+static uint64_t ways[WAYS_MAX];
+
+static void
+note_way(enum fault_call call)
+{
+	void *stack[STACK_MAX];
+	int n = backtrace(stack, STACK_MAX);
+	uint64_t way = call;
+
+	for (int i = 0; i < n; i++)
+		way = (way ^ (uintptr_t)stack[i]) * UINT64_C(1099511628211);
+	if (faults.calls > WAYS_MAX)
+		abort();
+	ways[faults.calls - 1] = way;
+}
+
+uint64_t
+faults_way(long nth)
+{
+	return ways[nth - 1];
+}
+
 static bool
 hit(enum fault_call call)
 {
 	if (faults.nth == 0 ||
-	    (faults.call != call && faults.call != FAULT_ANY))
+	    (faults.call != call &&
+		(faults.call != FAULT_ANY || call == FAULT_HEAP)))
 		return false;
 	faults.calls++;
+	if (faults.nth == FAULTS_NONE)
+		note_way(call);
 	if (faults.calls != faults.nth &&
 	    !(faults.for_good && faults.calls > faults.nth))
 		return false;
@@ -172,8 +200,11 @@ WRAP(int, fstatat, (int dir, const char *name, struct stat *st, int flags),
 WRAP(int, fstat, (int fd, struct stat *st), (fd, st), FAULT_STAT, -1)
 WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), FAULT_STATVFS, -1)
 WRAP(struct dirent *, readdir, (DIR *list), (list), FAULT_READDIR, NULL)
+WRAP(void *, malloc, (size_t size), (size), FAULT_HEAP, NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size),
     FAULT_MEMORY, NULL)
+WRAP(void *, realloc, (void *old, size_t size), (old, size), FAULT_HEAP,
+    NULL)
 WRAP(void *, mmap,
     (void *at, size_t n, int protection, int flags, int fd, off_t from),
     (at, n, protection, flags, fd, from), FAULT_MEMORY, MAP_FAILED)

@@ -9,8 +9,10 @@
 #ifndef SEPMLOG_TEST_FAULTS_H
 #define SEPMLOG_TEST_FAULTS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum fault_call {
 	FAULT_ANY,
@@ -31,8 +33,13 @@ enum fault_call {
 	FAULT_LOCK,
 	FAULT_DIRECT, /* to do without the page cache */
 	FAULT_MEMORY,
+	FAULT_HEAP, /* malloc and realloc; not one of FAULT_ANY, as Check's own
+		     * assertions make them */
 	FAULT_CALLS,
 };
+
+/* As `nth`: none fails, but how each call came about is noted. */
+#define FAULTS_NONE LONG_MAX
 
 struct faults {
 	enum fault_call call; /* which kind of call */
@@ -52,6 +59,9 @@ extern struct faults faults;
 void faults_arm(
     enum fault_call call, long nth, bool for_good, int error, size_t part);
 void faults_disarm(void);
+/* How the call came about that was the nth (from 1) under FAULTS_NONE: two
+ * numbers are equal if its kind and all functions on the stack are. */
+uint64_t faults_way(long nth);
 void faults_lossy(void);
 /* Whether the file, by descriptor, had a failed sync. */
 bool faults_poisoned(int fd);

@@ -126,6 +126,20 @@ START_TEST(a_program_without_a_path_is_a_name)
 }
 END_TEST
 
+START_TEST(a_process_has_its_number)
+{
+	start_traffic("outbound");
+	set(RECORD_F_PROCESS_ID, "4711");
+	has(ecs(), "\"process\":{\"name\":\"syncd.exe\","
+		   "\"executable\":\"C:/Tools/sync/syncd.exe\","
+		   "\"pid\":4711}");
+	has_not(line, "process_id");
+	set(RECORD_F_PROCESS_ID, "none");
+	has_not(ecs(), "\"pid\"");
+	has(line, "\"process_id\":\"none\"");
+}
+END_TEST
+
 START_TEST(a_risk_has_a_file)
 {
 	start(RECORD_RISK);
@@ -210,6 +224,7 @@ add_tests(Suite *s)
 	tcase_add_test(c, the_type_of_a_frame_is_no_port);
 	tcase_add_test(c, an_address_of_many_is_not_the_hosts);
 	tcase_add_test(c, a_program_without_a_path_is_a_name);
+	tcase_add_test(c, a_process_has_its_number);
 	tcase_add_test(c, a_risk_has_a_file);
 	tcase_add_test(c, what_was_not_understood_is_kept);
 	tcase_add_loop_test(

@@ -127,6 +127,8 @@ START_TEST(what_is_absent_has_no_key)
 	record_mark(&record, RECORD_F_FLAGS);
 	record_mark(&record, RECORD_F_HOST);
 	record.value[RECORD_F_HOST].text = SPAN("");
+	record_mark(&record, RECORD_F_FACILITY);
+	record.value[RECORD_F_FACILITY].text = SPAN("");
 	record.addresses = 2;
 	memset(record.address, 0, sizeof(record.address));
 	add_extra("Label", "");
@@ -162,12 +164,14 @@ START_TEST(arrays_and_objects_are_written)
 	record.value[RECORD_F_ICMP].pair[1] = 0;
 	record_mark(&record, RECORD_F_ICMP);
 	record.flags = RECORD_TRUNCATED | RECORD_RECODED;
-	record.addresses = 3;
+	record.addresses = 4;
 	record.address[0] = (struct record_address){
 	    SPAN("192.0.2.1"), SPAN("00:00:5e:00:53:01"), SPAN("192.0.2.254")};
 	record.address[1] = (struct record_address){{"", 0}, {"", 0}, {"", 0}};
 	record.address[2] =
 	    (struct record_address){{"", 0}, {"", 0}, SPAN("::1")};
+	record.address[3] = (struct record_address){
+	    {"", 0}, SPAN("00:00:5e:00:53:02"), {"", 0}};
 	add_extra("New label", "a \"value\"");
 	add_extra("Empty", "");
 	add_extra("Tab\there", "b");
@@ -175,7 +179,8 @@ START_TEST(arrays_and_objects_are_written)
 	ck_assert_str_eq(jsonl(""),
 	    "{\"type\":\"traffic\",\"icmp\":[8,0],\"addresses\":["
 	    "{\"ip\":\"192.0.2.1\",\"mac\":\"00:00:5e:00:53:01\","
-	    "\"gateway\":\"192.0.2.254\"},{\"gateway\":\"::1\"}],"
+	    "\"gateway\":\"192.0.2.254\"},{\"gateway\":\"::1\"},"
+	    "{\"mac\":\"00:00:5e:00:53:02\"}],"
 	    "\"extra\":{\"New label\":\"a \\\"value\\\"\","
 	    "\"Tab\\there\":\"b\"},"
 	    "\"flags\":[\"truncated\",\"recoded\"],"
@@ -459,6 +464,19 @@ START_TEST(words_become_sepms)
 }
 END_TEST
 
+/* Their first letter is a capital, within quotes as well. */
+START_TEST(other_words_begin_with_a_capital)
+{
+	fill_traffic();
+	set(RECORD_F_ACTION, "ask, then block");
+	ck_assert_ptr_nonnull(
+	    strstr(csv(plain_source()), ",\"Ask, then block\""));
+	set(RECORD_F_ACTION, "\xc3\xa9t\xc3\xa9");
+	ck_assert_ptr_nonnull(
+	    strstr(csv(plain_source()), ",\xc3\xa9t\xc3\xa9"));
+}
+END_TEST
+
 START_TEST(icmp_is_in_the_port_columns)
 {
 	record_reset(&record);
@@ -676,6 +694,7 @@ add_tests(Suite *s)
 	tcase_add_test(table, a_row_keeps_what_the_record_has);
 	tcase_add_test(table, an_empty_record_is_a_row);
 	tcase_add_loop_test(table, words_become_sepms, 0, COUNT(words));
+	tcase_add_test(table, other_words_begin_with_a_capital);
 	tcase_add_test(table, icmp_is_in_the_port_columns);
 	tcase_add_test(table, times_stand_in_for_each_other);
 	tcase_add_test(table, times_are_the_sources_wall_clock);

@@ -150,6 +150,78 @@ START_TEST(a_scan_has_its_state)
 }
 END_TEST
 
+START_TEST(a_client_has_an_interface_for_each_address)
+{
+	start(RECORD_RISK);
+	set(RECORD_F_IP_ADDRESS, "192.0.2.31");
+	record.addresses = 4;
+	record.address[0] = (struct record_address){
+	    SPAN("192.0.2.31"), SPAN("00:00:5e:00:53:1f"), SPAN("192.0.2.1")};
+	record.address[1] =
+	    (struct record_address){{"", 0}, {"", 0}, SPAN("192.0.2.1")};
+	record.address[2] = (struct record_address){
+	    {"", 0}, SPAN("00:00:5e:00:53:20"), {"", 0}};
+	record.address[3] =
+	    (struct record_address){SPAN("2001:db8::1"), {"", 0}, {"", 0}};
+	record_mark(&record, RECORD_F_ADDRESSES);
+	has(ocsf(), "\"device\":{\"ip\":\"192.0.2.31\","
+		    "\"network_interfaces\":[{\"type_id\":0,"
+		    "\"ip\":\"192.0.2.31\",\"mac\":\"00:00:5e:00:53:1f\"},"
+		    "{\"type_id\":0,\"mac\":\"00:00:5e:00:53:20\"},"
+		    "{\"type_id\":0,\"ip\":\"2001:db8::1\"}],"
+		    "\"type_id\":0}");
+	record.address[0] = record.address[2] = record.address[3] =
+	    record.address[1];
+	has_not(ocsf(), "network_interfaces");
+	record_unset(&record, RECORD_F_IP_ADDRESS);
+	set(RECORD_F_CURRENT_IP_ADDRESS, "192.0.2.32");
+	has(ocsf(), "\"device\":{\"ip\":\"192.0.2.32\",\"type_id\":0}");
+}
+END_TEST
+
+START_TEST(a_process_has_its_number_and_the_hashes_of_its_file)
+{
+	start_traffic("outbound");
+	set(RECORD_F_PROCESS_ID, "4711");
+	set(RECORD_F_SHA256, "e3b0c44298fc1c149afbf4c8996fb924"
+			     "27ae41e4649b934ca495991b7852b855");
+	set(RECORD_F_MD5, "5c8e9264f1d03b7aa7d1c3f05b9e4826");
+	has(ocsf(), "\"process\":{\"name\":\"syncd.exe\",\"pid\":4711,");
+	has(line, "\"hashes\":[{\"algorithm_id\":3,"
+		  "\"value\":\"e3b0c44298fc1c149afbf4c8996fb924"
+		  "27ae41e4649b934ca495991b7852b855\"},"
+		  "{\"algorithm_id\":1,"
+		  "\"value\":\"5c8e9264f1d03b7aa7d1c3f05b9e4826\"}]");
+	record_unset(&record, RECORD_F_SHA256);
+	has(ocsf(), "\"hashes\":[{\"algorithm_id\":1,");
+	/* more than the schema's number takes */
+	set(RECORD_F_PROCESS_ID, "2147483648");
+	has_not(ocsf(), "\"pid\"");
+	has(line, "\"process_id\":\"2147483648\"");
+}
+END_TEST
+
+START_TEST(another_kind_of_malware_keeps_its_word)
+{
+	start(RECORD_RISK);
+	set(RECORD_F_RISK_NAME, "Test.Sample");
+	set(RECORD_F_CATEGORY_TYPE, "Toy");
+	has(ocsf(), "\"malware\":[{\"name\":\"Test.Sample\","
+		    "\"classifications\":[\"Toy\"],"
+		    "\"classification_ids\":[99]}]");
+}
+END_TEST
+
+START_TEST(times_of_no_calendar_are_left_out)
+{
+	start_traffic("outbound");
+	record_set_time(&record, RECORD_F_BEGIN, INT64_C(1000000000001));
+	record_set_time(&record, RECORD_F_END, -INT64_C(1000000000001));
+	has_not(ocsf(), "\"start_time\"");
+	has_not(line, "\"end_time\"");
+}
+END_TEST
+
 START_TEST(times_before_1970_are_times)
 {
 	start(RECORD_ADMIN);
@@ -209,6 +281,10 @@ add_tests(Suite *s)
 	tcase_add_loop_test(c, a_risk_is_a_finding, 0, COUNT(actions));
 	tcase_add_test(c, an_attack_has_its_ends_as_evidence);
 	tcase_add_test(c, a_scan_has_its_state);
+	tcase_add_test(c, a_client_has_an_interface_for_each_address);
+	tcase_add_test(c, a_process_has_its_number_and_the_hashes_of_its_file);
+	tcase_add_test(c, another_kind_of_malware_keeps_its_word);
+	tcase_add_test(c, times_of_no_calendar_are_left_out);
 	tcase_add_test(c, times_before_1970_are_times);
 	tcase_add_loop_test(
 	    c, an_empty_record_is_an_event, 0, RECORD_TYPE_COUNT);

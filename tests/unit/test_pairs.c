@@ -117,6 +117,47 @@ START_TEST(cef_keeps_its_lengths)
 }
 END_TEST
 
+START_TEST(a_process_has_its_number)
+{
+	start_traffic("outbound");
+	set(RECORD_F_PROCESS_ID, "4711");
+	has(cef(), " sproc=C:/Tools/sync/syncd.exe spid=4711 ");
+	has_not(line, "SymantecSEPMProcessId");
+}
+END_TEST
+
+START_TEST(icmp_of_ipv6_is_another_protocol)
+{
+	start_traffic("outbound");
+	set(RECORD_F_PROTOCOL, "icmp");
+	set(RECORD_F_LOCAL_IP, "2001:db8::1");
+	set(RECORD_F_REMOTE_IP, "2001:db8::2");
+	has(cef(), " proto=IPV6-ICMP ");
+	has(leef(), "\tproto=IPV6-ICMP\t");
+}
+END_TEST
+
+START_TEST(times_of_no_calendar_have_no_place)
+{
+	start_traffic("outbound");
+	record_set_time(&record, RECORD_F_BEGIN, INT64_C(1000000000001));
+	record_set_time(&record, RECORD_F_END, -INT64_C(1000000000001));
+	has_not(cef(), " start=");
+	has_not(line, " end=");
+	has(line, "|rt=1468939613000 cat=");
+}
+END_TEST
+
+START_TEST(a_client_of_another_address_is_identified)
+{
+	start(RECORD_RISK);
+	set(RECORD_F_IP_ADDRESS, "192.0.2.31");
+	set(RECORD_F_HOST, "pc-31");
+	has(leef(), "\tidentSrc=192.0.2.31\tidentHostName=pc-31");
+	has_not(line, "ip_address=");
+}
+END_TEST
+
 START_TEST(lists_are_in_one_value)
 {
 	start(RECORD_TRAFFIC);
@@ -128,6 +169,7 @@ START_TEST(lists_are_in_one_value)
 	record.address[2] =
 	    (struct record_address){SPAN("192.0.2.2"), {"", 0}, {"", 0}};
 	record_add_extra(&record, SPAN("A=b"), SPAN("1"));
+	record_add_extra(&record, SPAN("Empty"), SPAN(""));
 	record_add_extra(&record, SPAN("C"), SPAN("2;3"));
 	record.value[RECORD_F_ICMP].pair[0] = 8;
 	record.value[RECORD_F_ICMP].pair[1] = 1;
@@ -243,6 +285,10 @@ add_tests(Suite *s)
 	tcase_add_test(l, leef_of_an_outbound_connection);
 	tcase_add_test(l, leef_inbound_is_swapped);
 	tcase_add_loop_test(both, values_are_escaped, 0, COUNT(escapes));
+	tcase_add_test(c, a_process_has_its_number);
+	tcase_add_test(c, times_of_no_calendar_have_no_place);
+	tcase_add_test(l, a_client_of_another_address_is_identified);
+	tcase_add_test(both, icmp_of_ipv6_is_another_protocol);
 	tcase_add_test(both, lists_are_in_one_value);
 	tcase_add_loop_test(
 	    both, an_empty_record_is_a_line, 0, RECORD_TYPE_COUNT);
