@@ -184,6 +184,7 @@ class Debian(Life, nspawn.Booted):
 
     def test_the_guide_installs(self):
         self.assert_found("guide-install", "0")
+        self.assert_found("guide-doctor", "True")
         self.assert_found("guide-hello", "True")
 
     def test_the_guide_tells_sites_and_zones(self):
