@@ -40,7 +40,7 @@ step "What the tests need"
 sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     binutils bsdutils libevent-dev libyaml-dev zlib1g-dev libzstd-dev libssl-dev \
     libsystemd-dev unixodbc-dev libpsl-dev odbc-postgresql postgresql util-linux check \
-    libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
+    curl libcurl4-openssl-dev libssh-dev librdkafka-dev nginx-light openssh-server \
     python3 netcat-openbsd zstd iproute2 systemd-container mandoc \
     strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||

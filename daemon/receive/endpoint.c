@@ -260,8 +260,9 @@ endpoints_passed(struct endpoints *passed, struct fdstore_kept *kept,
 
 /* --- bound by ourselves --- */
 
-static bool
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+bool
+endpoint_same_address(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
 	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
@@ -282,7 +283,8 @@ find(const struct endpoints *have, const struct config_listen *entry)
 	for (size_t i = 0; i < have->count; i++)
 		if (transports[have->list[i]->transport].type ==
 			transports[entry->transport].type &&
-		    same_address(&have->list[i]->address, &entry->addr))
+		    endpoint_same_address(
+			&have->list[i]->address, &entry->addr))
 			return have->list[i];
 	return NULL;
 }

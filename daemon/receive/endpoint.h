@@ -70,6 +70,10 @@ bool endpoints_hold(const struct endpoints *set, const struct endpoint *one);
  * the list. Their events must be gone. */
 void endpoints_close(struct endpoints *set, const struct endpoints *keep);
 
+/* The same IP address, and port? */
+bool endpoint_same_address(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+
 /* Can anyone but this machine reach it? */
 bool endpoint_is_public(const struct endpoint *endpoint);
 

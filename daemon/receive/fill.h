@@ -1,10 +1,9 @@
 /*
  * fill - how full a receive buffer was at its fullest, over the last hour.
  *
- * Whoever reads the socket notes before each wake-up's first datagram how many
- * bytes wait, and afterwards whether that was a burst: the first batch was
- * full. A burst lasts until a batch is not, and its highest mark is what is
- * kept.
+ * Whoever reads the socket notes how many bytes wait when a wake-up's first
+ * batch was full: that is a burst. It lasts until a batch is not, and its
+ * highest mark is what is kept.
  */
 #ifndef SEPMLOGD_FILL_H
 #define SEPMLOGD_FILL_H
@@ -27,7 +26,7 @@ struct fill {
 	uint64_t bursts;                       /* since the start */
 };
 
-/* A batch was full, and before it so much had waited. */
+/* A batch was full, and so much waits. */
 void fill_burst(struct fill *fill, const struct fill_mark *mark);
 /* A batch was not: the queue is empty. */
 void fill_calm(struct fill *fill);

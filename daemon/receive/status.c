@@ -378,19 +378,10 @@ static bool
 same_place(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	const struct sockaddr_un *ua = (const void *)a, *ub = (const void *)b;
-	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
-	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
 
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_UNIX)
-		return strncmp(ua->sun_path, ub->sun_path,
-			   sizeof ua->sun_path) == 0;
-	if (a->ss_family == AF_INET6)
-		return a6->sin6_port == b6->sin6_port &&
-		       IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
-	return a4->sin_port == b4->sin_port &&
-	       a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	if (a->ss_family != AF_UNIX || b->ss_family != AF_UNIX)
+		return endpoint_same_address(a, b);
+	return strncmp(ua->sun_path, ub->sun_path, sizeof ua->sun_path) == 0;
 }
 
 /* Like the sockets of senders: it must be the one that the configuration asks

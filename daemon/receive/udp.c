@@ -189,16 +189,22 @@ look_at_memory(const struct endpoint *e, uint32_t info[SK_MEMINFO_VARS])
 	return getsockopt(e->fd, SOL_SOCKET, SO_MEMINFO, info, &n) == 0;
 }
 
-/* One system call for a wake-up, which reads up to BATCHES times. */
-static struct fill_mark
-look_at_queue(const struct udp *udp, const struct endpoint *e)
+/*
+ * Of a burst: how much waits, once in a wake-up, so that a few datagrams cost
+ * nothing. What the first batch took counts still, as a rule: the kernel gives
+ * memory back by the quarter of the buffer.
+ */
+static void
+look_at_burst(const struct udp *udp, struct endpoint *e)
 {
 	uint32_t info[SK_MEMINFO_VARS] = {0};
+	struct fill_mark waiting;
 
 	if (!look_at_memory(e, info))
-		return (struct fill_mark){.size = 0};
-	return (struct fill_mark){info[SK_MEMINFO_RMEM_ALLOC],
+		return;
+	waiting = (struct fill_mark){info[SK_MEMINFO_RMEM_ALLOC],
 	    info[SK_MEMINFO_RCVBUF], pipeline_now(udp->pipeline)};
+	fill_burst(&e->fill, &waiting);
 }
 
 static void
@@ -206,7 +212,6 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 {
 	struct endpoint *e = arg;
 	struct udp *udp = e->owner;
-	struct fill_mark waiting;
 
 	(void)fd;
 	(void)what;
@@ -214,15 +219,14 @@ read_cb(evutil_socket_t fd, short what, void *arg)
 		rest(e);
 		return;
 	}
-	waiting = look_at_queue(udp, e);
 	for (int i = 0; i < BATCHES && receive(udp, e); i++) {
 		/* A batch that is not full was all there is. */
 		bool more = udp->count == BATCH;
 
-		if (more)
-			fill_burst(&e->fill, &waiting);
-		else
+		if (!more)
 			fill_calm(&e->fill);
+		else if (i == 0)
+			look_at_burst(udp, e);
 		if (!take_batch(udp)) {
 			rest(e);
 			break;

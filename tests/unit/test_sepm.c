@@ -855,6 +855,10 @@ static const struct {
     {"sepm-1," HEAD RULE PLACE "Action: Blocked," HASHES,
 	RECORD_RELEASE_14_3_RU1},
     {HEAD RULE PLACE "Action: Blocked", RECORD_RELEASE_14_2_BARE},
+    /* labels of both styles */
+    {"pc-0147,Local: 192.0.2.47,Local Port: 1,Local Host MAC: ," REMOTE
+     "TCP,Outbound," TIMES APPLICATION RULE PLACE "Action: Blocked," HASHES,
+	RECORD_RELEASE_14_2_ON},
     {HEAD RULE PLACE "Action: Bloc", RECORD_RELEASE_UNTOLD},
     {"Site: Oak Site,Server Name: sepm,Event Description: x",
 	RECORD_RELEASE_UNTOLD},
