@@ -17,6 +17,7 @@
 #include "message.h"
 #include "preset.h"
 #include "privacy.h"
+#include "rollup.h"
 #include "record.h"
 #include "span.h"
 
@@ -136,6 +137,7 @@ struct config_stream {
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
 	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
+	enum rollup_overflow overflow;
 	const struct config_policy *policy; /* NULL: all of the record */
 	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;
