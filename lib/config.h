@@ -17,8 +17,8 @@
 #include "message.h"
 #include "preset.h"
 #include "privacy.h"
-#include "rollup.h"
 #include "record.h"
+#include "rollup.h"
 #include "span.h"
 
 enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS };
