@@ -786,6 +786,19 @@ read_later(struct schema_loader *l, const struct node *node,
 	(void)l, (void)node, (void)key, (void)out;
 }
 
+static void
+read_overflow(struct schema_loader *l, const struct node *node,
+    const struct schema_key *key, void *out)
+{
+	static const struct span words[] = {{"early", 5}, {"bucket", 6}};
+	enum rollup_overflow *overflow = out;
+	size_t i = schema_word(l, node, words, SCHEMA_COUNT(words));
+
+	(void)key;
+	if (i < SCHEMA_COUNT(words))
+		*overflow = (enum rollup_overflow)i;
+}
+
 #define STREAM(member) offsetof(struct config_stream, member)
 
 /* clang-format off */
@@ -797,6 +810,7 @@ static const struct schema_key stream_keys[] = {
 	{ "preset", schema_preset, STREAM(preset), 0, 0,    NULL },
 	{ "where",  read_where,  0,              1, 1024, NULL },
 	{ "roll_up", schema_time, STREAM(roll_up), SECOND, DAY, NULL },
+	{ "overflow", read_overflow, STREAM(overflow), 0, 0, "early" },
 	{ "privacy", read_later, 0,              0, 0,    NULL },
 };
 /* clang-format on */
@@ -814,6 +828,24 @@ check_roll_up(struct schema_loader *l, const struct node *node,
 		schema_fail(l, roll_up, "needs types: [traffic]");
 	if (stream->format != ENCODE_JSONL && stream->format != ENCODE_CSV)
 		schema_fail(l, roll_up, "needs format: jsonl or csv");
+}
+
+/* SEPM's columns have no place that says what such a record is. */
+static void
+check_overflow(struct schema_loader *l, const struct node *node,
+    const struct config_stream *stream)
+{
+	const struct node *overflow = schema_child(node, "overflow");
+
+	if (overflow == NULL)
+		return;
+	if (schema_child(node, "roll_up") == NULL)
+		schema_fail(l, overflow, "is only for streams with 'roll_up'");
+	else if (stream->overflow == ROLLUP_BUCKET &&
+		 stream->format != ENCODE_JSONL)
+		schema_fail(l, overflow,
+		    "'bucket' needs format: jsonl, whose 'flags' say what "
+		    "such a record is");
 }
 
 /* The policy of that name; NULL, and an error, if there is none. */
@@ -941,6 +973,7 @@ read_streams(struct schema_loader *l, const struct node *node,
 		apply_preset(l, n, &stream[n->index]);
 		read_stream_policy(l, n, &config->privacy, &stream[n->index]);
 		check_roll_up(l, n, &stream[n->index]);
+		check_overflow(l, n, &stream[n->index]);
 	}
 	check_streams(l, node, stream);
 }

@@ -18,6 +18,7 @@
 #include "preset.h"
 #include "privacy.h"
 #include "record.h"
+#include "rollup.h"
 #include "span.h"
 
 enum config_transport { CONFIG_UDP, CONFIG_TCP, CONFIG_TLS };
@@ -136,6 +137,7 @@ struct config_stream {
 	unsigned types; /* bit set of enum record_type */
 	enum encode_format format;
 	uint64_t roll_up; /* ms; 0: each record by itself (rollup.h) */
+	enum rollup_overflow overflow;
 	const struct config_policy *policy; /* NULL: all of the record */
 	const struct preset *preset; /* whose rules its files keep, or NULL */
 	size_t conditions;

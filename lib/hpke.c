@@ -359,21 +359,20 @@ enum hpke_read
 hpke_read_public(struct span pem, uint8_t key[HPKE_KEY])
 {
 	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	EVP_PKEY *public = NULL;
+	EVP_PKEY *found = NULL;
 	enum hpke_read result = HPKE_NO_PEM;
 	uint8_t private[HPKE_KEY];
 
 	if (bio)
-	public = PEM_read_bio_PUBKEY(bio, NULL, no_phrase, NULL);
-	if (public)
-		result =
-		    EVP_PKEY_is_a(public, "X25519") && public_of(public, key)
-			? HPKE_READ
-			: HPKE_OTHER_KIND;
+		found = PEM_read_bio_PUBKEY(bio, NULL, no_phrase, NULL);
+	if (found)
+		result = EVP_PKEY_is_a(found, "X25519") && public_of(found, key)
+			     ? HPKE_READ
+			     : HPKE_OTHER_KIND;
 	else if (hpke_read_private(pem, NULL, NULL, private) != HPKE_NO_PEM)
 		result = HPKE_PRIVATE;
 	OPENSSL_cleanse(private, sizeof(private));
-	EVP_PKEY_free(public);
+	EVP_PKEY_free(found);
 	BIO_free(bio);
 	ERR_clear_error();
 	return result;

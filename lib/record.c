@@ -28,7 +28,7 @@ const struct span record_type_name[RECORD_TYPE_COUNT] = {
 
 const struct span record_flag_name[RECORD_FLAG_COUNT] = {
 	WORD("truncated"), WORD("unterminated"), WORD("recoded"),
-	WORD("time_ambiguous"),
+	WORD("time_ambiguous"), WORD("overflow"),
 };
 
 /* RFC 5424 table 1; it names 12 to 15 only in words. */

@@ -240,7 +240,8 @@ enum {
 	RECORD_UNTERMINATED = 1 << 1, /* the peer closed inside the frame */
 	RECORD_RECODED = 1 << 2,      /* was not UTF-8 */
 	RECORD_TIME_AMBIGUOUS = 1 << 3, /* in an hour that the clocks repeat */
-	RECORD_FLAG_COUNT = 4,
+	RECORD_OVERFLOW = 1 << 4,       /* of several groups of a roll-up */
+	RECORD_FLAG_COUNT = 5,
 };
 
 enum {

@@ -51,11 +51,14 @@ struct rollup {
 	size_t mask;       /* places - 1 */
 	uint32_t *places;  /* group + 1; 0: free */
 	size_t size, used; /* bytes of texts */
-	char *bytes;
+	char *bytes;       /* and room for those of a record to be found */
+	enum rollup_overflow overflow;
+	struct group rest; /* without texts; no records: nothing there */
 };
 
 struct rollup *
-rollup_new(size_t groups, size_t bytes, struct hash_key key)
+rollup_new(size_t groups, size_t bytes, struct hash_key key,
+    enum rollup_overflow overflow)
 {
 	struct rollup *r = calloc(1, sizeof *r);
 	size_t places = 4;
@@ -65,12 +68,13 @@ rollup_new(size_t groups, size_t bytes, struct hash_key key)
 	while (places < 2 * groups)
 		places *= 2;
 	r->key = key;
+	r->overflow = overflow;
 	r->limit = groups;
 	r->size = bytes;
 	r->mask = places - 1;
 	r->groups = calloc(groups, sizeof *r->groups);
 	r->places = calloc(places, sizeof *r->places);
-	r->bytes = malloc(bytes);
+	r->bytes = malloc(bytes + ROLLUP_GROUP);
 	if (r->groups == NULL || r->places == NULL || r->bytes == NULL) {
 		rollup_free(r);
 		return NULL;
@@ -89,17 +93,22 @@ rollup_free(struct rollup *r)
 	free(r);
 }
 
+static bool
+has_place(const struct rollup *r)
+{
+	return r->count < r->limit && r->size - r->used >= ROLLUP_GROUP;
+}
+
 bool
 rollup_has_room(const struct rollup *r)
 {
-	return r->taken == 0 && r->count < r->limit &&
-	       r->size - r->used >= ROLLUP_GROUP;
+	return r->taken == 0 && (r->overflow == ROLLUP_BUCKET || has_place(r));
 }
 
 size_t
 rollup_count(const struct rollup *r)
 {
-	return r->count - r->taken;
+	return r->count - r->taken + (r->rest.sum.records > 0);
 }
 
 /* --- groups --- */
@@ -152,6 +161,15 @@ same(const struct rollup *r, const struct group *a, const struct group *b)
 	       memcmp(r->bytes + a->at, r->bytes + b->at, a->n) == 0;
 }
 
+/* What has no place of its own any more. */
+static struct group *
+overflow(struct rollup *r, const struct group *wanted)
+{
+	if (r->rest.sum.records == 0)
+		r->rest.sum.source = wanted->sum.source;
+	return &r->rest;
+}
+
 /* The group of these texts, which stand behind what is used. */
 static struct group *
 find(struct rollup *r, const struct group *wanted)
@@ -164,6 +182,8 @@ find(struct rollup *r, const struct group *wanted)
 		if (same(r, g, wanted))
 			return g;
 	}
+	if (!has_place(r))
+		return overflow(r, wanted);
 	r->used += wanted->n;
 	g = &r->groups[r->count++];
 	*g = *wanted;
@@ -252,21 +272,32 @@ put_back(const struct rollup *r, const struct group *g, struct record *record)
 	}
 }
 
+static void
+put_group(const struct rollup *r, const struct group *g, struct record *record)
+{
+	if (g == &r->rest) {
+		record->flags |= RECORD_OVERFLOW;
+		return;
+	}
+	put_back(r, g, record);
+	if (g->has_port)
+		record_set_number(record, RECORD_F_REMOTE_PORT, g->port);
+}
+
 bool
 rollup_peek(
     const struct rollup *r, struct record *record, struct rollup_group *group)
 {
-	const struct group *g = &r->groups[r->taken];
+	const struct group *g =
+	    r->taken < r->count ? &r->groups[r->taken] : &r->rest;
 
-	if (r->taken == r->count)
+	if (rollup_count(r) == 0)
 		return false;
 	record_reset(record);
 	record->type = RECORD_TRAFFIC;
 	record_set_text(
 	    record, RECORD_F_TYPE, record_type_name[RECORD_TRAFFIC]);
-	put_back(r, g, record);
-	if (g->has_port)
-		record_set_number(record, RECORD_F_REMOTE_PORT, g->port);
+	put_group(r, g, record);
 	if (g->times.begun) {
 		record_set_time(record, RECORD_F_BEGIN, g->times.begin);
 		record_set_time(record, RECORD_F_END, g->times.end);
@@ -282,7 +313,11 @@ rollup_peek(
 void
 rollup_drop(struct rollup *r)
 {
-	if (++r->taken < r->count)
+	if (r->taken < r->count)
+		r->taken++;
+	else
+		r->rest = (struct group){.n = 0};
+	if (rollup_count(r) > 0)
 		return;
 	r->count = r->taken = r->used = 0;
 	memset(r->places, 0, (r->mask + 1) * sizeof *r->places);

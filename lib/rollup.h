@@ -5,9 +5,13 @@
  * (application), to where (remote name, or the address of what has none, and
  * port), how (protocol, direction) and what became of it (action, rule). A
  * group has the sum of the occurrences, the number of records, and the first
- * and last time. Nothing is estimated and nothing merged that differs: when
- * there is no room for one more group, those that are there have to be taken
- * out before the next record.
+ * and last time. Nothing is estimated.
+ *
+ * When there is no room for one more group, those that are there have to be
+ * taken out before the next record, and nothing is merged that differs
+ * (ROLLUP_EARLY); or records of further groups are added up in one that says
+ * so: it has their sums and times, the flag RECORD_OVERFLOW, and nothing else
+ * (ROLLUP_BUCKET).
  *
  * Memory is fixed: so many groups, and so many bytes for their texts. A text
  * counts with its first ROLLUP_TEXT bytes.
@@ -29,10 +33,13 @@ enum {
 	ROLLUP_GROUP = 12 * (ROLLUP_TEXT + 2),
 };
 
+enum rollup_overflow { ROLLUP_EARLY, ROLLUP_BUCKET };
+
 struct rollup;
 
 /* `bytes` is at least ROLLUP_GROUP. NULL: no memory. */
-struct rollup *rollup_new(size_t groups, size_t bytes, struct hash_key key);
+struct rollup *rollup_new(size_t groups, size_t bytes, struct hash_key key,
+    enum rollup_overflow overflow);
 void rollup_free(struct rollup *rollup);
 
 /* Is there room for any record? */
@@ -42,7 +49,7 @@ bool rollup_has_room(const struct rollup *rollup);
 void rollup_add(struct rollup *rollup, const struct record *record,
     const struct message_source *source);
 
-/* Groups that are there. */
+/* Groups that are there, that of the overflow included. */
 size_t rollup_count(const struct rollup *rollup);
 
 /* One group. */
@@ -53,7 +60,8 @@ struct rollup_group {
 
 /*
  * The next group as a record, which borrows until it is taken out; they come
- * in the order of their first records. False: there is none.
+ * in the order of their first records, that of the overflow last. False: there
+ * is none.
  */
 bool rollup_peek(const struct rollup *rollup, struct record *record,
     struct rollup_group *group);

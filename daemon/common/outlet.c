@@ -84,7 +84,8 @@ open_rollups(struct outlet *o)
 			continue;
 		if (getrandom(&key, sizeof key, 0) != (ssize_t)sizeof key)
 			return false;
-		s->rollup = rollup_new(GROUPS, GROUP_BYTES, key);
+		s->rollup =
+		    rollup_new(GROUPS, GROUP_BYTES, key, s->config->overflow);
 		if (s->rollup == NULL)
 			return false;
 		o->rolling++;

@@ -53,6 +53,18 @@ class RollUp(harness.Case):
             config=STREAMS.format(every=every, format=form)))
 
     @staticmethod
+    def send_large(sepmlogd, count):
+        """Each of a group of its own, of 3 KB."""
+        with harness.connect(sepmlogd.port) as peer:
+            for n in range(0, count, 500):
+                peer.sendall(b"".join(
+                    body(i).replace(b"www.", b"h%d." % i)
+                    .replace(b"Allow,", b"y" * 1000 + b",")
+                    .replace(b"a.exe", b"x" * 1000)
+                    .replace(b"user", b"z" * 1000)
+                    for i in range(n, n + 500)))
+
+    @staticmethod
     def send(sepmlogd, first, last):
         with harness.connect(sepmlogd.port) as peer:
             peer.sendall(b"".join(body(n) for n in range(first, last)))
@@ -182,14 +194,7 @@ class RollUp(harness.Case):
         """They go out early, and nothing is merged that differs."""
         sepmlogd = self.start("1h")
         count = 4000  # of 3 KB each: more than 8 MiB
-        with harness.connect(sepmlogd.port) as peer:
-            for n in range(0, count, 500):
-                peer.sendall(b"".join(
-                    body(i).replace(b"www.", b"h%d." % i)
-                    .replace(b"Allow,", b"y" * 1000 + b",")
-                    .replace(b"a.exe", b"x" * 1000)
-                    .replace(b"user", b"z" * 1000)
-                    for i in range(n, n + 500)))
+        self.send_large(sepmlogd, count)
         harness.wait_until(lambda: any(True for _ in sepmlogd.spool.records(
             "usage")), "groups that go out early", timeout=60)
         self.wait_traffic(sepmlogd, count)
@@ -198,6 +203,27 @@ class RollUp(harness.Case):
             r["remote_name"] for r in sepmlogd.spool.records("usage"))
         self.assertEqual(len(names), count)
         self.assertEqual(max(names.values()), 1)
+
+    def test_an_overflow_is_one_record(self):
+        """With `overflow: bucket` nothing goes out early, and what has no
+        place of its own is in one record that says so."""
+        sepmlogd = self.start("1h, overflow: bucket")
+        count = 4000
+        self.send_large(sepmlogd, count)
+        self.wait_traffic(sepmlogd, count)
+        self.assertEqual(list(sepmlogd.spool.records("usage")), [])
+        sepmlogd.stop_cleanly()
+        rolled = list(sepmlogd.spool.records("usage"))
+        self.assertEqual([r.get("flags") for r in rolled],
+                         [None] * (len(rolled) - 1) + [["overflow"]])
+        self.assertGreater(len(rolled), 1000)
+        self.assertEqual(sum(r["records"] for r in rolled), count)
+        self.assertEqual(sum(r["occurrences"] for r in rolled),
+                         sum(1 + n % 7 for n in range(count)))
+        last = rolled[-1]
+        self.assertEqual(last["records"], count - len(rolled) + 1)
+        self.assertFalse(set(KEY) & set(last))
+        self.verify(sepmlogd)
 
     def test_imports_are_rolled_up_once(self):
         path = os.path.join(self.directory, "dump.log")

@@ -374,6 +374,12 @@ static const struct {
 	{ "streams: [{ name: a, types: all, format: cvs }]\n",
 	  "1:42: streams[0].format: 'cvs' is not jsonl, csv, raw, ecs, ocsf, cef or leef; did you "
 	  "mean 'csv'?\n" },
+	{ "streams: [{ name: a, types: traffic, overflow: bucket }]\n",
+	  "1:48: streams[0].overflow: is only for streams with 'roll_up'\n" },
+	{ "streams: [{ name: a, types: traffic, format: csv, roll_up: 5m,\n"
+	  "  overflow: bucket }]\n",
+	  "2:13: streams[0].overflow: 'bucket' needs format: jsonl, whose "
+	  "'flags' say what such a record is\n" },
 	{ "streams: [{ name: a, types: all, format: ecs, roll_up: 5m }]\n",
 	  "1:56: streams[0].roll_up: needs format: jsonl or csv\n"
 	  "1:56: streams[0].roll_up: needs types: [traffic]\n" },

@@ -15,7 +15,7 @@ static struct rollup *rollup;
 static void
 setup(void)
 {
-	rollup = rollup_new(GROUPS, BYTES, secret);
+	rollup = rollup_new(GROUPS, BYTES, secret, ROLLUP_EARLY);
 	ck_assert_ptr_nonnull(rollup);
 }
 
@@ -191,6 +191,57 @@ START_TEST(room_is_bounded_and_sums_are_exact)
 }
 END_TEST
 
+/* Groups that have a place keep it; all others are one, whose sums are exact,
+ * too. */
+START_TEST(an_overflow_is_one_group)
+{
+	static struct record r;
+	struct rollup_group g;
+	uint64_t in = 0, out = 0, records = 0, groups = 0;
+	char host[3 * ROLLUP_TEXT];
+
+	rollup_free(rollup);
+	rollup = rollup_new(GROUPS, BYTES, secret, ROLLUP_BUCKET);
+	ck_assert_ptr_nonnull(rollup);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		in = out = records = groups = 0;
+		for (unsigned n = 0; n < 1000; n++) {
+			memset(host, 'x', sizeof host);
+			host[_i == 0 ? 12 : sizeof host - 1] = '\0';
+			host[0] = (char)('a' + n % 16);
+			host[1] = (char)('a' + n / 16 % 16);
+			in += 1 + n % 7;
+			add(traffic(host, 80, 1 + n % 7, 1000 + (int64_t)n));
+		}
+		for (; rollup_peek(rollup, &r, &g); rollup_drop(rollup)) {
+			out += g.occurrences;
+			records += g.records;
+			groups++;
+			if (rollup_count(rollup) > 1) {
+				ck_assert_uint_eq(r.flags, 0);
+				ck_assert(record_has(&r, RECORD_F_HOST));
+				continue;
+			}
+			ck_assert_uint_eq(r.flags, RECORD_OVERFLOW);
+			ck_assert_ptr_eq(g.source, &here);
+			ck_assert(!record_has(&r, RECORD_F_HOST));
+			ck_assert(!record_has(&r, RECORD_F_REMOTE_PORT));
+			ck_assert_uint_eq(
+			    r.value[RECORD_F_RECORDS].number, g.records);
+			ck_assert_uint_eq(r.value[RECORD_F_OCCURRENCES].number,
+			    g.occurrences);
+			ck_assert_int_eq(
+			    r.value[RECORD_F_END].time, 1000 + 999 + 5);
+		}
+		ck_assert_uint_eq(rollup_count(rollup), 0);
+		ck_assert_uint_eq(in, out);
+		ck_assert_uint_eq(records, 1000);
+		ck_assert_uint_gt(groups, 3);
+		ck_assert_uint_le(groups, GROUPS + 1);
+	}
+}
+END_TEST
+
 START_TEST(long_texts_are_cut_between_characters)
 {
 	static struct record r;
@@ -235,6 +286,7 @@ main(void)
 	tcase_add_test(groups, values_do_not_move_between_fields);
 	tcase_add_test(groups, an_address_counts_only_without_a_name);
 	tcase_add_loop_test(groups, room_is_bounded_and_sums_are_exact, 0, 2);
+	tcase_add_loop_test(groups, an_overflow_is_one_group, 0, 2);
 	tcase_add_test(groups, long_texts_are_cut_between_characters);
 	tcase_add_test(groups, nothing_is_added_while_groups_are_taken_out);
 	suite_add_tcase(s, groups);
