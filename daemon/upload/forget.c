@@ -45,10 +45,11 @@ count(struct look *k, const char *target)
 
 	while (i < k->n && strcmp(k->left[i].target, target) != 0)
 		i++;
-	if (i == PLAN_TARGETS || strlen(target) > SPOOL_NAME_MAX)
+	if (i == PLAN_TARGETS)
 		return;
 	if (i == k->n)
-		strcpy(k->left[k->n++].target, target);
+		snprintf(k->left[k->n++].target, sizeof k->left[i].target, "%s",
+		    target);
 	k->left[i].count++;
 }
 

@@ -2,6 +2,7 @@
 hand: curl to nginx over HTTPS, sftp to OpenSSH's server, on loopback.
 
     python3 -B tests/bench/upload.py [--files N] [--size MIB] [--rounds N]
+                                    [HTTPS] [SFTP]
 
 Wants build/release (SEPMLOG_UPLOAD names another program), nginx, curl and
 OpenSSH. The same files each time, in turn; medians of wall and processor time
@@ -193,6 +194,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ways", nargs="*", default=["HTTPS", "SFTP"])
     parser.add_argument("--files", type=int, default=40)
     parser.add_argument("--size", type=int, default=8, help="MiB of each")
     parser.add_argument("--rounds", type=int, default=7)
@@ -204,6 +206,8 @@ def main():
         servers = Servers(directory)
         try:
             for way in WAYS:
+                if way[0] not in options.ways:
+                    continue
                 report(way, options, rounds_of(servers, options, way))
         finally:
             servers.close()

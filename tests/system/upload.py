@@ -544,7 +544,7 @@ class Directories(uploads.Case):
             spool.put(n, 300_000)
         uploader = self.uploader(spool, [directory_target("out", out)]).start()
         uploader.wait_log("make room there")
-        self.assertEqual(len(spool.ready()), 2)
+        wait_until(lambda: len(spool.ready()) == 2, "the others are away")
         first = sorted(spool.sums)[:3]
         self.assert_arrived(out, {name: spool.sums.pop(name)
                                   for name in first})
