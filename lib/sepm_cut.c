@@ -187,7 +187,5 @@ sepm_drop_cut_field(struct sepm_reading *reading)
 	body->count = from;
 	if (body->begin > from)
 		body->begin = from;
-	if (body->first > from)
-		body->first = from;
 	sepm_find_places(reading);
 }

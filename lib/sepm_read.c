@@ -138,9 +138,6 @@ static void
 add_place(struct sepm_reading *reading, size_t piece, size_t last,
     const struct sepm_field *read, const char *why)
 {
-	/* the client and the SEPM have been read */
-	if (piece == reading->body->client || piece == reading->body->sepm)
-		return;
 	reading->place[reading->places++] =
 	    (struct sepm_place){piece, last, *read, why};
 }

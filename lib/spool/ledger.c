@@ -326,24 +326,30 @@ batch_write(struct ledger_batch *batch)
 	return true;
 }
 
-static bool
-batch_add(struct ledger_batch *batch, struct span body)
+/* There is room. */
+static void
+batch_put(struct ledger_batch *batch, struct span body)
 {
 	struct spool *spool = batch->spool;
-	char *at;
+	char *at = spool->scratch + batch->n;
 
-	if (batch->n + body.n + LEDGER_TAIL > sizeof(spool->scratch) &&
-	    !batch_write(batch))
-		return false;
-	at = spool->scratch + batch->n;
 	memcpy(at, body.p, body.n);
 	ledger_chain(spool->ledger.sha, batch->chain, body);
 	ledger_tail(batch->chain, at + body.n);
 	batch->n += body.n + LEDGER_TAIL;
-	return true;
 }
 
 static bool
+batch_add(struct ledger_batch *batch, struct span body)
+{
+	if (batch->n + body.n + LEDGER_TAIL > sizeof(batch->spool->scratch) &&
+	    !batch_write(batch))
+		return false;
+	batch_put(batch, body);
+	return true;
+}
+
+static void
 batch_begin_file(struct ledger_batch *batch)
 {
 	struct spool *spool = batch->spool;
@@ -357,11 +363,9 @@ batch_begin_file(struct ledger_batch *batch)
 	ledger_put_text(&line, "instance", spool_instance(spool));
 	ledger_put_number(&line, "number", ledger->number);
 	ledger_put_text(&line, "before", span_of(hex, sizeof(hex)));
-	if (!batch_add(batch, ledger_body(&line)))
-		return false;
+	batch_put(batch, ledger_body(&line)); /* the first one */
 	ledger->head_size = ledger_body(&line).n + LEDGER_TAIL;
 	memcpy(ledger->head, batch->chain, sizeof(ledger->head));
-	return true;
 }
 
 static bool
@@ -372,8 +376,8 @@ ledger_write(struct ledger_batch *batch)
 	    span_skip(span_of(ledger->lines, ledger->n), ledger->durable);
 	size_t n;
 
-	if (ledger->size == 0 && !batch_begin_file(batch))
-		return false;
+	if (ledger->size == 0)
+		batch_begin_file(batch);
 	for (; rest.n > 0; rest = span_skip(rest, n + 1)) {
 		n = span_find(rest, '\n');
 		if (!batch_add(batch, span_take(rest, n)))

@@ -504,14 +504,11 @@ stream_new(struct spool *spool, const char *name, char *why, size_t size)
 	return stream;
 }
 
+/* Always the last one that was made. */
 void
 stream_free(struct spool_stream *stream)
 {
-	struct spool_stream **link = &stream->spool->streams;
-
-	while (*link != stream)
-		link = &(*link)->next;
-	*link = stream->next;
+	stream->spool->streams = stream->next;
 	segment_free(stream->live);
 	segment_free(stream->old);
 	ring_clear(&stream->ring);

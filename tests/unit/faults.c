@@ -27,7 +27,7 @@ static struct {
 	off_t size;
 } synced[SYNCED_MAX];
 static size_t synced_n;
-static bool lossy;
+static bool lossy, linkless;
 
 static off_t *
 synced_size(ino_t inode)
@@ -85,6 +85,12 @@ faults_lossy(void)
 }
 
 void
+faults_linkless(void)
+{
+	linkless = true;
+}
+
+void
 faults_arm(
     enum fault_call call, long nth, bool for_good, int error, size_t part)
 {
@@ -108,7 +114,7 @@ faults_clear(void)
 	while (poisoned_n > 0)
 		close(poisoned[--poisoned_n]);
 	memset(&faults, 0, sizeof(faults));
-	lossy = false;
+	lossy = linkless = false;
 	synced_n = 0;
 }
 
@@ -187,9 +193,8 @@ WRAP(int, renameat, (int a, const char *from, int b, const char *to),
 WRAP(int, renameat2,
     (int a, const char *from, int b, const char *to, unsigned flags),
     (a, from, b, to, flags), FAULT_RENAME, -1)
-WRAP(int, linkat,
-    (int a, const char *from, int b, const char *to, int flags),
-    (a, from, b, to, flags), FAULT_LINK, -1)
+WRAP(ssize_t, getrandom, (void *to, size_t n, unsigned flags),
+    (to, n, flags), FAULT_RANDOM, -1)
 WRAP(int, unlinkat, (int dir, const char *name, int flags),
     (dir, name, flags), FAULT_UNLINK, -1)
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), FAULT_CHMOD, -1)
@@ -210,6 +215,21 @@ WRAP(void *, mmap,
     (at, n, protection, flags, fd, from), FAULT_MEMORY, MAP_FAILED)
 WRAP(char *, strdup, (const char *text), (text), FAULT_MEMORY, NULL)
 /* clang-format on */
+
+int __real_linkat(int a, const char *from, int b, const char *to, int flags);
+int __wrap_linkat(int a, const char *from, int b, const char *to, int flags);
+
+int
+__wrap_linkat(int a, const char *from, int b, const char *to, int flags)
+{
+	if (hit(FAULT_LINK))
+		return -1;
+	if (linkless) {
+		errno = EPERM;
+		return -1;
+	}
+	return __real_linkat(a, from, b, to, flags);
+}
 
 ssize_t __real_write(int fd, const void *from, size_t n);
 ssize_t __wrap_write(int fd, const void *from, size_t n);

@@ -33,6 +33,7 @@ enum fault_call {
 	FAULT_LOCK,
 	FAULT_DIRECT, /* to do without the page cache */
 	FAULT_MEMORY,
+	FAULT_RANDOM,
 	FAULT_HEAP, /* malloc and realloc; not one of FAULT_ANY, as Check's own
 		     * assertions make them */
 	FAULT_CALLS,
@@ -63,6 +64,8 @@ void faults_disarm(void);
  * numbers are equal if its kind and all functions on the stack are. */
 uint64_t faults_way(long nth);
 void faults_lossy(void);
+/* From now on there are no hard links. */
+void faults_linkless(void);
 /* Whether the file, by descriptor, had a failed sync. */
 bool faults_poisoned(int fd);
 /* Forgets them. */

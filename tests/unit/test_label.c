@@ -276,6 +276,17 @@ START_TEST(no_language_hides_a_label_of_another)
 }
 END_TEST
 
+START_TEST(nothing_is_guessed_of_no_label)
+{
+	char text[1024];
+
+	memset(text, 'a', sizeof(text));
+	ck_assert_ptr_null(sepm_label_guess(&labels, SPAN("")));
+	ck_assert_ptr_null(
+	    sepm_label_guess(&labels, span_of(text, sizeof(text))));
+}
+END_TEST
+
 START_TEST(anything_else_has_none)
 {
 	unsigned number = 7;
@@ -345,6 +356,7 @@ suite(void)
 	tcase_add_loop_test(tc, japanese_labels_are_known, 0, COUNT(japanese));
 	tcase_add_loop_test(
 	    tc, no_language_hides_a_label_of_another, 0, SEPM_LANGUAGES);
+	tcase_add_test(tc, nothing_is_guessed_of_no_label);
 	tcase_add_loop_test(tc, anything_else_has_none, 0, COUNT(unknown));
 	tcase_add_test(tc, labels_are_read_within_their_bytes);
 	tcase_add_loop_test(tc, every_prefix_of_a_label_begins_one, 0, 10);

@@ -395,6 +395,8 @@ START_TEST(free_text_keeps_its_commas)
 }
 END_TEST
 
+#define GROUP(number) "IP Address" number ": 192.0.2." number ","
+
 /* Values that cannot be, labels that nobody knows, or that come twice. */
 static const struct {
 	const char *text, *expected;
@@ -444,6 +446,16 @@ static const struct {
 	"extra=IP Address1=masked|MAC Address1=x|GATEWAY1=y\n!addresses"},
     {HEAD RULE "IP Address1: 192.0.2.1,IP Address1: 192.0.2.2," END NO_HASHES,
 	"extra=IP Address1=192.0.2.2\naddresses=192.0.2.1//"},
+    /* more groups than there is room for */
+    {HEAD RULE GROUP("1") GROUP("2") GROUP("3") GROUP("4") GROUP("5") GROUP("6")
+	    GROUP("7") GROUP("8") GROUP("9") GROUP("10") GROUP("11") GROUP("12")
+		GROUP("13") GROUP("14") GROUP("15") GROUP("16") GROUP("17")
+		    END NO_HASHES,
+	"extra=IP Address17=192.0.2.17\n"
+	"addresses=192.0.2.1// 192.0.2.2// 192.0.2.3// 192.0.2.4// "
+	"192.0.2.5// 192.0.2.6// 192.0.2.7// 192.0.2.8// 192.0.2.9// "
+	"192.0.2.10// 192.0.2.11// 192.0.2.12// 192.0.2.13// 192.0.2.14// "
+	"192.0.2.15// 192.0.2.16//"},
 };
 
 START_TEST(what_does_not_fit_goes_to_extra)

@@ -4,8 +4,8 @@
  * and the next one must find all that was accepted.
  *
  * N is each call that comes about in a way of its own (the functions on the
- * stack), and of those that come about in the same way the first two, the last
- * and some between; with SEPMLOG_TESTS=all it is every call.
+ * stack), and of those that come about in the same way the first, the last and
+ * every twelfth between; with SEPMLOG_TESTS=all it is every call.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "spool/names.h"
 #include "spool_box.h"
 
 #define COUNT_OF(table) (sizeof(table) / sizeof((table)[0]))
@@ -195,7 +196,7 @@ typedef bool scenario_fn(enum fault_call call, long nth, bool for_good,
     int error, size_t part, enum spool_compress compress);
 static scenario_fn turns_ledger;
 
-enum { FIRST_ONES = 2, STRIDE = 7 };
+enum { STRIDE = 12 };
 
 static bool
 every_call(void)
@@ -216,8 +217,7 @@ is_chosen(long nth, long n)
 			before += i < nth;
 			after += i > nth;
 		}
-	return every_call() || before < FIRST_ONES || after == 0 ||
-	       before % STRIDE == 0;
+	return every_call() || before % STRIDE == 0 || after == 0;
 }
 
 static void
@@ -613,7 +613,18 @@ begins(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	return was_hit;
 }
 
+static bool without_links;
+static scenario_fn salvages;
+
 /* What was written last ends in the middle of a record. */
+static bool
+salvages_by_copy(enum fault_call call, long nth, bool for_good, int error,
+    size_t part, enum spool_compress compress)
+{
+	without_links = true;
+	return salvages(call, nth, for_good, error, part, compress);
+}
+
 static bool
 salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
     enum spool_compress compress)
@@ -638,6 +649,9 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	/* and one that holds no record at all */
 	box_put(&box, "live/access/0000000000000002.csv.open", BOX_HEADER "1,",
 	    sizeof(BOX_HEADER "1,") - 1);
+	if (without_links)
+		faults_linkless();
+	without_links = false;
 	faults_arm(call, nth, for_good, error, part);
 	if (box_open(&box))
 		live(4);
@@ -697,6 +711,88 @@ stands_twice(enum fault_call call, long nth, bool for_good, int error,
 	return was_hit;
 }
 
+/* The name in ready/ is another's, and that of the next segment too. */
+static bool
+is_in_the_way(enum fault_call call, long nth, bool for_good, int error,
+    size_t part, enum spool_compress compress)
+{
+	static const char other[] = "{\"not\":\"ours\"}\n";
+	char path[256], alien[128];
+	bool was_hit;
+
+	begin(compress);
+	box.renumbered = true;
+	box_must_open(&box);
+	box_fill(&box, 3);
+	snprintf(alien, sizeof(alien), "ready/traffic-%.8s-0000000000000001.%s",
+	    spool_instance(box.spool).p,
+	    compress == SPOOL_NONE ? "jsonl" : "jsonl.gz");
+	box_put(&box, alien, other, sizeof(other) - 1);
+	box_put(&box, "live/access/0000000000000002.csv.open", "x", 1);
+	faults_arm(call, nth, for_good, error, part);
+	spool_rotate(box.spool, box.now, true);
+	box_pass(&box, 3);
+	was_hit = faults.hits > 0;
+	faults_disarm();
+	box_pass(&box, 12);
+	live(4); /* it waits for a segment with a higher number */
+	box_drain(&box);
+	box_path(&box, path, "%s", alien);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 1);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+	return was_hit;
+}
+
+START_TEST(any_call_may_fail_where_a_name_is_taken)
+{
+	sweep(is_in_the_way, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+}
+END_TEST
+
+START_TEST(a_hundred_originals_of_one_name_are_enough)
+{
+	char name[128], path[256], instance[SPOOL_INSTANCE + 1];
+	FILE *out;
+	int i;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 100);
+	snprintf(
+	    instance, sizeof(instance), "%.8s", spool_instance(box.spool).p);
+	box_kill(&box);
+	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
+	out = fopen(path, "ab");
+	ck_assert_ptr_nonnull(out);
+	fputs("{\"number\":", out);
+	ck_assert_int_eq(fclose(out), 0);
+	for (i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name),
+		    i ? "quarantine/traffic-%s-0000000000000001.jsonl.%d"
+		      : "quarantine/traffic-%s-0000000000000001.jsonl",
+		    instance, i);
+		box_put(&box, name, "x", 1);
+	}
+	box_must_open(&box);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_DISK_ERROR);
+	ck_assert(box_told(&box, "recovering: File exists"));
+	box_path(&box, path, "%s", name);
+	ck_assert_int_eq(unlink(path), 0);
+	box_pass(&box, 12);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	ck_assert_uint_eq(box_count(&box, "quarantine"), 100);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
 START_TEST(any_call_may_fail_at_the_first_start)
 {
 	sweep(begins, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
@@ -707,6 +803,8 @@ END_TEST
 START_TEST(any_call_may_fail_at_a_salvage)
 {
 	sweep(salvages, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
+	    ways[_i].compress);
+	sweep(salvages_by_copy, FAULT_ANY, ways[_i].for_good, ways[_i].error, 0,
 	    ways[_i].compress);
 	sweep(salvages, FAULT_LINK, ways[_i].for_good, EPERM, 0,
 	    ways[_i].compress);
@@ -893,7 +991,8 @@ START_TEST(a_removed_directory_is_made_again_when_the_disk_lets_it)
 	box_fill(&box, 3);
 	box_path(&box, path, "quarantine");
 	ck_assert_int_eq(rmdir(path), 0);
-	faults_arm(FAULT_MKDIR, 1, true, EACCES, 0);
+	/* that of the spool itself, or that of quarantine/ */
+	faults_arm(FAULT_MKDIR, _i, true, EACCES, 0);
 	box_pass(&box, 3);
 	ck_assert_int_gt(faults.hits, 0);
 	ck_assert_int_ne(access(path, F_OK), 0);
@@ -1048,6 +1147,9 @@ START_TEST(a_ledger_that_takes_no_lines_keeps_what_it_can)
 	}
 	ck_assert(!added);
 	ck_assert_int_ge(i, 10); /* 64 KiB of them */
+	do
+		ledger_begin(&line, "t", 0);
+	while (spool_ledger_add(box.spool, &line));
 	/* and files wait for it */
 	box_fill(&box, 3);
 	spool_rotate(box.spool, box.now, true);
@@ -1182,6 +1284,41 @@ START_TEST(a_reload_is_refused_while_the_disk_is_far_behind)
 }
 END_TEST
 
+START_TEST(a_stream_far_behind_does_not_change_when_it_comes_back)
+{
+	bool refused = false;
+	int i, n;
+
+	/* the queue of its segments is full only with its last one */
+	for (n = 14; n < 18 && !refused; n++) {
+		begin(SPOOL_NONE);
+		box_must_open(&box);
+		faults_arm(FAULT_OPEN, 1, true, EIO, 0);
+		for (i = 0; i < n; i++) {
+			ck_assert(box_append(&box, BOX_ACCESS));
+			spool_rotate(box.spool, box.now, true);
+			box_work(&box, 50);
+		}
+		ck_assert(box_append(&box, BOX_ACCESS));
+		box.streams[BOX_ACCESS].extension = "raw";
+		if (reload(BOX_STREAMS - 1))
+			refused = !reload(BOX_STREAMS);
+		if (refused)
+			ck_assert_ptr_nonnull(strstr(box.why,
+			    "stream access: the disk is too far behind"));
+		faults_disarm();
+		box.streams[BOX_ACCESS].extension = "csv";
+		box_pass(&box, 12);
+		ck_assert(reload(BOX_STREAMS));
+		box_drain(&box);
+		box_read(&box, false);
+		box_expect_all(&box);
+		end();
+	}
+	ck_assert(refused);
+}
+END_TEST
+
 /* A stream goes and another comes, as far as memory and disk let it. */
 START_TEST(a_reload_that_fails_changes_nothing)
 {
@@ -1232,6 +1369,10 @@ main(void)
 	    {"any", any_call_may_fail_while_it_opens, 0, COUNT_OF(ways)},
 	    {"first", any_call_may_fail_at_the_first_start, 0, 2},
 	    {"salvage", any_call_may_fail_at_a_salvage, 0, 2},
+	    {"taken", any_call_may_fail_where_a_name_is_taken, 0, 2},
+	    {"taken", a_hundred_originals_of_one_name_are_enough, 0, 1},
+	    {"reload", a_stream_far_behind_does_not_change_when_it_comes_back,
+		0, 1},
 	    {"twice", any_call_may_fail_where_a_segment_stands_twice, 0, 2},
 	    {"ledger", any_call_may_fail_while_the_ledger_turns, 0, 2},
 	    {"answers", other_answers_are_understood, 0, COUNT_OF(answers)},
@@ -1259,7 +1400,9 @@ main(void)
 	    {"others", a_segment_that_cannot_be_read_is_set_aside, 0, 1},
 	    {"others", what_cannot_be_set_aside_stays_and_is_told, 0, 1},
 	    {"others", a_removed_directory_is_made_again_when_the_disk_lets_it,
-		0, 1},
+		1, 2},
+	    {"others", a_removed_directory_is_made_again_when_the_disk_lets_it,
+		4, 5},
 	    {"others", a_stream_directory_is_made_again_when_the_disk_lets_it,
 		0, 1},
 	    {"ledger", a_ledger_that_takes_no_lines_keeps_what_it_can,

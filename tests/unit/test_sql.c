@@ -204,6 +204,27 @@ END_TEST
 
 /* --- telling tables apart --- */
 
+START_TEST(without_room_an_address_stays_as_it_came)
+{
+	static struct sepm_labels labels;
+	static struct timestamp_date date;
+	const struct span columns[] = {SPAN("LOCAL_HOST_IP"), SPAN("USN")};
+	const struct span cells[] = {SPAN("16909060"), SPAN("7")};
+	struct arena none = {NULL, 0, 0};
+	struct sepm_context context = {
+	    .arena = &none,
+	    .labels = &labels,
+	    .clock = {zone_utc(), NULL, &date, 0},
+	};
+
+	sepm_labels_init(&labels);
+	record_reset(&record);
+	ck_assert_ptr_null(sepm_sql(columns, cells, 2, &context, &record));
+	testing_expect(
+	    &record, "usn=7\n!local_ip\nextra=LOCAL_HOST_IP=16909060");
+}
+END_TEST
+
 START_TEST(the_view_has_its_49_columns)
 {
 	struct span names[SEPM_SQL_COLUMNS + 1];
@@ -269,6 +290,7 @@ main(void)
 	tcase_add_loop_test(values, codes_become_words, 0, COUNT(codes));
 	suite_add_tcase(s, values);
 	tcase_add_checked_fixture(tables, setup, teardown);
+	tcase_add_test(tables, without_room_an_address_stays_as_it_came);
 	tcase_add_test(tables, the_view_has_its_49_columns);
 	tcase_add_test(tables, the_first_name_that_tells_decides);
 	tcase_add_test(tables, a_file_of_a_puller_gives_the_same);
