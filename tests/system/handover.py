@@ -1,8 +1,8 @@
 """Restarts that no connection notices: a service manager keeps descriptors
 for the next process, as systemd does with FileDescriptorStoreMax."""
 
-import fcntl
 import contextlib
+import fcntl
 import os
 import socket
 import threading
