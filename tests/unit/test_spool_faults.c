@@ -613,7 +613,7 @@ begins(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	return was_hit;
 }
 
-static bool without_links;
+static bool copies; /* there are no hard links */
 static scenario_fn salvages;
 
 /* What was written last ends in the middle of a record. */
@@ -621,8 +621,12 @@ static bool
 salvages_by_copy(enum fault_call call, long nth, bool for_good, int error,
     size_t part, enum spool_compress compress)
 {
-	without_links = true;
-	return salvages(call, nth, for_good, error, part, compress);
+	bool was_hit;
+
+	copies = true;
+	was_hit = salvages(call, nth, for_good, error, part, compress);
+	copies = false;
+	return was_hit;
 }
 
 static bool
@@ -631,6 +635,7 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 {
 	char path[256];
 	bool was_hit;
+	size_t kept;
 	FILE *out;
 
 	begin(compress);
@@ -649,9 +654,8 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	/* and one that holds no record at all */
 	box_put(&box, "live/access/0000000000000002.csv.open", BOX_HEADER "1,",
 	    sizeof(BOX_HEADER "1,") - 1);
-	if (without_links)
+	if (copies)
 		faults_linkless();
-	without_links = false;
 	faults_arm(call, nth, for_good, error, part);
 	if (box_open(&box))
 		live(4);
@@ -663,7 +667,10 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	box_pass(&box, 12);
 	box_drain(&box);
 	expect_no_poison();
-	ck_assert_uint_eq(box_count(&box, "quarantine"), 2);
+	/* of a copy, unlike a link, a second attempt cannot tell that it is the
+	 * same: it makes another */
+	kept = box_count(&box, "quarantine");
+	ck_assert(kept == 2 || (copies && kept == 3));
 	box_ledger(&box, 0);
 	ck_assert_uint_eq(box_count(&box, "live/access"), 1);
 	box_read(&box, false);
