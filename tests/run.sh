@@ -6,7 +6,8 @@
 # (build/dev) and as packaged (build/release), and runs unit tests, fuzz
 # corpora, golden records and the system tests against the real daemon.
 # --quick leaves out the scenarios that take longest; --all cuts the fuzz
-# corpora at every byte instead of every 13th. Status 0: all passed.
+# corpora at every byte instead of every 13th, and lets every disk call of the
+# spool fail instead of some of each way it comes about. Status 0: all passed.
 # --coverage instead runs tests/coverage.sh: which lines and branches of lib/
 # its unit tests and fuzz corpora reach. --tsan runs what has threads
 # under the thread sanitizer (build/tsan), --valgrind the unit tests

@@ -169,7 +169,8 @@ START_TEST(lists_are_in_one_value)
 	record.address[2] =
 	    (struct record_address){SPAN("192.0.2.2"), {"", 0}, {"", 0}};
 	record_add_extra(&record, SPAN("A=b"), SPAN("1"));
-	record_add_extra(&record, SPAN("Empty"), SPAN(""));
+	record.extra[record.extras++] =
+	    (struct record_extra){SPAN("Empty"), {"", 0}};
 	record_add_extra(&record, SPAN("C"), SPAN("2;3"));
 	record.value[RECORD_F_ICMP].pair[0] = 8;
 	record.value[RECORD_F_ICMP].pair[1] = 1;

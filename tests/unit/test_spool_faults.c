@@ -613,7 +613,7 @@ begins(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	return was_hit;
 }
 
-static bool without_links;
+static bool copies; /* there are no hard links */
 static scenario_fn salvages;
 
 /* What was written last ends in the middle of a record. */
@@ -621,37 +621,46 @@ static bool
 salvages_by_copy(enum fault_call call, long nth, bool for_good, int error,
     size_t part, enum spool_compress compress)
 {
-	without_links = true;
-	return salvages(call, nth, for_good, error, part, compress);
+	bool was_hit;
+
+	copies = true;
+	was_hit = salvages(call, nth, for_good, error, part, compress);
+	copies = false;
+	return was_hit;
 }
 
 static bool
 salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
     enum spool_compress compress)
 {
-	char path[256];
+	char path[256], junk[128];
 	bool was_hit;
+	size_t kept;
 	FILE *out;
 
 	begin(compress);
 	box_must_open(&box);
 	box_fill(&box, 3);
 	box_work(&box, 100);
+	snprintf(junk, sizeof(junk),
+	    "ledger/ledger-%.8s-0000000000000009.jsonl",
+	    spool_instance(box.spool).p);
 	box_kill(&box);
 	box_path(&box, path, "live/traffic/0000000000000001.jsonl.open");
 	out = fopen(path, "ab");
 	ck_assert_ptr_nonnull(out);
 	fputs("{\"number\":", out);
 	ck_assert_int_eq(fclose(out), 0);
+	/* a file of the ledger without a line */
+	box_put(&box, junk, "{", 1);
 	/* a stream that is not configured, and had nothing */
 	box_path(&box, path, "live/guest");
 	ck_assert_int_eq(mkdir(path, 0750), 0);
 	/* and one that holds no record at all */
 	box_put(&box, "live/access/0000000000000002.csv.open", BOX_HEADER "1,",
 	    sizeof(BOX_HEADER "1,") - 1);
-	if (without_links)
+	if (copies)
 		faults_linkless();
-	without_links = false;
 	faults_arm(call, nth, for_good, error, part);
 	if (box_open(&box))
 		live(4);
@@ -663,7 +672,10 @@ salvages(enum fault_call call, long nth, bool for_good, int error, size_t part,
 	box_pass(&box, 12);
 	box_drain(&box);
 	expect_no_poison();
-	ck_assert_uint_eq(box_count(&box, "quarantine"), 2);
+	/* of a copy, unlike a link, a second attempt cannot tell that it is the
+	 * same: it makes another */
+	kept = box_count(&box, "quarantine");
+	ck_assert(kept == 2 || (copies && kept == 3));
 	box_ledger(&box, 0);
 	ck_assert_uint_eq(box_count(&box, "live/access"), 1);
 	box_read(&box, false);
@@ -1054,6 +1066,8 @@ START_TEST(what_cannot_be_dropped_makes_no_room)
 	box.options.quota = 400000;
 	box.options.drop_oldest = true;
 	box_must_open(&box);
+	box_fill(&box, 100);
+	box_work(&box, 200);
 	faults_arm((enum fault_call)_i, 1, true, EIO, 0);
 	fill_until_stuck();
 	box_pass(&box, 3);
@@ -1138,6 +1152,8 @@ START_TEST(a_ledger_that_takes_no_lines_keeps_what_it_can)
 
 	begin(SPOOL_NONE);
 	box_must_open(&box);
+	box_fill(&box, 3);
+	box_work(&box, 200);
 	memset(text, 'x', sizeof(text));
 	faults_arm((enum fault_call)_i, 1, true, ENOSPC, 0);
 	for (i = 0; i < 100 && added; i++) {
@@ -1151,7 +1167,6 @@ START_TEST(a_ledger_that_takes_no_lines_keeps_what_it_can)
 		ledger_begin(&line, "t", 0);
 	while (spool_ledger_add(box.spool, &line));
 	/* and files wait for it */
-	box_fill(&box, 3);
 	spool_rotate(box.spool, box.now, true);
 	box_pass(&box, 3);
 	ck_assert_uint_eq(box_count(&box, "ready"), 0);
