@@ -265,10 +265,11 @@ def another_collector():
     say("guide-consumer", run("sepmlogctl", "check-file", "--target",
                               "cloudsoc-csv", *SPOOL.ready("old"))[0])
     sums = run("sepmlogctl", "verify", "--json", SPOOL.path)[1]
-    say("guide-sums", '"records":' in sums)
+    say("guide-sums", '"stored":' in sums)
     for name in ("guide-export", "guide-export-again"):
-        say(name, shell("sepmlogctl import --dedup /var/spool/sepmlogd/ready "
-                        "/load/export.csv")[1].strip().splitlines()[-1])
+        say(name, shell("runuser -u sepmlogd -- sepmlogctl import --dedup "
+                        "/var/spool/sepmlogd/ready /load/export.csv")
+            [1].strip().splitlines()[-1])
 
 
 def main():

@@ -215,6 +215,8 @@ class Debian(Life, nspawn.Booted):
     def test_the_guide_takes_over_from_another_collector(self):
         self.assert_found("guide-consumer", "0")
         self.assert_found("guide-sums", "True")
+        self.assert_found("guide-export", "5 records, 5 traffic")
+        self.assert_found("guide-export-again", "0 records")
 
 
 class Rpm(Life, nspawn.Booted):
