@@ -157,12 +157,11 @@ deliver(struct s3_work *w)
 		put(w);
 }
 
-static void
-s3_deliver(void *target, const struct target_file *file,
+static struct s3_work
+work_on(struct s3 *s, const struct target_file *file,
     struct target_watch *watch, struct target_result *result)
 {
-	struct s3 *s = target;
-	struct s3_work w = {
+	return (struct s3_work){
 	    .s3 = s,
 	    .web = {.web = &s->web,
 		.file = file,
@@ -170,6 +169,13 @@ s3_deliver(void *target, const struct target_file *file,
 		.result = result,
 		.sees = s3_sees_cb},
 	};
+}
+
+static void
+s3_deliver(void *target, const struct target_file *file,
+    struct target_watch *watch, struct target_result *result)
+{
+	struct s3_work w = work_on(target, file, watch, result);
 
 	*result = (struct target_result){.outcome = TARGET_RETRY};
 	if (!web_read_secret(&w.web))
@@ -182,15 +188,7 @@ static bool
 s3_drop(void *target, const struct target_file *file,
     struct target_watch *watch, struct target_result *result)
 {
-	struct s3 *s = target;
-	struct s3_work w = {
-	    .s3 = s,
-	    .web = {.web = &s->web,
-		.file = file,
-		.watch = watch,
-		.result = result,
-		.sees = s3_sees_cb},
-	};
+	struct s3_work w = work_on(target, file, watch, result);
 	bool good = web_read_secret(&w.web) && s3_multi_drop(&w);
 
 	web_end(&w.web);

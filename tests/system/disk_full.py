@@ -2,17 +2,14 @@
 itself. Runs on small tmpfs mounts in a mount namespace of its own."""
 
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import harness
 from harness import Watcher
 
-INSIDE = "SEPMLOG_IN_NAMESPACE"
 COUNT = 40_000  # more than twice the mount
 
 
@@ -26,8 +23,7 @@ rotate: { size: 1MiB, age: 1s }
 
     def setUp(self):
         super().setUp()
-        if not os.environ.get(INSIDE):
-            self.skipTest("no mount namespace can be made here")
+        harness.need_namespace()
         self.taken = os.path.join(self.directory, "taken")
         os.mkdir(self.taken)
 
@@ -193,19 +189,6 @@ rotate: { size: 1MiB, age: 1s }
         self.assert_complete(sepmlogd.spool.numbers(), {"r": 200})
 
 
-def enter_namespace():
-    """Runs this script again where its mounts are nobody else's."""
-    if os.environ.get(INSIDE) or not shutil.which("unshare"):
-        return
-    command = ["unshare", "--mount", "--propagation", "private"]
-    if os.geteuid() != 0:
-        command.append("--map-root-user")
-    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
-                      stderr=subprocess.DEVNULL).returncode == 0:
-        os.environ[INSIDE] = "1"
-        os.execvp(command[0], command + [sys.executable] + sys.argv)
-
-
 if __name__ == "__main__":
-    enter_namespace()
+    harness.enter_namespace()
     harness.main()

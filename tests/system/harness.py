@@ -707,3 +707,26 @@ def need_release():
             "no release build (cmake --preset release && "
             "cmake --build --preset release)")
     return SEPMLOGD_RELEASE
+
+
+# --- mounts of one's own -----------------------------------------------------
+
+_INSIDE = "SEPMLOG_IN_NAMESPACE"
+
+
+def enter_namespace():
+    """Runs the calling script again where its mounts are nobody else's."""
+    if os.environ.get(_INSIDE) or not shutil.which("unshare"):
+        return
+    command = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() != 0:
+        command.append("--map-root-user")
+    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        os.environ[_INSIDE] = "1"
+        os.execvp(command[0], command + [sys.executable] + sys.argv)
+
+
+def need_namespace():
+    if not os.environ.get(_INSIDE):
+        raise unittest.SkipTest("no mount namespace can be made here")

@@ -6,11 +6,9 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 
 import harness
 
-INSIDE = "SEPMLOG_IN_NAMESPACE"
 BUILD = os.environ.get("SEPMLOG_RELEASE_BUILD") or os.path.join(
     harness.ROOT, "build/release")
 TIMEOUT = 200
@@ -52,8 +50,7 @@ class Booted(harness.Case):
         if os.geteuid() != 0:
             raise harness.unittest.SkipTest("needs root")
         harness.need("systemd-nspawn", "cmake", "logger", "ip")
-        if not os.environ.get(INSIDE):
-            raise harness.unittest.SkipTest("no mount namespace here")
+        harness.need_namespace()
         if not os.path.exists(os.path.join(BUILD, "cmake_install.cmake")):
             raise harness.unittest.SkipTest("no release build")
         work = harness.tempfile.mkdtemp(prefix="sepmlogd-container-")
@@ -143,12 +140,3 @@ class Booted(harness.Case):
     def assert_found(self, name, *values):
         self.assertEqual(self.found.get(name), list(values),
                          f"{name}, in:\n{self.output}")
-
-
-def enter_namespace():
-    if os.environ.get(INSIDE) or os.geteuid() != 0 \
-            or not shutil.which("unshare"):
-        return
-    os.environ[INSIDE] = "1"
-    os.execvp("unshare", ["unshare", "--mount", "--propagation", "private",
-                          sys.executable] + sys.argv)

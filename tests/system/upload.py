@@ -11,7 +11,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 
@@ -23,7 +22,6 @@ from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
 KILLS = int(os.environ.get("SEPMLOG_KILLS", "20"))
-INSIDE = "SEPMLOG_IN_NAMESPACE"
 
 _NGINX = """
 daemon off;
@@ -533,8 +531,7 @@ class Directories(uploads.Case):
         self.assertEqual(spool.ready(), [])
 
     def test_a_full_disk_there(self):
-        if not os.environ.get(INSIDE):
-            self.skipTest("no mount namespace can be made here")
+        harness.need_namespace()
         out = self.made("out")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs",
                         out], check=True)
@@ -555,8 +552,7 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
     def test_a_full_spool_still_empties(self):
-        if not os.environ.get(INSIDE):
-            self.skipTest("no mount namespace can be made here")
+        harness.need_namespace()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs",
                         self.made("disk")], check=True)
         self.addCleanup(subprocess.run, ["umount", self.path("disk")])
@@ -575,8 +571,7 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
     def test_a_full_spool_still_quarantines(self):
-        if not os.environ.get(INSIDE):
-            self.skipTest("no mount namespace can be made here")
+        harness.need_namespace()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs",
                         self.made("disk")], check=True)
         self.addCleanup(subprocess.run, ["umount", self.path("disk")])
@@ -1119,19 +1114,6 @@ class Words(uploads.Case):
         self.assertEqual(done.returncode, 2)
 
 
-def enter_namespace():
-    """Runs this script again where its mounts are nobody else's."""
-    if os.environ.get(INSIDE) or not shutil.which("unshare"):
-        return
-    command = ["unshare", "--mount", "--propagation", "private"]
-    if os.geteuid() != 0:
-        command.append("--map-root-user")
-    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
-                      check=False, stderr=subprocess.DEVNULL).returncode == 0:
-        os.environ[INSIDE] = "1"
-        os.execvp(command[0], command + [sys.executable] + sys.argv)
-
-
 if __name__ == "__main__":
-    enter_namespace()
+    harness.enter_namespace()
     harness.main()

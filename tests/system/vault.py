@@ -4,14 +4,11 @@ the holder of the private key alone, who is written down first."""
 import http.client
 import json
 import os
-import shutil
 import subprocess
-import sys
 
 import harness
 from harness import LOOPBACK, SEPMLOGCTL, SEPMLOGD, free_port, wait_until
 
-INSIDE = "SEPMLOG_IN_NAMESPACE"
 COUNT = 40
 
 
@@ -283,8 +280,7 @@ class Refused(Vault):
 class Full(Vault):
     def setUp(self):
         super().setUp()
-        if not os.environ.get(INSIDE):
-            self.skipTest("no mount namespace can be made here")
+        harness.need_namespace()
 
     def metrics(self, port):
         peer = http.client.HTTPConnection(LOOPBACK, port, timeout=20)
@@ -329,19 +325,6 @@ class Full(Vault):
             daemon.stop_cleanly()
 
 
-def enter_namespace():
-    """Runs this script again where its mounts are nobody else's."""
-    if os.environ.get(INSIDE) or not shutil.which("unshare"):
-        return
-    command = ["unshare", "--mount", "--propagation", "private"]
-    if os.geteuid() != 0:
-        command.append("--map-root-user")
-    if subprocess.run(command + ["mount", "-t", "tmpfs", "tmpfs", "/mnt"],
-                      stderr=subprocess.DEVNULL).returncode == 0:
-        os.environ[INSIDE] = "1"
-        os.execvp(command[0], command + [sys.executable] + sys.argv)
-
-
 if __name__ == "__main__":
-    enter_namespace()
+    harness.enter_namespace()
     harness.main()
