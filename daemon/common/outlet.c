@@ -27,7 +27,8 @@ struct stream {
 	/* the first one whose lines have the same body */
 	size_t body_of;
 	char *room;      /* for the next line; NULL: to be reserved */
-	uint64_t stored; /* records */
+	uint64_t stored; /* records, and their bytes */
+	uint64_t written;
 	size_t prefix_n;
 	char prefix[PREFIX]; /* of its ids */
 
@@ -160,13 +161,14 @@ outlet_seal(struct outlet *o, struct vault_notes *notes)
 	privacy_seal(o->privacy, notes);
 }
 
-static uint64_t
-stored_by(const struct outlet *o, const char *name)
+/* The one of that name; NULL: none. */
+static const struct stream *
+find_stream(const struct outlet *o, const char *name)
 {
 	for (size_t i = 0; o != NULL && i < o->count; i++)
 		if (strcmp(o->streams[i].config->name, name) == 0)
-			return o->streams[i].stored;
-	return 0;
+			return &o->streams[i];
+	return NULL;
 }
 
 void
@@ -177,9 +179,11 @@ outlet_attach(
 
 	for (size_t i = 0; i < o->count; i++) {
 		struct stream *s = &o->streams[i];
+		const struct stream *was = find_stream(before, s->config->name);
 
 		s->spool = spool_stream(spool, i);
-		s->stored = stored_by(before, s->config->name);
+		s->stored = was != NULL ? was->stored : 0;
+		s->written = was != NULL ? was->written : 0;
 		s->prefix_n = (size_t)snprintf(s->prefix, sizeof s->prefix,
 		    "%.*s-%s-", (int)instance.n, instance.p, s->config->name);
 	}
@@ -250,6 +254,7 @@ append(struct outlet *o, struct stream *s, const char *end)
 	o->bytes += n;
 	s->room = NULL;
 	s->stored++;
+	s->written += n;
 }
 
 /* --- what is rolled up --- */
@@ -400,6 +405,12 @@ uint64_t
 outlet_stored(const struct outlet *o, size_t index)
 {
 	return o->streams[index].stored;
+}
+
+uint64_t
+outlet_written(const struct outlet *o, size_t index)
+{
+	return o->streams[index].written;
 }
 
 void

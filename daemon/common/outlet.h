@@ -77,6 +77,8 @@ bool outlet_rolls(const struct outlet *outlet, size_t index);
 
 /* Records appended to the stream at an index of the configuration. */
 uint64_t outlet_stored(const struct outlet *outlet, size_t index);
+/* Their bytes. */
+uint64_t outlet_written(const struct outlet *outlet, size_t index);
 /* Bytes of all lines that it has written, and one for each record that it has
  * rolled up: there is something, even if it is not written yet. */
 uint64_t outlet_bytes(const struct outlet *outlet);

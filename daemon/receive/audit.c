@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 
+#include "flow.h"
 #include "spool/names.h"
 
 enum {
@@ -20,7 +21,7 @@ struct source {
 	struct audit_row row; /* first: a row is its source */
 	struct in6_addr address;
 	struct audit_source shown; /* up to the end of the last minute */
-	uint64_t looked;           /* messages when last looked at */
+	struct flow looked;        /* messages when last looked at */
 	unsigned held;
 	LIST_ENTRY(source) others;
 };
@@ -376,20 +377,14 @@ audit_clock(struct audit *a, int64_t now)
 
 /* --- what people are shown --- */
 
-/* Half of a rate is of the last five looks. */
 static void
 look(struct source *source, const struct audit_source *shown, double seconds,
     int64_t now)
 {
-	uint64_t new = shown->messages - source->looked;
-	double rate = seconds > 0 ? (double)new / seconds : 0;
-
-	if (new > 0)
+	if (shown->messages > source->looked.sum)
 		source->shown.seen = now;
-	source->shown.rate += (rate - source->shown.rate) * 0.13;
-	if (source->shown.rate < 0.01)
-		source->shown.rate = 0;
-	source->looked = shown->messages;
+	flow_look(&source->looked, shown->messages, seconds);
+	source->shown.rate = source->looked.rate;
 }
 
 void

@@ -21,7 +21,8 @@ enum {
 
 struct slice {
 	struct top *table[BUSIEST_TABLES];
-	uint64_t number; /* of its quarter of an hour */
+	uint64_t number;     /* of its quarter of an hour */
+	uint64_t all, named; /* occurrences, and with a remote name */
 	bool sampled;
 };
 
@@ -112,6 +113,7 @@ slice_of(struct busiest *b, uint64_t now)
 		return slice;
 	slice->number = number;
 	slice->sampled = false;
+	slice->all = slice->named = 0;
 	for (size_t i = 0; i < BUSIEST_TABLES; i++)
 		top_clear(slice->table[i]);
 	return slice;
@@ -129,6 +131,16 @@ add(struct top *table, struct span key, uint64_t weight, bool blocked)
 		e->sum[0] += weight;
 }
 
+/* What is counted as it stands in the record. */
+static const struct {
+	enum busiest_table table;
+	enum record_field field;
+} fields[] = {
+    {BUSIEST_USERS, RECORD_F_USER},
+    {BUSIEST_HOSTS, RECORD_F_HOST},
+    {BUSIEST_RULES, RECORD_F_RULE},
+};
+
 void
 busiest_note(struct busiest *b, const struct record *r, uint64_t now)
 {
@@ -145,6 +157,8 @@ busiest_note(struct busiest *b, const struct record *r, uint64_t now)
 	weight = n * rollup_weight(r);
 	blocked = span_eq(record_text(r, RECORD_F_ACTION), SPAN("blocked"));
 	remote = record_text(r, RECORD_F_REMOTE_NAME);
+	slice->all += weight;
+	slice->named += remote.n > 0 ? weight : 0;
 	if (remote.n == 0)
 		remote = record_text(r, RECORD_F_REMOTE_IP);
 	add(slice->table[BUSIEST_NAMES], remote, weight, blocked);
@@ -153,21 +167,42 @@ busiest_note(struct busiest *b, const struct record *r, uint64_t now)
 	    blocked);
 	if (blocked)
 		add(slice->table[BUSIEST_BLOCKED], remote, weight, true);
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+		add(slice->table[fields[i].table],
+		    record_text(r, fields[i].field), weight, blocked);
 }
 
 /* --- people --- */
+
+static bool
+is_recent(const struct slice *slice, uint64_t now)
+{
+	return slice->number + SLICES > now / SLICE_MS + 1;
+}
 
 size_t
 busiest_list(struct busiest *b, enum busiest_table table, uint64_t now,
     const struct top_entry *list[BUSIEST_ROWS])
 {
-	uint64_t number = now / SLICE_MS + 1;
-
 	top_clear(b->sum);
 	for (size_t i = 0; i < SLICES; i++)
-		if (b->slice[i].number + SLICES > number)
+		if (is_recent(&b->slice[i], now))
 			top_merge(b->sum, b->slice[i].table[table]);
 	return top_list(b->sum, list, BUSIEST_ROWS);
+}
+
+double
+busiest_named(const struct busiest *b, uint64_t now)
+{
+	uint64_t all = 0, named = 0;
+
+	for (size_t i = 0; i < SLICES; i++) {
+		if (!is_recent(&b->slice[i], now))
+			continue;
+		all += b->slice[i].all;
+		named += b->slice[i].named;
+	}
+	return all > 0 ? 100 * (double)named / (double)all : -1;
 }
 
 bool

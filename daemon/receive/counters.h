@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record.h"
+
 /* clang-format off */
 #define COUNTERS_TABLE(ROW)                                                   \
 	/*  name              words in the summary               a loss? */     \
@@ -42,6 +44,10 @@ struct counters {
 #define ROW(name, words, loss) uint64_t name;
 	COUNTERS_TABLE(ROW)
 #undef ROW
+	/* what came, by type */
+	struct counters_type {
+		uint64_t messages, bytes;
+	} types[RECORD_TYPE_COUNT];
 };
 
 /* Sum of everything that stands for a loss: rises when there is a new one. */

@@ -246,11 +246,13 @@ pipeline_retry(struct pipeline *p)
 /* --- one message --- */
 
 static void
-count(struct pipeline *p, size_t taken)
+count(struct pipeline *p, const struct message *message, size_t taken)
 {
 	struct counters *c = p->counters;
 	const struct record *r = &p->record;
 
+	c->types[r->type].messages++;
+	c->types[r->type].bytes += message->length;
 	c->unparsed += r->type == RECORD_UNPARSED;
 	c->truncated += (r->flags & RECORD_TRUNCATED) != 0;
 	c->unterminated += (r->flags & RECORD_UNTERMINATED) != 0;
@@ -319,7 +321,7 @@ pipeline_put(struct pipeline *p, struct message *message,
 	if (p->event_key != NULL)
 		event_key_set(p->event_key, &p->record);
 	taken = outlet_put(p->outlet, &p->record, source);
-	count(p, taken);
+	count(p, message, taken);
 	count_for_source(p, message, taken, row);
 	count_rolled(p, row);
 	if (p->busiest != NULL)
@@ -334,6 +336,12 @@ uint64_t
 pipeline_stored(const struct pipeline *p, size_t index)
 {
 	return outlet_stored(p->outlet, index);
+}
+
+uint64_t
+pipeline_written(const struct pipeline *p, size_t index)
+{
+	return outlet_written(p->outlet, index);
 }
 
 void

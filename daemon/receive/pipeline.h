@@ -77,6 +77,8 @@ bool pipeline_retry(struct pipeline *pipeline);
 
 /* Records appended to the stream at an index of the configuration. */
 uint64_t pipeline_stored(const struct pipeline *pipeline, size_t index);
+/* Their bytes. */
+uint64_t pipeline_written(const struct pipeline *pipeline, size_t index);
 /* `traffic 12, events 3`: records appended to each stream. Cut to fit. */
 void pipeline_text(const struct pipeline *pipeline, char *out, size_t size);
 

@@ -160,6 +160,9 @@ const struct show_busiest show_busiest[BUSIEST_TABLES] = {
 	[BUSIEST_NAMES] = { "remote", "Busiest remote hosts" },
 	[BUSIEST_APPLICATIONS] = { "applications", "Busiest applications" },
 	[BUSIEST_BLOCKED] = { "blocked", "Most blocked remote hosts" },
+	[BUSIEST_USERS] = { "users", "Busiest users" },
+	[BUSIEST_HOSTS] = { "hosts", "Busiest clients" },
+	[BUSIEST_RULES] = { "rules", "Busiest rules" },
 };
 /* clang-format on */
 

@@ -16,6 +16,7 @@
 struct show {
 	const struct status_view *view;
 	const struct history *history;
+	const struct status_flows *flows;
 	struct audit_sum sum;
 	int64_t now;        /* UTC us */
 	uint64_t monotonic; /* ms */

@@ -237,18 +237,49 @@ put_sources(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_flow(struct evbuffer *out, const char *name, const struct status_flow *flow)
+{
+	char size[SHOW_NUMBER];
+
+	put(out, "<tr><td>");
+	put_text(out, name);
+	put(out, "</td>");
+	put_number(out, flow->messages.sum);
+	evbuffer_add_printf(out,
+	    "<td class=n>%.1f</td><td class=n>%s</td></tr>",
+	    flow->messages.rate, show_sized((uint64_t)flow->bytes.rate, size));
+}
+
+static void
 put_streams(const struct show *show, struct evbuffer *out)
 {
 	const struct config *config = show->view->config;
 
-	begin_table(out, "Streams", "<th>Stream<th class=n>Records");
-	for (size_t i = 0; i < config->stream_count; i++) {
-		put(out, "<tr><td>");
-		put_text(out, config->streams[i].name);
-		put(out, "</td>");
-		put_number(out, pipeline_stored(show->view->pipeline, i));
-		put(out, "</tr>");
+	begin_table(out, "Streams",
+	    "<th>Stream<th class=n>Records<th class=n>A second"
+	    "<th class=n>Bytes");
+	for (size_t i = 0; i < config->stream_count; i++)
+		put_flow(out, config->streams[i].name, &show->flows->stream[i]);
+	end_table(out);
+}
+
+static void
+put_types(const struct show *show, struct evbuffer *out)
+{
+	const struct status_flow *flow = show->flows->type;
+	unsigned n = 0;
+
+	begin_table(out, "Types",
+	    "<th>Log<th class=n>Messages<th class=n>A second"
+	    "<th class=n>Bytes");
+	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++) {
+		if (flow[i].messages.sum == 0)
+			continue;
+		put_flow(out, record_type_name[i].p, &flow[i]);
+		n++;
 	}
+	if (n == 0)
+		put(out, "<tr><td colspan=4>none yet</td></tr>");
 	end_table(out);
 }
 
@@ -465,6 +496,7 @@ put_busiest(const struct show *show, struct evbuffer *out)
 {
 	const struct top_entry *list[BUSIEST_ROWS];
 	struct busiest *busiest = show->view->busiest;
+	double named;
 
 	if (busiest == NULL)
 		return;
@@ -483,6 +515,12 @@ put_busiest(const struct show *show, struct evbuffer *out)
 		end_table(out);
 	}
 	put(out, "</div>\n");
+	named = busiest_named(busiest, show->monotonic);
+	if (named >= 0)
+		evbuffer_add_printf(out,
+		    "<p>%.1f %% of the traffic of the last hour has a remote "
+		    "name.</p>\n",
+		    named);
 	if (busiest_sampled(busiest))
 		put(out, "<p>So much came that these figures are estimated "
 			 "from samples.</p>\n");
@@ -507,6 +545,7 @@ put_rest(const struct show *show, struct evbuffer *out)
 	put_listeners(show, out);
 	put_busiest(show, out);
 	put(out, "<div class=columns>");
+	put_types(show, out);
 	put_streams(show, out);
 	put_counters(show, out, "Lost, by cause", true);
 	put_counters(show, out, "Received", false);

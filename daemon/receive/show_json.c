@@ -116,6 +116,19 @@ put_counters(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_flow(struct evbuffer *out, size_t index, const char *name,
+    const struct status_flow *flow)
+{
+	evbuffer_add_printf(out, "%s", index == 0 ? "" : ",");
+	put_text(out, name);
+	evbuffer_add_printf(out,
+	    ":{\"messages\":%" PRIu64 ",\"messages_per_second\":%.2f"
+	    ",\"bytes\":%" PRIu64 ",\"bytes_per_second\":%.0f}",
+	    flow->messages.sum, flow->messages.rate, flow->bytes.sum,
+	    flow->bytes.rate);
+}
+
+static void
 put_streams(const struct show *show, struct evbuffer *out)
 {
 	const struct config *config = show->view->config;
@@ -127,6 +140,13 @@ put_streams(const struct show *show, struct evbuffer *out)
 		evbuffer_add_printf(
 		    out, ":%" PRIu64, pipeline_stored(show->view->pipeline, i));
 	}
+	evbuffer_add_printf(out, "},\"stream_flows\":{");
+	for (size_t i = 0; i < config->stream_count; i++)
+		put_flow(
+		    out, i, config->streams[i].name, &show->flows->stream[i]);
+	evbuffer_add_printf(out, "},\"types\":{");
+	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++)
+		put_flow(out, i, record_type_name[i].p, &show->flows->type[i]);
 	evbuffer_add_printf(out, "}");
 }
 
@@ -278,11 +298,15 @@ put_busiest(const struct show *show, struct evbuffer *out)
 {
 	const struct top_entry *list[BUSIEST_ROWS];
 	struct busiest *busiest = show->view->busiest;
+	double named;
 
 	if (busiest == NULL)
 		return;
 	evbuffer_add_printf(out, ",\"busiest\":{\"sampled\":%s",
 	    busiest_sampled(busiest) ? "true" : "false");
+	named = busiest_named(busiest, show->monotonic);
+	if (named >= 0)
+		evbuffer_add_printf(out, ",\"named_percent\":%.1f", named);
 	for (size_t i = 0; i < BUSIEST_TABLES; i++) {
 		size_t n = busiest_list(
 		    busiest, (enum busiest_table)i, show->monotonic, list);

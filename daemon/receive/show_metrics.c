@@ -81,6 +81,22 @@ put_events(const struct show *show, struct evbuffer *out)
 }
 
 static void
+put_types(const struct show *show, struct evbuffer *out)
+{
+	const struct counters_type *types = show->view->counters->types;
+
+	head(out, "sepmlogd_messages_total", "counter",
+	    "Messages received, by the log that they are of.");
+	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++)
+		put_labelled(out, "sepmlogd_messages_total", "type",
+		    record_type_name[i].p, types[i].messages);
+	head(out, "sepmlogd_message_bytes_total", "counter", "Their bytes.");
+	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++)
+		put_labelled(out, "sepmlogd_message_bytes_total", "type",
+		    record_type_name[i].p, types[i].bytes);
+}
+
+static void
 put_output(const struct show *show, struct evbuffer *out)
 {
 	const struct config *config = show->view->config;
@@ -92,6 +108,12 @@ put_output(const struct show *show, struct evbuffer *out)
 		put_labelled(out, "output_events_total", "stream",
 		    config->streams[i].name,
 		    pipeline_stored(show->view->pipeline, i));
+	head(out, "output_event_bytes_total", "counter",
+	    "Their bytes, before they are compressed.");
+	for (size_t i = 0; i < config->stream_count; i++)
+		put_labelled(out, "output_event_bytes_total", "stream",
+		    config->streams[i].name,
+		    pipeline_written(show->view->pipeline, i));
 	put_one(out, "sepmlogd_records_written_total", "counter",
 	    "Records that the disk has, not all of them durably.",
 	    spool->accepted);
@@ -299,6 +321,7 @@ show_metrics(const struct show *show, struct evbuffer *out)
 	put_process(show, out);
 	put_input(show, out);
 	put_events(show, out);
+	put_types(show, out);
 	put_output(show, out);
 	put_latency(show, out);
 	put_buffers(show, out);

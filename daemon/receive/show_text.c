@@ -123,12 +123,14 @@ put_streams(const struct show *show, struct evbuffer *out)
 	const struct config *config = show->view->config;
 	char text[SHOW_NUMBER];
 
-	evbuffer_add_printf(out, "\n%-40s %15s\n", "STREAM", "RECORDS");
+	evbuffer_add_printf(
+	    out, "\n%-40s %15s %10s\n", "STREAM", "RECORDS", "A SECOND");
 	for (size_t i = 0; i < config->stream_count; i++)
-		evbuffer_add_printf(out, "%-40s %15s\n",
+		evbuffer_add_printf(out, "%-40s %15s %10.1f\n",
 		    config->streams[i].name,
 		    show_grouped(
-			pipeline_stored(show->view->pipeline, i), text));
+			pipeline_stored(show->view->pipeline, i), text),
+		    show->flows->stream[i].messages.rate);
 }
 
 static void

@@ -51,6 +51,8 @@ struct status {
 	struct event *arrived;
 	struct audit_sum sum; /* when last looked at */
 	struct history history;
+	struct status_flows flows;
+	uint64_t looked; /* monotonic ms */
 };
 
 /* --- what is asked for --- */
@@ -140,6 +142,7 @@ look(const struct status *s, struct status_view *view, struct show *show)
 	*show = (struct show){
 	    .view = view,
 	    .history = &s->history,
+	    .flows = &s->flows,
 	    .now = clock_utc(),
 	    .monotonic = clock_ms(),
 	    .uptime = (clock_ms() - s->started) / 1000,
@@ -462,7 +465,7 @@ status_new(struct event_base *base, const struct config *config, int passed,
 	}
 	s->look = look_cb;
 	s->arg = arg;
-	s->started = s->window = clock_ms();
+	s->started = s->window = s->looked = clock_ms();
 	history_init(&s->history);
 	if (where->listen == NULL && passed < 0)
 		return s;
@@ -490,6 +493,30 @@ status_free(struct status *s)
 	free(s);
 }
 
+static void
+look_at_flow(
+    struct status_flow *flow, uint64_t messages, uint64_t bytes, double seconds)
+{
+	flow_look(&flow->messages, messages, seconds);
+	flow_look(&flow->bytes, bytes, seconds);
+}
+
+static void
+look_at_flows(struct status *s, const struct status_view *view, uint64_t now)
+{
+	double seconds = (double)(now - s->looked) / 1e3;
+	const struct counters_type *types = view->counters->types;
+
+	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++)
+		look_at_flow(&s->flows.type[i], types[i].messages,
+		    types[i].bytes, seconds);
+	for (size_t i = 0; i < view->config->stream_count; i++)
+		look_at_flow(&s->flows.stream[i],
+		    pipeline_stored(view->pipeline, i),
+		    pipeline_written(view->pipeline, i), seconds);
+	s->looked = now;
+}
+
 void
 status_tick(struct status *s, uint64_t now)
 {
@@ -513,6 +540,7 @@ status_tick(struct status *s, uint64_t now)
 	for (size_t i = 0; i < LATENCY_BUCKETS; i++)
 		sums.commits[i] = (uint32_t)view.latency.count[i];
 	history_add(&s->history, &sums, now);
+	look_at_flows(s, &view, now);
 	turn_window(s, now);
 }
 

@@ -24,6 +24,7 @@
 #include "config.h"
 #include "counters.h"
 #include "endpoint.h"
+#include "flow.h"
 #include "history.h"
 #include "pipeline.h"
 #include "recent.h"
@@ -49,6 +50,14 @@ struct status_view {
 	bool stale;      /* TLS files have changed, and are of no use */
 	bool refused;    /* the last reload */
 	bool stopping;
+};
+
+/* What comes, by type, and what goes to the streams of the configuration. */
+struct status_flow {
+	struct flow messages, bytes; /* of a stream: records */
+};
+struct status_flows {
+	struct status_flow type[RECORD_TYPE_COUNT], stream[CONFIG_STREAMS];
 };
 
 typedef void status_look_cb(void *arg, struct status_view *view);

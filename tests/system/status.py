@@ -90,12 +90,25 @@ class Status(harness.Case):
             daemon.spool.wait_records(501)
             wait_until(lambda: self.figures()["spool"]["committed"] == 501,
                        "501 records durable")
-            wait_until(lambda: self.figures()["bytes"] > 0, "a look at bytes")
+            wait_until(lambda: self.figures()["types"]["traffic"]["messages"]
+                       == 500, "a look at rates")
             shown, metrics = self.figures(), self.metrics()
             self.assertEqual(shown["counters"]["tcp"], 301)
             self.assertEqual(shown["counters"]["udp"], 200)
             self.assertEqual(shown["streams"]["unparsed"], 1)
             self.assertEqual(sum(shown["streams"].values()), 501)
+            for kind, sender in (("types", 500), ("stream_flows", 500)):
+                flow = shown[kind]["traffic"]
+                self.assertEqual(flow["messages"], sender)
+                self.assertGreater(flow["messages_per_second"], 0)
+                self.assertGreater(flow["bytes_per_second"], 0)
+            self.assertEqual(sum(flow["bytes"]
+                                 for flow in shown["types"].values()),
+                             shown["bytes"])
+            self.assertEqual(
+                shown["stream_flows"]["traffic"]["bytes"],
+                sum(len(line) + 1 for line in daemon.spool.lines("traffic")))
+            self.assertEqual(shown["types"]["unparsed"]["messages"], 1)
             [source] = shown["sources"]
             self.assertEqual(source["address"], LOOPBACK)
             self.assertEqual((source["messages"], source["unparsed"]),
@@ -104,6 +117,8 @@ class Status(harness.Case):
             self.assertEqual(metrics['input_events_total{transport="tcp"}'],
                              "301")
             self.assertEqual(metrics["parsed_events_total"], "500")
+            self.assertEqual(
+                metrics['sepmlogd_messages_total{type="traffic"}'], "500")
             self.assertEqual(metrics["sepmlogd_records_committed_total"],
                              "501")
             self.assertEqual(metrics["sepmlogd_ready"], "1")
@@ -352,6 +367,11 @@ class Status(harness.Case):
                 [("www.example.com", 60, 0), (evil, 10, 10)])
             self.assertEqual(shown["applications"][0]["name"], "a.exe")
             self.assertEqual([r["name"] for r in shown["blocked"]], [evil])
+            self.assertEqual([r["name"] for r in shown["users"]], ["u"])
+            self.assertEqual(
+                sorted((r["name"], r["occurrences"]) for r in shown["rules"]),
+                [("Allow", 70)])
+            self.assertEqual(shown["named_percent"], 100)
             self.assertFalse(shown["sampled"])
             page = _Elements(self.page())
             self.assertIn(evil, page.text)

@@ -10,6 +10,7 @@
 
 #include "busiest.h"
 #include "fill.h"
+#include "flow.h"
 #include "history.h"
 #include "netstat.h"
 #include "recent.h"
@@ -349,8 +350,12 @@ traffic(const char *name, bool blocked)
 
 	record_reset(&r);
 	r.type = RECORD_TRAFFIC;
-	record_set_text(&r, RECORD_F_REMOTE_NAME, span_str(name));
+	if (*name != '\0')
+		record_set_text(&r, RECORD_F_REMOTE_NAME, span_str(name));
 	record_set_text(&r, RECORD_F_APPLICATION, SPAN("C:/x/a.exe"));
+	record_set_text(&r, RECORD_F_USER, SPAN("mwhite"));
+	record_set_text(&r, RECORD_F_HOST, SPAN("pc-1"));
+	record_set_text(&r, RECORD_F_RULE, SPAN("Web"));
 	record_set_number(&r, RECORD_F_OCCURRENCES, 3);
 	if (blocked)
 		record_set_text(&r, RECORD_F_ACTION, SPAN("blocked"));
@@ -379,6 +384,16 @@ START_TEST(the_busiest_of_an_hour_are_known)
 	ck_assert_uint_eq(list[0]->count, 12);
 	ck_assert_uint_eq(
 	    busiest_list(b, BUSIEST_BLOCKED, 59 * minute, list), 2);
+	for (int i = BUSIEST_USERS; i <= BUSIEST_RULES; i++) {
+		ck_assert_uint_eq(
+		    busiest_list(b, (enum busiest_table)i, 59 * minute, list),
+		    1);
+		ck_assert(span_eq(
+		    top_key(list[0]), i == BUSIEST_USERS   ? SPAN("mwhite")
+				      : i == BUSIEST_HOSTS ? SPAN("pc-1")
+							   : SPAN("Web")));
+		ck_assert_uint_eq(list[0]->sum[0], 6);
+	}
 	/* what is older than an hour goes, with or without traffic */
 	ck_assert_uint_eq(busiest_list(b, BUSIEST_NAMES, 61 * minute, list), 2);
 	ck_assert_uint_eq(
@@ -388,6 +403,44 @@ START_TEST(the_busiest_of_an_hour_are_known)
 	    busiest_list(b, BUSIEST_NAMES, 500 * minute, list), 1);
 	ck_assert(!busiest_sampled(b));
 	busiest_free(b);
+}
+END_TEST
+
+START_TEST(how_many_have_a_name_is_known)
+{
+	struct busiest *b = busiest_new();
+
+	ck_assert_ptr_nonnull(b);
+	ck_assert_double_lt(busiest_named(b, 0), 0);
+	busiest_note(b, traffic("", false), 1000);
+	ck_assert_double_eq(busiest_named(b, 1000), 0);
+	for (int i = 0; i < 3; i++)
+		busiest_note(b, traffic("a", false), 1000);
+	ck_assert_double_eq(busiest_named(b, 2000), 75);
+	ck_assert_double_lt(busiest_named(b, 7200000), 0);
+	busiest_free(b);
+}
+END_TEST
+
+START_TEST(rates_are_those_of_late)
+{
+	struct flow flow = {0};
+
+	flow_look(&flow, 1000, 0);
+	ck_assert_uint_eq(flow.sum, 1000);
+	ck_assert_double_eq(flow.rate, 0);
+	for (uint64_t i = 1; i <= 100; i++)
+		flow_look(&flow, 1000 + i * 20, 2);
+	ck_assert_double_eq_tol(flow.rate, 10, 0.01);
+	for (int i = 0; i < 5; i++)
+		flow_look(&flow, 3000, 2);
+	ck_assert_double_eq_tol(flow.rate, 5, 0.1);
+	for (int i = 0; i < 100; i++)
+		flow_look(&flow, 3000, 2);
+	ck_assert_double_eq(flow.rate, 0);
+	/* begun anew */
+	flow_look(&flow, 100, 1);
+	ck_assert_double_eq_tol(flow.rate, 13, 0.01);
 }
 END_TEST
 
@@ -430,6 +483,8 @@ main(void)
 	tcase_add_test(tc, the_last_messages_are_kept);
 	tcase_add_loop_test(tc, text_stays_text, 0, (int)COUNT_OF(texts));
 	tcase_add_test(tc, the_busiest_of_an_hour_are_known);
+	tcase_add_test(tc, how_many_have_a_name_is_known);
+	tcase_add_test(tc, rates_are_those_of_late);
 	tcase_add_test(tc, of_very_many_some_stand_for_all);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
