@@ -500,7 +500,7 @@ put_busiest(const struct show *show, struct evbuffer *out)
 
 	if (busiest == NULL)
 		return;
-	put(out, "<div class=columns>");
+	put(out, "<div class=\"columns few\">");
 	for (size_t i = 0; i < BUSIEST_TABLES; i++) {
 		size_t n = busiest_list(
 		    busiest, (enum busiest_table)i, show->monotonic, list);
@@ -544,9 +544,10 @@ put_rest(const struct show *show, struct evbuffer *out)
 	put_uploads(show, out);
 	put_listeners(show, out);
 	put_busiest(show, out);
-	put(out, "<div class=columns>");
+	put(out, "<div class=\"columns few\">");
 	put_types(show, out);
 	put_streams(show, out);
+	put(out, "</div>\n<div class=columns>");
 	put_counters(show, out, "Lost, by cause", true);
 	put_counters(show, out, "Received", false);
 	put_spool(show, out);
