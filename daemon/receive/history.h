@@ -24,6 +24,8 @@ enum {
 	ROW(unparsed)                                                          \
 	ROW(drops)    /* by the kernel */                                      \
 	ROW(losses)   /* of all causes */                                      \
+	ROW(cut)      /* longer than max_message */                            \
+	ROW(unended)  /* messages without an end */                            \
 	ROW(no_ports) /* datagrams to ports where nobody listens */
 
 struct history_point {

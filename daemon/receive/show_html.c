@@ -256,8 +256,8 @@ put_streams(const struct show *show, struct evbuffer *out)
 	const struct config *config = show->view->config;
 
 	begin_table(out, "Streams",
-	    "<th>Stream<th class=n>Records<th class=n>A second"
-	    "<th class=n>Bytes");
+	    "<th>Stream<th class=n>Records<th class=n>Records a second"
+	    "<th class=n>Bytes a second");
 	for (size_t i = 0; i < config->stream_count; i++)
 		put_flow(out, config->streams[i].name, &show->flows->stream[i]);
 	end_table(out);
@@ -270,8 +270,8 @@ put_types(const struct show *show, struct evbuffer *out)
 	unsigned n = 0;
 
 	begin_table(out, "Types",
-	    "<th>Log<th class=n>Messages<th class=n>A second"
-	    "<th class=n>Bytes");
+	    "<th>Log<th class=n>Messages<th class=n>Messages a second"
+	    "<th class=n>Bytes a second");
 	for (size_t i = 0; i < RECORD_TYPE_COUNT; i++) {
 		if (flow[i].messages.sum == 0)
 			continue;

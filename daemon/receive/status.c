@@ -535,6 +535,8 @@ status_tick(struct status *s, uint64_t now)
 	    .unparsed = c->unparsed,
 	    .drops = c->kernel_drops,
 	    .losses = counters_losses(c),
+	    .cut = c->truncated,
+	    .unended = c->unterminated + c->frame_timeouts,
 	    .no_ports = view.no_ports,
 	};
 	for (size_t i = 0; i < LATENCY_BUCKETS; i++)

@@ -15,6 +15,7 @@ enum {
 	UNPARSED_PERCENT = 5,
 	FILL_PERCENT = 80, /* of a receive buffer */
 	STRAYS = 3,        /* datagrams to nobody that are worth a word */
+	UNENDED = 10,      /* messages without an end that are, too */
 	SOURCES = 64,      /* whose clocks are looked at */
 	CLOCK_SLACK = 120, /* s that a stamp may be ahead */
 	CLOCK_MOST = 7 * DAY,
@@ -123,6 +124,26 @@ find_losses(const struct show *show, const struct history_point *late,
 		    "%" PRIu64 " of %" PRIu64 " messages of the last ten "
 		    "minutes could not be parsed.",
 		    late->unparsed, late->messages);
+}
+
+static void
+find_framing(const struct history_point *late, struct troubles *found)
+{
+	if (late->cut > 0)
+		add(found, false,
+		    "Raise max_message; or, if they are many messages in one, "
+		    "have the sender end each with a line feed, or count its "
+		    "octets (RFC 6587).",
+		    "%" PRIu64 " messages of the last ten minutes were longer "
+		    "than max_message, and cut.",
+		    late->cut);
+	if (late->unended >= UNENDED && late->unended * 50 > late->messages)
+		add(found, false,
+		    "The sender should end each with a line feed, or count its "
+		    "octets (RFC 6587), and close no connection within one.",
+		    "%" PRIu64 " of %" PRIu64 " messages of the last ten "
+		    "minutes had no end.",
+		    late->unended, late->messages);
 }
 
 static void
@@ -346,6 +367,7 @@ trouble_find(const struct show *show, struct troubles *found)
 	find_disk(show, found);
 	find_vault(show, found);
 	find_losses(show, &late, found);
+	find_framing(&late, found);
 	find_buffers(show, found);
 	find_bursts(show, &late, found);
 	find_clocks(show, found);

@@ -8,7 +8,7 @@
 
 #include "show.h"
 
-enum { TROUBLES = 16, TROUBLE_TEXT = 320 };
+enum { TROUBLES = 20, TROUBLE_TEXT = 320 };
 
 struct trouble {
 	bool stops; /* nothing is taken or stored right now */

@@ -94,6 +94,22 @@ class Doctor(harness.Case):
             send_udp(daemon.port, 1, 5)
             self.assert_found(daemon, "not in `allow`", "add their addresses")
 
+    def test_messages_without_an_end(self):
+        with self.begin() as daemon:
+            for n in range(12):
+                with connect(daemon.port) as peer:
+                    peer.sendall(message(1, n)[:-20])
+            self.assert_found(daemon, "12 of 12 messages .*had no end",
+                              "end each with a line feed")
+
+    def test_messages_that_are_too_long(self):
+        with self.begin("max_message: 1KiB\n") as daemon:
+            with connect(daemon.port) as peer:
+                peer.sendall(message(1, 1).rstrip(b"\n") + b"x" * 1000
+                             + b"\n")
+            self.assert_found(daemon, "1 messages .*longer than max_message",
+                              "Raise max_message")
+
     def test_a_zone_off_by_an_hour(self):
         for offset, word in ((3600, "ahead of"), (-3600, "behind")):
             with self.subTest(offset), self.begin() as daemon:
