@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "spool/internal.h" /* MARKS */
 #include "spool/names.h"
 #include "spool_box.h"
 
@@ -1282,7 +1283,7 @@ START_TEST(a_reload_is_refused_while_the_disk_is_far_behind)
 	begin(SPOOL_NONE);
 	box_must_open(&box);
 	faults_arm(FAULT_OPEN, 1, true, EIO, 0);
-	for (i = 0; i < 40; i++) {
+	for (i = 0; i < MARKS + 10; i++) {
 		ck_assert(box_append(&box, BOX_TRAFFIC));
 		spool_rotate(box.spool, box.now, true);
 		box_work(&box, 50);
@@ -1305,7 +1306,7 @@ START_TEST(a_stream_far_behind_does_not_change_when_it_comes_back)
 	int i, n;
 
 	/* the queue of its segments is full only with its last one */
-	for (n = 14; n < 18 && !refused; n++) {
+	for (n = MARKS - 2; n < MARKS + 2 && !refused; n++) {
 		begin(SPOOL_NONE);
 		box_must_open(&box);
 		faults_arm(FAULT_OPEN, 1, true, EIO, 0);
