@@ -18,6 +18,7 @@ from harness import message, wait_until
 CONFIG = "/etc/sepmlogd/sepmlogd.yaml"
 SPOOL = harness.Spool("/var/spool/sepmlogd")
 PACKAGES = "/packages/old"
+PEERS = "/load/peers"
 HERE, RELAY = "192.0.2.2", "192.0.2.5"       # as in the guide
 NEW_YORK, TOKYO, STRANGER = "192.0.2.10", "198.51.100.7", "203.0.113.9"
 EDITOR = """#!/bin/sh
@@ -135,13 +136,12 @@ def sites(guide):
 
 def relay_program():
     """rsyslog as the tests unpack it, and its environment."""
-    peers = open("/load/peers", encoding="utf-8").read()
-    program = os.path.join(peers, "usr/sbin/rsyslogd")
+    program = PEERS + "/usr/sbin/rsyslogd"
     if not os.path.exists(program):
         return None, None
-    libraries = glob.glob(os.path.join(peers, "usr/lib/*-linux-gnu*"))
-    libraries += glob.glob(os.path.join(peers, "lib/*-linux-gnu*"))
-    [modules] = glob.glob(os.path.join(peers, "usr/lib/*-linux-gnu*/rsyslog"))
+    libraries = glob.glob(PEERS + "/usr/lib/*-linux-gnu*")
+    libraries += glob.glob(PEERS + "/lib/*-linux-gnu*")
+    [modules] = glob.glob(PEERS + "/usr/lib/*-linux-gnu*/rsyslog")
     return ([program, "-n", "-C", "-iNONE", "-M", modules,
              "-f", "/relay/rsyslog.conf"],
             dict(os.environ, LD_LIBRARY_PATH=":".join(libraries)))
@@ -149,6 +149,8 @@ def relay_program():
 
 def relay(guide):
     """A machine of its own: a network namespace."""
+    configure(f"allow: [{RELAY}, 127.0.0.1, '::1', {HERE}]\n")
+    shell("systemctl reload sepmlogd")
     command, environment = relay_program()
     if command is None:
         say("guide-relay", "no rsyslog")
@@ -157,8 +159,6 @@ def relay(guide):
     with open("/relay/rsyslog.conf", "w", encoding="utf-8") as file:
         file.write('global(workDirectory="/relay/work")\n'
                    + guide["Behind rsyslog"][0])
-    configure(f"allow: [{RELAY}, 127.0.0.1, '::1', {HERE}]\n")
-    shell("systemctl reload sepmlogd")
     inside = ["ip", "netns", "exec", "relay"]
     for line in ("netns add relay",
                  "link add to-relay type veth peer name eth0 netns relay",

@@ -164,7 +164,7 @@ def deliver():
     wait_until(lambda: not SPOOL.ready(), "deleted from ready/")
     say("receipt", len(glob.glob(SPOOL.path + "/upload/receipts/*")) > 0)
     say("upload-running", state("sepmlog-upload.service"))
-    say("verify", run("sepmlogctl", "verify", SPOOL.path)[0])
+    say("adds-up", run("sepmlogctl", "verify", SPOOL.path)[0])
 
 
 def archived():
@@ -224,7 +224,7 @@ def upgrade():
         say("mine", file.read().endswith("# mine\n"))
     say("config-after", owner(CONFIG))
     say("upgraded", state("sepmlogd.service", "sepmlog-upload.service"))
-    say("verify-after", run("sepmlogctl", "verify", SPOOL.path)[0])
+    say("adds-up-after", run("sepmlogctl", "verify", SPOOL.path)[0])
 
 
 def refused_configuration():
@@ -280,6 +280,8 @@ def guide():
     say("guide-ends", subprocess.run(
         [sys.executable, "-B", "/load/guide_inside.py"],
         check=False).returncode)
+    # What `systemctl edit` has made is the administrator's.
+    run("rm", "-r", "/etc/systemd/system/sepmlogd-udp.socket.d")
     say("guide-purge", MANAGER.call("-P", "sepmlog-upload", "sepmlogd")[0])
 
 
