@@ -197,7 +197,7 @@ typedef bool scenario_fn(enum fault_call call, long nth, bool for_good,
     int error, size_t part, enum spool_compress compress);
 static scenario_fn turns_ledger;
 
-enum { STRIDE = 12 };
+enum { STRIDE = 24 };
 
 static bool
 every_call(void)
