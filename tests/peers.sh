@@ -18,7 +18,7 @@ unpack() {
 	peers=$1
 	shift
 	names=$*
-	[ ! -e $peers/.complete ] || return 0
+	[ "$(cat $peers/.complete 2>/dev/null)" != "$names" ] || return 0
 	rm -rf $peers
 	mkdir -p $peers/packages
 	command -v apt-get >/dev/null || return 1
@@ -40,5 +40,5 @@ unpack() {
 	for package in "$peers"/packages/*.deb; do
 		dpkg -x "$package" $peers || return 1
 	done
-	touch $peers/.complete
+	echo "$names" >$peers/.complete
 }

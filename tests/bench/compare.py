@@ -1,7 +1,7 @@
 """sepmlogd beside what a user might take instead, and beside the least that
 any receiver has to do: see tests/bench/run.sh, which builds what this needs.
 
-    compare.py [--quick] [--directory DIR] [--results FILE]
+    compare.py [--quick] [--only tcp|udp] [--directory DIR] [--results FILE]
     compare.py --table FILE
 
 Prints Markdown; what it is doing goes to standard error. Every run is kept in
@@ -47,9 +47,9 @@ BEHIND = 0.2
 class Size:
     """How much is measured."""
 
-    def __init__(self, quick):
-        self.rounds = 2 if quick else 5
-        self.udp_rounds = 1 if quick else 5
+    def __init__(self, quick, only):
+        self.rounds = 0 if only == "udp" else 2 if quick else 5
+        self.udp_rounds = 0 if only == "tcp" else 1 if quick else 5
         self.scenarios = SCENARIOS[::4] if quick else SCENARIOS
         self.messages = 750_000 if quick else 1_000_000
         self.udp_seconds = 1.0 if quick else 1.5
@@ -238,6 +238,8 @@ def arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true",
                         help="few rounds: for a look, not for the record")
+    parser.add_argument("--only", choices=("tcp", "udp"),
+                        help="one part of it (tcp: and TLS)")
     parser.add_argument("--directory", default=os.path.join(build, "work"),
                         help="where the receivers write (build/bench/work)")
     parser.add_argument("--results",
@@ -249,11 +251,12 @@ def arguments():
 
 
 def compare(options):
-    size = Size(options.quick)
+    size = Size(options.quick, options.only)
     os.makedirs(options.directory, exist_ok=True)
     with open(options.results, "w", encoding="utf-8") as results:
         comparison = Comparison(size, options.directory, results)
-        comparison.keep("machine", rounds=size.rounds, others=OTHERS,
+        comparison.keep("machine", rounds=max(size.rounds,
+                                              size.udp_rounds), others=OTHERS,
                         command=os.environ.get("BENCH_COMMAND")
                         or shlex.join(sys.argv),
                         **_machine(options.directory))
