@@ -632,6 +632,24 @@ distance(int64_t a, int64_t b)
 	return a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b;
 }
 
+/* What is shifted alike, and no more: a table that its own rule does not go on
+ * from would say something else in the next cycle. */
+static void
+remember(
+    const struct zone *z, size_t i, int64_t shift, struct zone_cache *cache)
+{
+	int64_t from, until;
+
+	clear_part(z, i, &from, &until);
+	if (shift > 0 && from < z->repeats - CYCLE)
+		from = z->repeats - CYCLE;
+	if (until > z->repeats)
+		until = z->repeats;
+	cache->from = from + shift;
+	cache->until = until + shift;
+	cache->offset = offset_of(z, i);
+}
+
 enum zone_fit
 zone_search(const struct zone *z, struct zone_cache *cache, int64_t time,
     int64_t near, int64_t *utc)
@@ -656,12 +674,8 @@ zone_search(const struct zone *z, struct zone_cache *cache, int64_t time,
 	if (hits == 0)
 		best = t - skipped_offset(z, first, t);
 	*utc = best + shift;
-	if (hits == 1 && cache != NULL) {
-		clear_part(z, in, &cache->from, &cache->until);
-		cache->from += shift;
-		cache->until += shift;
-		cache->offset = offset_of(z, in);
-	}
+	if (hits == 1 && cache != NULL)
+		remember(z, in, shift, cache);
 	return hits == 0 ? ZONE_NEVER : hits == 1 ? ZONE_ONCE : ZONE_TWICE;
 }
 

@@ -88,7 +88,9 @@ check_instant(const struct timestamp *t, int64_t reference)
 	apart = utc < reference ? reference - utc : utc - reference;
 	if (t->kind == TIMESTAMP_CLOCK && !t->has_offset && apart > DAY / 2)
 		abort();
+	/* the nearest one can be in the year 10000, which is not there */
 	if (t->kind == TIMESTAMP_BSD && !t->has_offset &&
+	    reference < YEAR_10000 - 366 * (int64_t)DAY &&
 	    apart > (t->civil.month == 2 && t->civil.day == 29 ? 4 * 366 + 1
 							       : 183) *
 			(int64_t)DAY)

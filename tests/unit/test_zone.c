@@ -473,6 +473,37 @@ START_TEST(a_cache_changes_no_answer)
 }
 END_TEST
 
+/* The table ends an hour off its rule, which changes for the first time 26
+ * years later: the file says both, and the answers stay the same. */
+START_TEST(a_cache_ends_with_its_cycle)
+{
+	static const char odd[] = "\nIST-0IST0,96,M4.1.0/1\n";
+	struct zone_cache cache = {0};
+	struct tzif f = {.n = 0};
+	struct zone *zone;
+	int64_t with, without;
+
+	add_header(&f, '2', 0, 0, 1, 1);
+	add(&f, "\0\0\0\0\0\0\0", 7);
+	add_header(&f, '2', 0, 1, 1, 4);
+	add_int(&f, -90000, 8);
+	add(&f, "\0\0\0\x0e\x10\0\0IST\0", 11);
+	add(&f, odd, sizeof(odd) - 1);
+	zone = zone_new(span_of(f.p, f.n));
+	ck_assert_ptr_nonnull(zone);
+	for (int64_t year = 0; year < 4000; year++) {
+		int64_t local = year * 366 * 24 * HOUR;
+
+		MUST(zone_to_utc(zone, &cache, local, 0, &with) ==
+			     zone_to_utc(zone, NULL, local, 0, &without) &&
+			 with == without,
+		    "%lld: %lld, not %lld", (long long)local, (long long)with,
+		    (long long)without);
+	}
+	zone_free(zone);
+}
+END_TEST
+
 START_TEST(the_cache_holds_a_season)
 {
 	struct zone *zone = open_zone("Europe/Paris");
@@ -679,6 +710,7 @@ suite(void)
 	tcase_set_timeout(lookup, 120);
 	tcase_add_test(lookup, close_changes_leave_all_choices);
 	tcase_add_loop_test(lookup, a_cache_changes_no_answer, 0, COUNT(zones));
+	tcase_add_test(lookup, a_cache_ends_with_its_cycle);
 	tcase_add_test(lookup, the_cache_holds_a_season);
 	tcase_add_test(lookup, utc_is_always_there);
 	tcase_add_loop_test(lookup, no_time_is_too_far, 0, COUNT(zones));
