@@ -192,11 +192,12 @@ find_silence(const struct show *show, const struct history_point *late,
 	uint64_t traffic, others;
 
 	count_traffic(show, &traffic, &others);
-	if (late->messages == 0 && late->no_ports >= STRAYS)
+	/* a message or two may be someone's who tries whether it works */
+	if (late->no_ports >= STRAYS && late->no_ports > late->messages)
 		add(found, false, netstat_wrong_port,
-		    "Nothing has arrived of late, but %" PRIu64 " datagrams "
-		    "came to ports where nobody listens.",
-		    late->no_ports);
+		    "Of late %" PRIu64 " messages have arrived, but %" PRIu64
+		    " datagrams came to ports where nobody listens.",
+		    late->messages, late->no_ports);
 	else if (c->udp + c->tcp + c->tls == 0 && show->uptime >= 60)
 		add(found, false,
 		    "In SEPM: Admin, Servers, the site, Configure External "
