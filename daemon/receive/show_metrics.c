@@ -96,24 +96,30 @@ put_types(const struct show *show, struct evbuffer *out)
 		    record_type_name[i].p, types[i].bytes);
 }
 
+/* A counter of each stream. */
+static void
+put_streams(const struct show *show, struct evbuffer *out, const char *name,
+    const char *help,
+    uint64_t (*value)(const struct pipeline *pipeline, size_t index))
+{
+	const struct config *config = show->view->config;
+
+	head(out, name, "counter", help);
+	for (size_t i = 0; i < config->stream_count; i++)
+		put_labelled(out, name, "stream", config->streams[i].name,
+		    value(show->view->pipeline, i));
+}
+
 static void
 put_output(const struct show *show, struct evbuffer *out)
 {
 	const struct config *config = show->view->config;
 	const struct spool_status *spool = &show->spool;
 
-	head(out, "output_events_total", "counter",
-	    "Records, by stream that they went to.");
-	for (size_t i = 0; i < config->stream_count; i++)
-		put_labelled(out, "output_events_total", "stream",
-		    config->streams[i].name,
-		    pipeline_stored(show->view->pipeline, i));
-	head(out, "output_event_bytes_total", "counter",
-	    "Their bytes, before they are compressed.");
-	for (size_t i = 0; i < config->stream_count; i++)
-		put_labelled(out, "output_event_bytes_total", "stream",
-		    config->streams[i].name,
-		    pipeline_written(show->view->pipeline, i));
+	put_streams(show, out, "output_events_total",
+	    "Records, by stream that they went to.", pipeline_stored);
+	put_streams(show, out, "output_event_bytes_total",
+	    "Their bytes, before they are compressed.", pipeline_written);
 	put_one(out, "sepmlogd_records_written_total", "counter",
 	    "Records that the disk has, not all of them durably.",
 	    spool->accepted);
