@@ -101,6 +101,17 @@ def self_signed(directory, name, alternative):
     return base + ".pem", base + ".key"
 
 
+def vault_keys(directory, name):
+    """A private key, NAME.pem, and its public one, NAME.pub: as the manual
+    makes them."""
+    private, public = (os.path.join(directory, f"{name}.{ending}")
+                       for ending in ("pem", "pub"))
+    _openssl("genpkey", "-algorithm", "X25519", "-out", private)
+    _openssl("pkey", "-in", private, "-pubout", "-out", public)
+    os.chmod(private, 0o600)
+    return private, public
+
+
 def fingerprint(certificate):
     text = subprocess.run(
         ["openssl", "x509", "-noout", "-fingerprint", "-sha256",

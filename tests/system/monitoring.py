@@ -26,7 +26,8 @@ def promtool(*arguments):
 
 class Monitoring(harness.Case):
     def metrics(self):
-        """Of a daemon with all kinds of listeners: {name: {label names}}."""
+        """Of a daemon with all kinds of listeners and a vault:
+        {name: {label names}}."""
         authority = certificates.Authority(os.path.join(self.directory, "ca"))
         certificate, key = authority.issue("server", f"IP:{LOOPBACK}",
                                            "serverAuth")
@@ -35,8 +36,18 @@ class Monitoring(harness.Case):
                   ("udp", "tcp")]
         listen.append(("tls", f"{LOOPBACK}:{free_port()}",
                        [f"certificate: {certificate}", f"key: {key}"]))
-        with self.daemon(listen=listen, config="status: { listen: "
-                         f"'{LOOPBACK}:{status}' }}\n"):
+        _, public = certificates.vault_keys(self.directory, "vault")
+        secret = os.path.join(self.directory, "privacy.key")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("0123456789abcdef" * 4)
+        os.chmod(secret, 0o600)
+        with self.daemon(listen=listen, config=(
+                f"status: {{ listen: '{LOOPBACK}:{status}' }}\n"
+                f"privacy: {{ key_file: '{secret}', "
+                f"vault: {{ public_key: '{public}' }}, "
+                "policies: [ { name: hidden, texts: hmac } ] }\n"
+                "streams: [ { name: hidden, types: traffic, "
+                "privacy: hidden } ]\n")):
             with urllib.request.urlopen(
                     f"http://{LOOPBACK}:{status}/metrics", timeout=10) as page:
                 text = page.read().decode()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 
+import certificates
 import harness
 from harness import LOOPBACK, SEPMLOGCTL, SEPMLOGD, free_port, wait_until
 
@@ -21,7 +22,7 @@ class Vault(harness.Case):
         super().setUp()
         harness.need("openssl")
         self.path("privacy.key", "0123456789abcdef" * 4)
-        self.keys("first")
+        certificates.vault_keys(self.directory, "first")
 
     def path(self, name, text=None, mode=0o640):
         path = os.path.join(self.directory, name)
@@ -30,16 +31,6 @@ class Vault(harness.Case):
                 file.write(text)
             os.chmod(path, mode)
         return path
-
-    def keys(self, name):
-        """As the manual makes them."""
-        private, public = self.path(f"{name}.pem"), self.path(f"{name}.pub")
-        subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-out",
-                        private], check=True)
-        subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out",
-                        public], check=True)
-        os.chmod(private, 0o600)
-        return private
 
     def config(self, public="first.pub", vault=True):
         line = (f'  vault: {{ public_key: "{self.path(public)}" }}\n'
@@ -186,7 +177,7 @@ class Revealed(Vault):
     def test_in_its_sandbox(self):
         """The release build has one; a reload changes the key, then there is
         no vault any more, and one again."""
-        self.keys("second")
+        certificates.vault_keys(self.directory, "second")
         daemon = self.daemon(config=self.config(),
                              program=harness.need_release())
         with daemon:
