@@ -143,6 +143,44 @@ START_TEST(what_nobody_stamps_is_not_told)
 }
 END_TEST
 
+static unsigned written_first, durable_first;
+
+/* Whoever is asked first finds nothing done yet. */
+static void
+before_cb(void *arg, bool commit)
+{
+	struct spool_status status = box_status(&box);
+
+	ck_assert_ptr_eq(arg, &box);
+	if (commit)
+		durable_first++;
+	else
+		written_first++;
+	ck_assert_uint_eq(status.accepted, commit);
+	ck_assert_uint_eq(status.committed, 0);
+}
+
+START_TEST(others_are_asked_before_lines_go_to_the_disk)
+{
+	written_first = durable_first = 0;
+	box.options.commit_interval = 100;
+	box_must_open(&box);
+	spool_set_before(box.spool, before_cb, &box);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	spool_flush(box.spool);
+	spool_work(box.spool, box.now);
+	ck_assert_uint_eq(written_first, 1);
+	ck_assert_uint_eq(durable_first, 0);
+	spool_work(box.spool, box.now + 100);
+	ck_assert_uint_eq(written_first, 1);
+	ck_assert_uint_eq(durable_first, 1);
+	spool_set_before(box.spool, NULL, NULL);
+	box_fill(&box, 100);
+	box_drain(&box);
+	ck_assert_uint_eq(durable_first, 1);
+}
+END_TEST
+
 START_TEST(it_commits_at_so_many_bytes)
 {
 	box.options.commit_bytes = 1;
@@ -202,6 +240,18 @@ START_TEST(a_segment_is_closed_by_age)
 	/* what is empty has no age */
 	ck_assert(!spool_rotate(box.spool, box.now + 100000, false));
 	ck_assert(!spool_rotate(box.spool, box.now, true));
+}
+END_TEST
+
+START_TEST(without_an_age_a_segment_stays_open)
+{
+	box.options.rotate_age = 0;
+	box_must_open(&box);
+	box_fill(&box, 1);
+	spool_rotate(box.spool, box.now + UINT32_MAX, false);
+	box_work(&box, UINT32_MAX);
+	ck_assert_uint_eq(box_count(&box, "ready"), 0);
+	ck_assert_uint_eq(box_status(&box).committed, 2);
 }
 END_TEST
 
@@ -537,6 +587,13 @@ START_TEST(bad_stream_names_are_refused)
 }
 END_TEST
 
+static bool
+reload(size_t count)
+{
+	return spool_reload(box.spool, &box.options, box.streams, count,
+	    box.now, box.why, sizeof(box.why));
+}
+
 /* --- limits --- */
 
 static void
@@ -617,6 +674,43 @@ START_TEST(drop_oldest_drops_the_oldest)
 }
 END_TEST
 
+/* The oldest by its time, whatever its number and place in the directory. */
+START_TEST(drop_oldest_goes_by_time)
+{
+	enum { FILES = 40 };
+	char path[256];
+	int i;
+
+	box.options.drop_oldest = true;
+	box_must_open(&box);
+	for (i = 1; i <= FILES; i++) {
+		/* 7 and 40 have no divisor in common: each second once */
+		struct timespec times[2] = {{.tv_sec = 1000 + i * 7 % FILES},
+		    {.tv_sec = 1000 + i * 7 % FILES}};
+
+		box_fill(&box, 20);
+		spool_rotate(box.spool, box.now, true);
+		box_drain(&box);
+		box_path(&box, path, "ready/traffic-%.8s-%016d.jsonl",
+		    spool_instance(box.spool).p, i);
+		ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	}
+	box.options.quota = box_status(&box).bytes_used * 9 / 10;
+	ck_assert(reload(BOX_STREAMS));
+	box_fill(&box, 20);
+	box_pass(&box, 3);
+	ck_assert_uint_gt(box_status(&box).files_dropped, 0);
+	for (i = 1; i <= FILES; i++) {
+		uint64_t gone = box_status(&box).files_dropped;
+
+		box_path(&box, path, "ready/traffic-%.8s-%016d.jsonl",
+		    spool_instance(box.spool).p, i);
+		ck_assert_int_eq(
+		    access(path, F_OK) == 0, (uint64_t)(i * 7 % FILES) >= gone);
+	}
+}
+END_TEST
+
 START_TEST(a_small_quota_still_publishes)
 {
 	box.options.quota = 200000;
@@ -653,12 +747,16 @@ END_TEST
 
 START_TEST(a_file_size_limit_is_kept_clear_of)
 {
+	static const struct {
+		rlim_t limit;
+		uint64_t size; /* 0: however long */
+	} with[] = {{100000, 1 << 30}, {1 << 30, 0}};
 	struct rlimit before, limit;
 
-	box.options.rotate_size = 1 << 30;
+	box.options.rotate_size = with[_i].size;
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
 	limit = before;
-	limit.rlim_cur = 100000;
+	limit.rlim_cur = with[_i].limit;
 	box.options.buffer = 1 << 20;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	box_must_open(&box);
@@ -698,14 +796,32 @@ START_TEST(a_removed_spool_is_made_again)
 }
 END_TEST
 
-/* --- reload --- */
-
-static bool
-reload(size_t count)
+/* Names and ids that are given out carry our instance. */
+START_TEST(another_spool_in_its_place_becomes_ours)
 {
-	return spool_reload(box.spool, &box.options, box.streams, count,
-	    box.now, box.why, sizeof(box.why));
+	char command[256], *bytes;
+	size_t n;
+
+	box.options.rotate_size = 1 << 20;
+	box_must_open(&box);
+	box_fill(&box, 100);
+	snprintf(command, sizeof(command), "rm -r %s && mkdir -m 750 %s",
+	    box.directory, box.directory);
+	ck_assert_int_eq(system(command), 0);
+	box_put(&box, "instance", "0123abcd\n", 9);
+	box_pass(&box, 7);
+	ck_assert(box_told(&box, "had been removed: made again"));
+	bytes = box_get(&box, "instance", &n);
+	ck_assert_uint_eq(n, 9);
+	ck_assert_mem_eq(bytes, spool_instance(box.spool).p, 8);
+	free(bytes);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
 }
+END_TEST
+
+/* --- reload --- */
 
 START_TEST(a_reload_keeps_the_segments)
 {
@@ -724,6 +840,26 @@ START_TEST(a_reload_keeps_the_segments)
 	box_fill(&box, 300);
 	box_drain(&box);
 	box_read(&box, false);
+	box_expect_all(&box);
+}
+END_TEST
+
+START_TEST(a_quota_below_what_is_there_stops_until_it_is_taken)
+{
+	box_must_open(&box);
+	box_fill(&box, 1000);
+	box_drain(&box);
+	box.options.quota = 60000;
+	ck_assert(reload(BOX_STREAMS));
+	ck_assert_uint_gt(box_status(&box).bytes_used, box.options.quota);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_FULL);
+	box_read(&box, true);
+	box_pass(&box, 3);
+	ck_assert_int_eq(box_status(&box).state, SPOOL_OK);
+	box_drain(&box);
+	box_read(&box, true);
 	box_expect_all(&box);
 }
 END_TEST
@@ -776,20 +912,22 @@ END_TEST
 
 START_TEST(a_new_header_begins_a_new_segment)
 {
-	char path[256];
+	static const char *const headers[] = {"other\r\n", ""};
+	char path[256], want[64];
 	char *bytes;
 	size_t n;
 
 	box_must_open(&box);
 	box_fill(&box, 3);
-	box.streams[BOX_ACCESS].header = SPAN("other\r\n");
+	box.streams[BOX_ACCESS].header = span_str(headers[_i]);
 	ck_assert(reload(2));
 	ck_assert(box_append(&box, BOX_ACCESS));
 	box_drain(&box);
 	snprintf(path, sizeof(path), "ready/access-%.8s-%016d.csv",
 	    spool_instance(box.spool).p, 2);
 	bytes = box_get(&box, path, &n);
-	ck_assert(span_starts(span_of(bytes, n), SPAN("other\r\n3,2-1,")));
+	snprintf(want, sizeof(want), "%s3,2-1,", headers[_i]);
+	ck_assert(span_starts(span_of(bytes, n), span_str(want)));
 	free(bytes);
 	ck_assert_uint_eq(box_status(&box).published, 7);
 }
@@ -942,10 +1080,12 @@ main(void)
 	    {"way", it_commits_after_the_interval, 0, 1},
 	    {"way", a_commit_tells_of_its_first_line, 0, 1},
 	    {"way", what_nobody_stamps_is_not_told, 0, 1},
+	    {"way", others_are_asked_before_lines_go_to_the_disk, 0, 1},
 	    {"way", it_commits_at_so_many_bytes, 0, 1},
 	    {"way", the_buffer_is_free_again_after_the_commit, 0, 1},
 	    {"way", more_than_the_buffer_is_never_reserved, 0, 1},
 	    {"way", a_segment_is_closed_by_age, 0, 1},
+	    {"way", without_an_age_a_segment_stays_open, 0, 1},
 	    {"way", ids_say_segment_and_line, 0, 1},
 	    {"way", many_rotations_at_once_wait_their_turn, 0, 1},
 	    {"way", no_segment_becomes_longer_than_its_size, 0, 1},
@@ -964,15 +1104,19 @@ main(void)
 	    {"limits", a_quota_stops_and_lets_go, 0, 1},
 	    {"limits", a_full_spool_is_reported_once_a_minute, 0, 1},
 	    {"limits", drop_oldest_drops_the_oldest, 0, 1},
+	    {"limits", drop_oldest_goes_by_time, 0, 1},
 	    {"limits", a_small_quota_still_publishes, 0, 1},
 	    {"limits", a_quota_smaller_than_the_buffer_lets_go, 0, 1},
-	    {"limits", a_file_size_limit_is_kept_clear_of, 0, 1},
+	    {"limits", a_file_size_limit_is_kept_clear_of, 0, 2},
 	    {"removed", a_removed_spool_is_made_again, 0, 5},
+	    {"removed", another_spool_in_its_place_becomes_ours, 0, 1},
 	    {"reload", a_reload_keeps_the_segments, 0, 1},
+	    {"reload", a_quota_below_what_is_there_stops_until_it_is_taken, 0,
+		1},
 	    {"reload", a_stream_that_goes_is_published_and_can_come_back, 0, 1},
 	    {"reload", a_stream_that_goes_keeps_its_numbers_over_a_restart, 0,
 		1},
-	    {"reload", a_new_header_begins_a_new_segment, 0, 1},
+	    {"reload", a_new_header_begins_a_new_segment, 0, 2},
 	    {"reload", a_new_extension_begins_a_new_segment, 0, 2},
 	    {"reload", a_bad_reload_changes_nothing, 0, 1},
 	    {"reload", a_reload_in_the_middle_of_compression_is_fine, 0, 1},

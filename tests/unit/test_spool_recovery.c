@@ -267,7 +267,7 @@ START_TEST(a_damaged_instance_is_made_anew)
 {
 	static const struct span texts[] = {BYTES(""), BYTES("1234567\n"),
 	    BYTES("1234567G\n"), BYTES("12345678"), BYTES("123456789\n"),
-	    BYTES("../../aa\n")};
+	    BYTES("12345678\r"), BYTES("../../aa\n")};
 	char before[8];
 
 	box_put(&box, "instance", texts[_i].p, texts[_i].n);
@@ -277,6 +277,28 @@ START_TEST(a_damaged_instance_is_made_anew)
 	box_kill(&box);
 	box_must_open(&box);
 	ck_assert_mem_eq(spool_instance(box.spool).p, before, 8);
+}
+END_TEST
+
+START_TEST(an_instance_that_is_a_link_is_not_followed)
+{
+	char path[256], *bytes;
+	size_t n;
+
+	box_put(&box, "elsewhere", "0123abcd\n", 9);
+	box_path(&box, path, "instance");
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(symlink("elsewhere", path), 0);
+	box_must_open(&box);
+	ck_assert_mem_ne(spool_instance(box.spool).p, "0123abcd", 8);
+	box_fill(&box, 3);
+	box_drain(&box);
+	box_read(&box, false);
+	box_expect_all(&box);
+	bytes = box_get(&box, "elsewhere", &n);
+	ck_assert_uint_eq(n, 9);
+	ck_assert_mem_eq(bytes, "0123abcd\n", 9);
+	free(bytes);
 }
 END_TEST
 
@@ -554,7 +576,8 @@ main(void)
 	    {"names", numbers_begin_above_all_that_is_there, 0, 4},
 	    {"names", names_that_are_not_ours_are_left_alone, 0, 8},
 	    {"names", our_own_temporaries_are_removed, 0, 4},
-	    {"names", a_damaged_instance_is_made_anew, 0, 6},
+	    {"names", a_damaged_instance_is_made_anew, 0, 7},
+	    {"names", an_instance_that_is_a_link_is_not_followed, 0, 1},
 	    {"streams", a_stream_that_is_not_configured_is_published_too, 0, 1},
 	    {"streams", what_is_no_stream_is_left_alone, 0, 1},
 	    {"hostile", what_is_no_file_of_ours_is_moved_away, 0,
