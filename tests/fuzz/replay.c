@@ -1,11 +1,14 @@
 /*
  * replay - runs a fuzz target over files, without libFuzzer.
  *
+ *     fuzz_NAME [-w] FILE|DIRECTORY...
+ *
  * Each argument is a file or a directory of files. Every file goes through the
  * target whole, a small one also cut: at every byte when it is tiny or with
  * SEPMLOG_TESTS=all, else at some, other ones in each file. Each input is a
  * heap block of exactly its size, so that a sanitizer sees the first byte read
- * beyond it.
+ * beyond it. With -w files go through whole only, and what the slowest of them
+ * took and the memory that all of it needed is said.
  */
 #include <dirent.h>
 #include <err.h>
@@ -14,7 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,17 +30,32 @@ enum {
 	STRIDE = 13,    /* beyond: a prime, so that no field's width fits it */
 };
 
-static bool all;
+static bool all, whole;
+static double slowest; /* seconds of processor time */
+
+static double
+processor_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
 
 static void
 run(const uint8_t *data, size_t size)
 {
 	uint8_t *exact = malloc(size ? size : 1);
+	double start, took;
 
 	if (exact == NULL)
 		err(1, "malloc");
 	memcpy(exact, data, size);
+	start = processor_time();
 	LLVMFuzzerTestOneInput(exact, size);
+	took = processor_time() - start;
+	if (took > slowest)
+		slowest = took;
 	free(exact);
 }
 
@@ -74,7 +95,7 @@ run_file(const char *path, size_t size)
 	if (fread(data, 1, size, file) != size)
 		err(1, "%s", path);
 	fclose(file);
-	if (size <= PREFIX_MAX)
+	if (size <= PREFIX_MAX && !whole)
 		runs += run_cuts(data, size);
 	run(data, size);
 	free(data);
@@ -120,12 +141,19 @@ main(int argc, char **argv)
 {
 	unsigned long runs = 0;
 	const char *tests = getenv("SEPMLOG_TESTS");
+	struct rusage usage;
 
 	all = tests != NULL && strcmp(tests, "all") == 0;
-	for (int i = 1; i < argc; i++)
+	while (getopt(argc, argv, "w") == 'w')
+		whole = true;
+	for (int i = optind; i < argc; i++)
 		runs += run_path(argv[i]);
 	if (runs == 0)
 		errx(1, "no input files");
-	printf("%lu inputs\n", runs);
+	printf("%lu inputs", runs);
+	if (whole && getrusage(RUSAGE_SELF, &usage) == 0)
+		printf(", the slowest %.1f ms, %ld KiB", 1e3 * slowest,
+		    usage.ru_maxrss);
+	putchar('\n');
 	return 0;
 }
