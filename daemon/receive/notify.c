@@ -5,13 +5,15 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-/* None of these can fail in a way that anyone could act on. */
-
-void
+int
 notify_ready(void)
 {
-	(void)sd_notify(0, "READY=1");
+	int result = sd_notify(0, "READY=1");
+
+	return result < 0 ? -result : 0;
 }
+
+/* None of those below can fail in a way that anyone could act on. */
 
 void
 notify_reloading(void)

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-void notify_ready(void);
+/* 0, or the errno that it could not be told for: say it again, as a manager
+ * that is not told ends the service. */
+int notify_ready(void);
 void notify_reloading(void);
 void notify_stopping(void);
 void notify_watchdog(void);

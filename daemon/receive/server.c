@@ -75,6 +75,7 @@ struct server {
 	struct recent recent;
 	struct busiest *busiest; /* once it was wanted */
 	bool refused;            /* the last reload */
+	bool untold;             /* READY is still to be said */
 	int status_fd;           /* handed over, until it is used; or -1 */
 	struct netstat netstat;
 	bool strays_known;
@@ -342,6 +343,18 @@ put_in_force(struct server *s)
 /* --- reload --- */
 
 static void stop_begin(struct server *s);
+static void
+tell_ready(struct server *s)
+{
+	int error = notify_ready();
+
+	if (error != 0 && !s->untold)
+		log_warnx("the service manager cannot be told that all is "
+			  "ready: %s; tried again each second",
+		    strerror(error));
+	s->untold = error != 0;
+}
+
 static void reload_begin(struct server *s);
 
 static void
@@ -360,7 +373,7 @@ reload_end(struct server *s, bool done)
 		    s->origin->name);
 		report_refused(&s->report, clock_ms());
 	}
-	notify_ready();
+	tell_ready(s);
 	resume(s);
 	if (s->stop_wanted)
 		stop_begin(s);
@@ -669,6 +682,8 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
+	if (s->untold && !s->waiting && s->stopping == 0)
+		tell_ready(s);
 	if (s->reload_again && !s->waiting && s->stopping == 0)
 		reload_begin(s);
 	look_at_credentials(s);
@@ -992,7 +1007,7 @@ server_run(struct server *s)
 	warn_if_open_to_all(&s->running);
 	each_endpoint(s, attach);
 	take_over(s);
-	notify_ready();
+	tell_ready(s);
 	report_running(&s->report, &seen, clock_ms());
 	event_base_dispatch(s->base);
 	all = give_up_last_queues(s);
