@@ -494,6 +494,9 @@ class Daemon:
     def wait_notify(self, text, timeout=20.0):
         self._notify.wait(text, 0, self, timeout)
 
+    def said_ready(self):
+        return any("READY=1" in text for text in self._notify.messages())
+
     def statuses(self):
         """What it told the service manager, oldest first."""
         return [line[7:] for text in self._notify.messages()

@@ -212,7 +212,7 @@ def killed_in_recovery(sepmlogd, shim, nth):
     sepmlogd.start(wait=False)
     harness.wait_until(
         lambda: sepmlogd.process.poll() is not None
-        or any("READY=1" in m for m in sepmlogd._notify.messages()),
+        or sepmlogd.said_ready(),
         "it is ready or dead")
     was_hit = shim.hits > 0
     shim.disarm()
@@ -308,7 +308,7 @@ def ready_or_status(sepmlogd, timeout=20.0):
     def settled():
         if sepmlogd.process.poll() is not None:
             return (sepmlogd.process.returncode,)
-        if any("READY=1" in m for m in sepmlogd._notify.messages()):
+        if sepmlogd.said_ready():
             return (None,)
         return None
     return harness.wait_until(settled, "it is ready or has ended",

@@ -218,7 +218,7 @@ def one_fault(lab, directory, call, nth, compress="none", **how):
     shim.disarm()
     what = f"{call} {nth} {how}"
     lab.assertTrue(calm, f"{what}: it spins")
-    harness.wait_until(lambda: said_ready(sepmlogd), f"{what}: it says READY")
+    harness.wait_until(sepmlogd.said_ready, f"{what}: it says READY")
     harness.send_tcp(sepmlogd.port, "g", 20)
     wanted = {"g": 20} if call in NETWORK else {"f": count, "g": 20}
     harness.wait_until(
@@ -240,14 +240,10 @@ def started(sepmlogd):
     it ends with."""
     sepmlogd.start(wait=False)
     harness.wait_until(
-        lambda: sepmlogd.process.poll() is not None or said_ready(sepmlogd)
+        lambda: sepmlogd.process.poll() is not None or sepmlogd.said_ready()
         or "cannot be told that all is ready" in sepmlogd.log(),
         "it is ready or has ended")
     return sepmlogd.process.poll()
-
-
-def said_ready(sepmlogd):
-    return any("READY=1" in m for m in sepmlogd._notify.messages())
 
 
 @row("F12", "write: EIO, ENOSPC, short, EINTR at the Nth",
