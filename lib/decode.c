@@ -313,9 +313,15 @@ take_member(struct decoder *d, struct span *in, struct record *record)
 {
 	struct span key;
 	bool escaped;
+	unsigned f;
 
-	return take_string(in, &key, &escaped) && take(in, ':') &&
-	       take_value(d, in, find_key(d, key), record);
+	if (!take_string(in, &key, &escaped) || !take(in, ':'))
+		return false;
+	f = find_key(d, key);
+	/* once: the rest has been read as a record of that type */
+	if (f == RECORD_F_TYPE && record_has(record, RECORD_F_TYPE))
+		return false;
+	return take_value(d, in, f, record);
 }
 
 /* `"type":"traffic"`, which every line begins with. */

@@ -136,6 +136,7 @@ END_TEST
 static const char *const none[] = {
 	"", "{", "{}", "[]", "{\"type\":\"traffic\"", "{\"type\":\"traffic\"}x",
 	"{\"type\":\"traffic\",}", "{\"type\":\"traffic\" }",
+	"{\"type\":\"risk\",\"x\":\"\",\"type\":\"traffic\"}",
 	"{\"type\":\"nothing\"}", "{\"user\":\"x\"}", "{\"type\":1}",
 	"{\"type\":\"traffic\",\"user\":7}",
 	"{\"type\":\"traffic\",\"user\":\"\\x\"}",
