@@ -50,6 +50,7 @@ unpack_victorialogs() (
 	work=build/victorialogs
 	[ "$(cat $work/.complete 2>/dev/null)" != "1.112.0" ] || return 0
 	rm -rf $work
+	types="deb deb-src"
 	unpack_suite trixie $work golang-1.24-go golang-1.24-src \
 	    golang-github-cespare-xxhash-dev golang-github-golang-snappy-dev \
 	    golang-github-klauspost-compress-dev \
@@ -78,14 +79,35 @@ unpack_victorialogs() (
 	    "$work"/packages/victoriametrics_*.orig.tar.xz || return 1
 	(cd "$source" && nice "$GOROOT/bin/go" build -o "$work/victoria-logs" \
 	    ./app/victoria-logs) || return 1
-	rm -rf "$work/usr" "$work/go" "$work/cache" "$work/packages" \
-	    "$work/apt-trixie"
+	rm -rf "${work:?}"/usr "$work"/go "$work"/cache "$work"/packages \
+	    "$work"/apt-*
 	echo 1.112.0 >"$work/.complete"
+)
+
+# Debian unstable has it as a library, Debian 13 what that runs with: see
+# tests/system/opensearch/build.sh. 90 MB to get.
+unpack_opensearch() (
+	work=build/opensearch
+	[ "$(cat $work/.complete 2>/dev/null)" != "2.4.1" ] || return 0
+	rm -rf $work
+	types=deb
+	unpack_suite sid $work libopensearch-java=2.4.1+dfsg-2 || return 1
+	unpack_suite trixie $work openjdk-21-jre-headless libc6 libgcc-s1 \
+	    libstdc++6 zlib1g libasm-java libcarrotsearch-hppc-java \
+	    libhdrhistogram-java libjackson2-core-java \
+	    libjackson2-dataformat-cbor libjackson2-dataformat-smile \
+	    libjackson2-dataformat-yaml libjcodings-java libjna-java \
+	    libjoda-time-java libjoptsimple-java libjruby-joni-java \
+	    liblog4j2-java liblucene9-java libnetty-java libt-digest-java \
+	    libyaml-snake-java || return 1
+	sh tests/system/opensearch/build.sh $work || return 1
+	rm -rf $work/packages $work/apt-*
+	echo 2.4.1 >$work/.complete
 )
 
 # SUITE DIRECTORY PACKAGE...: packages of another Debian than this machine's,
 # by an apt that knows nothing of it. The caller's APT_CONFIG is that apt's
-# from here on.
+# from here on. `types`: deb, and deb-src where sources are wanted.
 unpack_suite() {
 	suite=$1
 	peers=$PWD/$2
@@ -95,7 +117,7 @@ unpack_suite() {
 	mkdir -p "$peers/packages" "$apt/lists/partial" \
 	    "$apt/cache/archives/partial" "$apt/none"
 	: >"$apt/status"
-	for type in deb deb-src; do
+	for type in $types; do
 		echo "$type [signed-by=$keys]" \
 		    "http://deb.debian.org/debian $suite main"
 	done >"$apt/sources.list"

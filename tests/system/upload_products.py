@@ -25,6 +25,19 @@ LOGIN = "Basic " + base64.b64encode(f"sepm:{TOKEN}".encode()).decode()
 GOLDEN = os.path.join(harness.ROOT, "tests/data/golden")
 
 
+# A stream, what it has, and where a record of it has its id.
+GOLDENS = (
+    ("all", "other-types.log.out", b',"id":"', b"}"),
+    ("chinese", "localised.log.out", b',"id":"', b"}"),
+    ("ecs", "traffic-14.3.log.ecs.out", b',"id":"', b"}}"),
+    ("ocsf", "traffic-14.3.log.ocsf.out", b',"uid":"', b"}}"),
+)
+
+
+def format_of(name):
+    return name.split(".")[-2].replace("log", "jsonl")
+
+
 def peer(product, path):
     found = os.path.join(harness.ROOT, "build", product, path)
     if not os.path.exists(found):
@@ -49,7 +62,7 @@ def records(stream="traffic"):
     return dict(uploads.record(n, stream=stream, **more) for n, more in (
         (1, {"text": "quotes \" and \\ and \t \u0001"}),
         (2, {"text": "\u6771\u4eac caf\u00e9 \U0001f600"}),
-        (3, {"list": ["a", 'b"', 3], "deep": {"er": {"x y": "z"}, "n": 1.5}}),
+        (3, {"list": ["a", 'b"'], "deep": {"er": {"x y": "z"}, "n": 1.5}}),
         (4, {"yes": True, "no": False, "large": 2**53, "minus": -1}),
         (5, {"text": "x" * 60000})))
 
@@ -184,6 +197,149 @@ class ClickHouse(Case):
         self.assertEqual(reject["record"], 120)
 
 
+class OpenSearch(Case):
+    """Debian's jar, on a later Lucene: see opensearch/build.sh. It speaks no
+    TLS, and knows no logins: nginx stands before it."""
+
+    alive = "/"
+
+    def setUp(self):
+        super().setUp()
+        harness.need("nginx")
+        self.arguments = peer("opensearch", "arguments")
+        self.port, self.inner_port = harness.free_port(), harness.free_port()
+        self.front = upload.Nginx(
+            self.made("nginx"), self.path("root"), self.certificate, more=f"""
+location ~ ^/ {{
+  if ($http_authorization != "ApiKey {TOKEN}") {{ return 401; }}
+  proxy_pass http://{LOOPBACK}:{self.port};
+}}""")
+        self.addCleanup(self.front.kill)
+        self.url = self.front.url.rstrip("/")
+
+    def start(self, *settings):
+        if not self.front.process:
+            self.front.start()
+        self.run_server("opensearch", [
+            peer("opensearch", "java"), f"@{self.arguments}",
+            f"path.home={self.made('opensearch')}", f"http.port={self.port}",
+            f"transport.port={self.inner_port}", *settings])
+        return self
+
+    def target(self, product, url, **more):
+        return upload_batch.Case.target(self, product, url, **more)
+
+    def ask(self, path, content=None, method=None, **headers):
+        headers = {"Authorization": f"ApiKey {TOKEN}",
+                   "Content-Type": "application/json", **headers}
+        return super().ask(path, content, method, **headers)
+
+    def make(self, index, **fields):
+        self.ask(f"/{index}", json.dumps({
+            "settings": {"number_of_shards": 1, "number_of_replicas": 0},
+            "mappings": {"properties": {
+                name: {"type": kind} for name, kind in fields.items()}}
+        }).encode(), "PUT")
+
+    def count(self, index):
+        self.ask(f"/{index}/_refresh", b"", "POST")
+        return json.loads(self.ask(f"/{index}/_count"))["count"]
+
+    def assert_there(self, index, lines):
+        """Each as it was published, and no other."""
+        documents = json.loads(self.ask(f"/{index}/_mget", json.dumps(
+            {"ids": list(lines)}).encode()))["docs"]
+        for document in documents:
+            name = document["_id"]
+            self.assertTrue(document["found"], name)
+            self.assertEqual(document["_source"], json.loads(lines[name]))
+            self.assertEqual(document["_version"], 1)
+        self.assertEqual(len(documents), len(lines))
+        self.assertEqual(self.count(index), len(lines))
+
+    def test_records(self):
+        """Of each sort; what the index does not take is rejected; what is
+        there already is delivered."""
+        self.start()
+        self.make("sepm-traffic", time="date", threats="long")
+        spool, sorts = self.spool(), {"traffic": records()}
+        bad, line = uploads.record(7, threats="none")
+        spool.put_records(1, [*sorts["traffic"].values(), line])
+        for stream, name, head, tail in GOLDENS:
+            sorts[stream] = golden(stream, name, head, tail)
+            spool.put_records(1, sorts[stream].values(), stream=stream,
+                              extension=format_of(name) + ".gz")
+        target = self.target("elastic", self.url)
+        self.deliver(spool, target)
+        for stream, lines in sorts.items():
+            self.assert_there(f"sepm-{stream}", lines)
+        reject, = self.rejects(spool)
+        self.assertEqual(reject["id"], bad)
+        self.assertIn("400 mapper_parsing_exception", reject["reason"])
+        self.assertEqual(reject["text"].encode(), line)
+        other = self.spool("other")
+        other.put_records(1, sorts["traffic"].values())
+        raw = [b"<54>Nov 25 10:00:00 one", b'\xc3\xa9 "\\ \x01\t', b"\xff"]
+        other.put_records(2, raw, stream="raw", extension="raw.gz")
+        self.deliver(other, target)
+        self.assert_there("sepm-traffic", sorts["traffic"])
+        self.assertEqual(self.count("sepm-raw"), len(raw))
+        for number, line in enumerate(raw, 1):
+            document = json.loads(self.ask(
+                f"/sepm-raw/_doc/{uploads.INSTANCE}-raw-2-{number}"))
+            self.assertEqual(document["_source"]["message"],
+                             line.decode("utf-8", "replace"))
+
+    def test_readme(self):
+        self.start()
+        logs = self.server("victorialogs")
+        logs.stream = "ecs"
+        self.run_readme(self.url, logs.url)
+        self.assert_there("logs-sepm-ecs", self.lines)
+
+    def test_limits_of_the_server(self):
+        """An index that nobody made; a request that is too large."""
+        self.start("action.auto_create_index=false",
+                   "http.max_content_length=20kb")
+        spool = self.spool()
+        lines = self.fill(spool, 300)
+        target = self.target("elastic", self.url, gzip="no",
+                             batch="{ records: 300 }")
+        status, said = self.uploader(spool, [
+            target | {"batch": "{ records: 10 }"}]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("check `index`", said)
+        self.assertEqual(len(spool.ready()), 1)
+        self.assertEqual(self.rejects(spool), [])
+        self.make("sepm-traffic", time="date")
+        self.deliver(spool, target)
+        self.assert_there("sepm-traffic", lines)
+
+    def test_killed(self):
+        """It and the uploader, in the middle: every record is there once."""
+        self.start()
+        spool, lines = self.spool(), {}
+        for segment in (1, 2):
+            lines |= self.fill(spool, 5000, segment=segment)
+        target = self.target("elastic", self.url)
+        uploader = self.uploader(spool, [target | {
+            "gzip": "no", "bandwidth": "150KiB"}]).start()
+        for _ in range(2):
+            wait_until(lambda: "sepm-traffic" in self.ask("/_cat/indices"),
+                       "it has begun", 30)
+            seen = self.count("sepm-traffic")
+            wait_until(lambda: self.count("sepm-traffic") > seen + 500,
+                       "more of it is there", 60)
+            self.end_server(signal.SIGKILL)
+            self.assertTrue(spool.ready(), "it was killed at work")
+            uploader.kill()
+            uploader.start()
+            self.start()
+        wait_until(lambda: not spool.ready(), "it is there", 120)
+        self.assertEqual(uploader.stop(), 0)
+        self.assert_there("sepm-traffic", lines)
+
+
 class VictoriaLogs(Case):
     """Takes what others take, too: what is sent to Loki and Elasticsearch."""
 
@@ -247,16 +403,11 @@ class VictoriaLogs(Case):
         self.start()
         spool, lines = self.spool(), records()
         spool.put_records(1, lines.values())
-        for stream, name, head, tail in (
-                ("all", "other-types.log.out", b',"id":"', b"}"),
-                ("chinese", "localised.log.out", b',"id":"', b"}"),
-                ("ecs", "traffic-14.3.log.ecs.out", b',"id":"', b"}}"),
-                ("ocsf", "traffic-14.3.log.ocsf.out", b',"uid":"', b"}}")):
+        for stream, name, head, tail in GOLDENS:
             some = golden(stream, name, head, tail)
             lines |= some
             spool.put_records(1, some.values(), stream=stream,
-                              extension=name.split(".")[-2].replace(
-                                  "log", "jsonl") + ".gz")
+                              extension=format_of(name) + ".gz")
         raw = [b"<54>Nov 25 10:00:00 one", b'\xc3\xa9 "\\ \x01\t', b"\xff"]
         spool.put_records(2, raw, extension="raw.gz")
         self.deliver(spool, self.target("victorialogs", self.url))
