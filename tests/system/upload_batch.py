@@ -11,17 +11,14 @@ import gzip
 import json
 import os
 import re
-import ssl
-import subprocess
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 import harness
 import uploads
 import web
-from harness import LOOPBACK, wait_until
+from harness import wait_until
 
 TOKEN = "b2a4f7d0-4ed4-4a22-a0fd-no-such-token"
 KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
