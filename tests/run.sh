@@ -48,6 +48,8 @@ unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
 if [ "${SEPMLOG_TESTS-}" = all ]; then
 	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
+	unpack_opensearch || echo "No OpenSearch here: it is skipped."
+	unpack_victorialogs || echo "No VictoriaLogs here: it is skipped."
 fi
 
 # Configures and builds a preset, or some targets of it:

@@ -384,12 +384,30 @@ send_batch(struct work *w)
 	return true;
 }
 
+/* The line that was read: why it cannot be sent. NULL: it can. */
+static const char *
+too_long(const struct work *w)
+{
+	const struct record_line *line = &w->line;
+	size_t longest = w->options->product->longest;
+
+	if (line->length > line->text.n)
+		return "the record is longer than `batch: size`: its start";
+	/* A byte becomes six at most. */
+	if (longest > 0 && line->text.n > longest / 6 &&
+	    product_size(&w->name, line->text) > longest)
+		return "the record is longer than the server takes: "
+		       "`max_message` of sepmlogd.yaml makes them shorter";
+	return NULL;
+}
+
 /* False: the batch has no room for it. */
 static bool
 add(struct work *w)
 {
 	const struct record_line *line = &w->line;
 	struct item *item = &w->item[w->count];
+	const char *why = too_long(w);
 
 	if (w->count == w->options->batch_records ||
 	    line->text.n > w->options->batch_size - w->used)
@@ -402,9 +420,8 @@ add(struct work *w)
 	memcpy(w->text + w->used, line->text.p, line->text.n);
 	w->used += line->text.n;
 	record_id(&w->name, line, item->id);
-	if (line->length > line->text.n)
-		mark_bad(
-		    item, "the record is longer than `batch: size`: its start");
+	if (why != NULL)
+		mark_bad(item, why);
 	w->count++;
 	return true;
 }
@@ -413,8 +430,8 @@ add(struct work *w)
 static bool
 is_full(const struct work *w)
 {
-	return w->count > 0 && (w->line.length > w->line.text.n ||
-				   w->item[w->count - 1].state == ITEM_BAD);
+	return w->count > 0 &&
+	       (too_long(w) != NULL || w->item[w->count - 1].state == ITEM_BAD);
 }
 
 static bool

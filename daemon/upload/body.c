@@ -136,6 +136,26 @@ body_put_json(struct body *b, struct span text)
 	body_put(b, SPAN("\""));
 }
 
+size_t
+body_json_size(struct span text)
+{
+	size_t valid, n = 2;
+
+	while (text.n > 0) {
+		valid = text_valid_utf8(text);
+		for (size_t i = 0; i < valid; i++) {
+			unsigned char c = (unsigned char)text.p[i];
+
+			n += c < ' ' ? 6 : c == '"' || c == '\\' ? 2 : 1;
+		}
+		text = span_skip(text, valid);
+		if (text.n > 0)
+			n += 6;
+		text = span_skip(text, 1);
+	}
+	return n;
+}
+
 bool
 body_end(struct body *b, struct span *bytes)
 {

@@ -24,6 +24,8 @@ void body_put_str(struct body *body, const char *text);
 void body_put_number(struct body *body, int64_t number);
 /* With its quotes; what is not UTF-8 becomes U+FFFD. */
 void body_put_json(struct body *body, struct span text);
+/* What that takes at most. */
+size_t body_json_size(struct span text);
 /* False: it had no room. The bytes are good until body_begin. */
 bool body_end(struct body *body, struct span *bytes);
 

@@ -22,17 +22,23 @@ product_name(const char *text, const char *stream, char *out, size_t size)
 /* --- of a record --- */
 
 static bool
-is_json(const struct shipment *s)
+is_json(const struct records_name *name)
 {
-	return s->name->format != ENCODE_FORMAT_COUNT &&
-	       encode_is_json(s->name->format);
+	return name->format != ENCODE_FORMAT_COUNT &&
+	       encode_is_json(name->format);
+}
+
+size_t
+product_size(const struct records_name *name, struct span text)
+{
+	return is_json(name) ? text.n : body_json_size(text);
 }
 
 /* A JSON object as it is, any other line as a string. */
 static void
 put_line(const struct shipment *s, const struct item *item, struct body *body)
 {
-	if (is_json(s))
+	if (is_json(s->name))
 		body_put(body, item->text);
 	else
 		body_put_json(body, item->text);
@@ -205,13 +211,13 @@ elastic_wrap(const struct shipment *s, struct body *body)
 		/* `create`: what is there under this id stays. */
 		put_member(body, "{\"create\":{\"_id\":", span_str(item->id));
 		body_put_str(body, "}}\n");
-		if (!is_json(s)) {
+		if (!is_json(s->name)) {
 			body_put_str(body, "{\"@timestamp\":");
 			put_time(body, time_of(s, item));
 			body_put_str(body, ",\"message\":");
 		}
 		put_line(s, item, body);
-		body_put_str(body, is_json(s) ? "\n" : "}\n");
+		body_put_str(body, is_json(s->name) ? "\n" : "}\n");
 	}
 }
 
@@ -323,7 +329,7 @@ victoria_wrap(const struct shipment *s, struct body *body)
 		put_time(body, time_of(s, item));
 		put_member(body, ",\"stream\":", span_str(s->name->stream));
 		put_member(body, ",\"record_id\":", span_str(item->id));
-		if (is_json(s) && item->text.n > 2) {
+		if (is_json(s->name) && item->text.n > 2) {
 			/* Its members are fields; the text is its name. */
 			put_member(body, ",\"_msg\":", span_str(item->id));
 			body_put_str(body, ",");
@@ -366,12 +372,12 @@ static void
 clickhouse_wrap(const struct shipment *s, struct body *body)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		if (!is_json(s)) {
+		if (!is_json(s->name)) {
 			put_member(body, "{\"id\":", span_str(s->item[i].id));
 			body_put_str(body, ",\"message\":");
 		}
 		put_line(s, &s->item[i], body);
-		body_put_str(body, is_json(s) ? "\n" : "}\n");
+		body_put_str(body, is_json(s->name) ? "\n" : "}\n");
 	}
 }
 
@@ -461,6 +467,8 @@ const struct product products[] = {
 	.name = "victorialogs",
 	.content_type = "application/stream+json",
 	.scheme = "Bearer",
+	/* -insert.maxLineSizeBytes, less the ids and what is around them. */
+	.longest = 256 * 1024 - 1024,
 	.path = victoria_path,
 	.wrap = victoria_wrap,
 	.judge = judge_plainly,

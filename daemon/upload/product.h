@@ -77,6 +77,9 @@ struct product {
 	} may,
 	    must;       /* which of the options */
 	bool has_codes; /* that say more than the status: `judge` sees all */
+	/* A record that, wrapped, is a longer line is left out by the server,
+	 * which answers as if it were there. 0: no. */
+	size_t longest;
 	/* Behind the URL of the server; false: no room. */
 	bool (*path)(const struct shipment *s, char *path, size_t size);
 	void (*wrap)(const struct shipment *s, struct body *body);
@@ -90,5 +93,8 @@ extern const size_t products_count;
 
 /* `text` with the stream for `%stream`. False: no room. */
 bool product_name(const char *text, const char *stream, char *out, size_t size);
+
+/* Bytes of a record in a request, at most, without what is around it. */
+size_t product_size(const struct records_name *name, struct span text);
 
 #endif
