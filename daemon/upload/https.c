@@ -13,11 +13,13 @@ enum {
 struct https {
 	const struct https_options *options;
 	struct web web;
+	uint64_t taken; /* largest since one failed: like ones will do */
 };
 
 /* One delivery. */
 struct work {
 	const struct https_options *options;
+	bool asks; /* whether the server wants the file, before it is sent */
 	struct web_work web;
 };
 
@@ -68,6 +70,9 @@ set_upload(struct work *w)
 	    (unsigned char *)sum, w->web.file->digest.sum, SHA256_SIZE);
 	if (!web_add_header(&w->web, "Content-Type: %s", o->content_type) ||
 	    !web_add_header(&w->web, "Content-Digest: sha-256=:%s:", sum))
+		return false;
+	/* Else libcurl asks (RFC 9110, 10.1.1), which is a round trip. */
+	if (!w->asks && !web_add_header(&w->web, "Expect:"))
 		return false;
 	web_set_content(&w->web);
 	if (o->method == HTTPS_PUT) {
@@ -324,6 +329,7 @@ https_deliver(void *target, const struct target_file *file,
 	struct https *h = target;
 	struct work w = {
 	    .options = h->options,
+	    .asks = file->size > h->taken,
 	    .web = {.web = &h->web,
 		.file = file,
 		.watch = watch,
@@ -334,6 +340,10 @@ https_deliver(void *target, const struct target_file *file,
 		return;
 	deliver(&w);
 	web_end(&w.web);
+	if (result->outcome != TARGET_DELIVERED)
+		h->taken = 0;
+	else if (w.asks)
+		h->taken = file->size;
 }
 
 const struct target_kind target_https = {

@@ -34,6 +34,7 @@ enum {
 	SCAN = 30 * 1000,      /* ms between scans, if inotify(7) is silent */
 	PRUNE = 60 * 1000,     /* ms between looks at sent/ */
 	AGAIN = 1000,          /* ms until what failed is tried again */
+	GATHER = 100,          /* ms in which deliveries share one sync */
 	DRAW = 250,            /* ms */
 	TELL = 1000,           /* ms between writes of how targets do */
 	TELL_LATE = 20 * 1000, /* ms, where nothing happens */
@@ -91,6 +92,7 @@ struct upload {
 	bool left_some; /* with --once: refused, or given up */
 	bool ending, failed;
 	uint64_t next_scan, next_prune, next_free, next_tell; /* monotonic ms */
+	uint64_t gathered; /* when the sync is due; 0: for none */
 	struct log_gate scan_gate, free_gate, sync_gate;
 };
 
@@ -476,9 +478,21 @@ sync_receipts(struct upload *u)
 		    strerror(error));
 }
 
+/* A file stays, and comes again after a crash, for so long; but a sync for each
+ * would keep the disk busier than the files do. Not when none can follow. */
+static bool
+is_gathering(const struct upload *u)
+{
+	return clock_ms() < u->gathered &&
+	       !(u->options->once && crew_is_done(u->crew));
+}
+
 static void
 free_finished(struct upload *u)
 {
+	if (is_gathering(u))
+		return;
+	u->gathered = 0;
 	if (clock_ms() < u->next_free)
 		return;
 	if (u->next_free > 0)
@@ -634,11 +648,13 @@ drain(int fd)
 static void
 on_changed(struct upload *u)
 {
-	uint64_t soon = clock_ms() + TELL;
+	uint64_t now = clock_ms();
 
 	drain(u->changed);
-	if (soon < u->next_tell)
-		u->next_tell = soon;
+	if (u->gathered == 0)
+		u->gathered = now + GATHER;
+	if (now + TELL < u->next_tell)
+		u->next_tell = now + TELL;
 }
 
 static int
@@ -648,6 +664,8 @@ timeout(const struct upload *u)
 
 	if (u->next_free > 0 && u->next_free < until)
 		until = u->next_free;
+	if (u->gathered > 0 && u->gathered < until)
+		until = u->gathered;
 	if (u->next_tell < until)
 		until = u->next_tell;
 	if (u->draws && now + DRAW < until)
@@ -661,7 +679,8 @@ is_over(struct upload *u)
 {
 	struct outbox_counts counts;
 
-	if (!u->options->once || !crew_is_done(u->crew) || u->next_free > 0)
+	if (!u->options->once || !crew_is_done(u->crew) || u->next_free > 0 ||
+	    u->gathered > 0)
 		return false;
 	outbox_count(crew_outbox(u->crew), &counts);
 	u->left_some |= counts.given_up > 0 || counts.waiting > 0 || u->more;
@@ -746,7 +765,7 @@ end(struct upload *u)
 {
 	if (u->crew != NULL) {
 		crew_stop(u->crew);
-		u->next_free = 0;
+		u->next_free = u->gathered = 0;
 		free_finished(u);
 		tell_deliveries(u);
 		prune(u);

@@ -470,8 +470,40 @@ outbox_set_digest(
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* One ahead of each target that is at work: what a target that is down has
- * waiting is not read for nothing. */
+static bool
+is_to_hash(const struct parcel *p)
+{
+	return !p->hashed && !p->hashing && !p->unread;
+}
+
+/* Of those that the target gets next, which `first` begins. */
+static struct parcel *
+next_to_hash(struct outbox *o, size_t target, struct parcel *first)
+{
+	uint64_t bytes = 0;
+	size_t ahead = 0;
+	struct parcel *p;
+
+	if (is_to_hash(first))
+		return first;
+	for (size_t i = 0;
+	     i < o->n && ahead < OUTBOX_AHEAD && bytes < OUTBOX_AHEAD_BYTES;
+	     i++) {
+		p = o->parcel[i];
+		if (p->leg[target].state != LEG_WAITING || !p->here ||
+		    p->leg[target].tries > 0)
+			continue;
+		if (is_to_hash(p))
+			return p;
+		ahead++;
+		bytes += p->size;
+	}
+	return NULL;
+}
+
+/* A few ahead of each target that is at work, so that it need not wait for one
+ * that took longer: but what a target that is down has waiting is not read for
+ * nothing. */
 static struct parcel *
 next_ahead(struct outbox *o)
 {
@@ -480,7 +512,9 @@ next_ahead(struct outbox *o)
 
 	for (size_t i = 0; i < o->plan->target_count; i++) {
 		p = o->lane[i].busy > 0 ? try(o, i, now, &wait) : NULL;
-		if (p != NULL && !p->hashed && !p->hashing && !p->unread)
+		if (p != NULL)
+			p = next_to_hash(o, i, p);
+		if (p != NULL)
 			return p;
 	}
 	return NULL;

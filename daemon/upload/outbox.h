@@ -21,6 +21,10 @@
 /* At a time: the first ones by name that any target wants. */
 enum { OUTBOX_FILES = 65536 };
 
+/* Digests are found ahead of a target for so many files at most, and not for
+ * another one if those have so many bytes, which memory may not keep. */
+enum { OUTBOX_AHEAD = 4, OUTBOX_AHEAD_BYTES = 64 * 1024 * 1024 };
+
 enum leg_state {
 	LEG_NONE, /* the target does not want this file */
 	LEG_WAITING,
@@ -103,7 +107,7 @@ bool outbox_digest(struct outbox *outbox, struct parcel *parcel,
 void outbox_set_digest(
     struct outbox *outbox, struct parcel *parcel, const struct digest *digest);
 /*
- * The file that a target which is at work will get next, if its digest is to be
+ * A file that a target which is at work will get soon and whose digest is to be
  * found; waits for one, until *stop is set: NULL. It is there until
  * outbox_set_digest.
  */

@@ -23,8 +23,13 @@ enum {
 	RESERVE = 2 * FILE_LINES,
 };
 
+/*
+ * Who puts a line must not wait for the disk: `lock` is never held while
+ * something is written, and `disk` is taken first where both are needed. The
+ * lines before `n` change only with both.
+ */
 struct receipts {
-	pthread_mutex_t lock;
+	pthread_mutex_t disk; /* all but `n`, and the lines from there on */
 	int dir, fd;
 	char instance[SPOOL_INSTANCE + 1];
 	struct receipts_limits limits;
@@ -32,10 +37,23 @@ struct receipts {
 	uint8_t anchor[SHA256_SIZE]; /* what the file goes on from */
 	uint8_t tip[SHA256_SIZE];    /* the end of what is durable */
 	struct sha256 *sha;
-	size_t n, durable; /* bytes of `lines` */
-	char lines[FILE_LINES];
+	size_t durable; /* bytes of `lines` */
 	char piece[PIECE];
+	pthread_mutex_t lock;
+	size_t n; /* bytes of `lines` */
+	char lines[FILE_LINES];
 };
+
+static size_t
+bytes_put(struct receipts *r)
+{
+	size_t n;
+
+	pthread_mutex_lock(&r->lock);
+	n = r->n;
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}
 
 /* The lines that are there are all that will be: gives back what was
  * reserved. What is read-only was closed. */
@@ -54,9 +72,9 @@ seal(struct receipts *r)
 void
 receipts_limit(struct receipts *r, const struct receipts_limits *limits)
 {
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->disk);
 	r->limits = *limits;
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->disk);
 }
 
 /* --- old files --- */
@@ -178,8 +196,9 @@ abandon(struct receipts *r)
 	errno = error;
 }
 
+/* Those of the first `end` bytes. */
 static bool
-write_lines(struct receipts *r)
+write_lines(struct receipts *r, size_t end)
 {
 	struct batch b = {.r = r};
 	bool begins = r->fd < 0;
@@ -189,7 +208,7 @@ write_lines(struct receipts *r)
 	memcpy(b.chain, r->tip, sizeof b.chain);
 	if (begins && !batch_begin_file(&b))
 		return false;
-	rest = span_skip(span_of(r->lines, r->n), r->durable);
+	rest = span_skip(span_of(r->lines, end), r->durable);
 	for (; rest.n > 0; rest = span_skip(rest, n + 1)) {
 		n = span_find(rest, '\n');
 		if (!batch_add(&b, span_take(rest, n)))
@@ -199,8 +218,19 @@ write_lines(struct receipts *r)
 	    (begins && fsync(r->dir) < 0))
 		return false;
 	memcpy(r->tip, b.chain, sizeof r->tip);
-	r->durable = r->n;
+	r->durable = end;
 	return true;
+}
+
+static bool
+sync_lines(struct receipts *r)
+{
+	size_t end = bytes_put(r);
+	bool ok = r->durable == end || write_lines(r, end);
+
+	if (!ok)
+		abandon(r);
+	return ok;
 }
 
 static bool
@@ -210,25 +240,11 @@ has_room(const struct receipts *r, struct span body)
 }
 
 static bool
-sync_lines(struct receipts *r)
+append(struct receipts *r, struct span body)
 {
-	bool ok = r->durable == r->n || write_lines(r);
-
-	if (!ok)
-		abandon(r);
-	return ok;
-}
-
-bool
-receipts_put(struct receipts *r, const struct ledger_text *line)
-{
-	struct span body = ledger_body(line);
 	bool fits;
 
 	pthread_mutex_lock(&r->lock);
-	/* the file is full: all of it has to be durable for the next one */
-	if (!has_room(r, body) && sync_lines(r))
-		seal(r);
 	fits = has_room(r, body);
 	if (fits) {
 		memcpy(r->lines + r->n, body.p, body.n);
@@ -236,9 +252,38 @@ receipts_put(struct receipts *r, const struct ledger_text *line)
 		r->n += body.n + 1;
 	}
 	pthread_mutex_unlock(&r->lock);
-	if (!fits)
-		errno = ENOBUFS;
 	return fits;
+}
+
+/* The file is full: all of it has to be durable for the next one, unless
+ * another thread was here first. */
+static bool
+turn_over(struct receipts *r, struct span body)
+{
+	bool ok;
+
+	pthread_mutex_lock(&r->disk);
+	ok = sync_lines(r);
+	pthread_mutex_lock(&r->lock);
+	if (ok && r->durable == r->n && !has_room(r, body))
+		seal(r);
+	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->disk);
+	return ok;
+}
+
+bool
+receipts_put(struct receipts *r, const struct ledger_text *line)
+{
+	struct span body = ledger_body(line);
+
+	while (!append(r, body)) {
+		if (turn_over(r, body))
+			continue;
+		errno = ENOBUFS;
+		return false;
+	}
+	return true;
 }
 
 bool
@@ -247,10 +292,10 @@ receipts_sync(struct receipts *r)
 	bool ok;
 	int error;
 
-	pthread_mutex_lock(&r->lock);
+	pthread_mutex_lock(&r->disk);
 	ok = sync_lines(r);
 	error = errno;
-	pthread_mutex_unlock(&r->lock);
+	pthread_mutex_unlock(&r->disk);
 	errno = error;
 	return ok;
 }
@@ -270,6 +315,7 @@ receipts_open(int dir, const char *instance, const struct delivered_end *end,
 		free(r);
 		return NULL;
 	}
+	pthread_mutex_init(&r->disk, NULL);
 	pthread_mutex_init(&r->lock, NULL);
 	r->dir = dir;
 	r->fd = -1;
@@ -279,7 +325,7 @@ receipts_open(int dir, const char *instance, const struct delivered_end *end,
 	r->limits = *limits;
 	/* Now, while there is room; if there is none now, there may be later.
 	 */
-	if (!write_lines(r))
+	if (!write_lines(r, 0))
 		abandon(r);
 	return r;
 }
@@ -294,6 +340,7 @@ receipts_close(struct receipts *r)
 	if (r->fd >= 0)
 		seal(r);
 	pthread_mutex_destroy(&r->lock);
+	pthread_mutex_destroy(&r->disk);
 	sha256_free(r->sha);
 	free(r);
 }

@@ -29,7 +29,8 @@ void receipts_close(struct receipts *receipts);
 void receipts_limit(
     struct receipts *receipts, const struct receipts_limits *limits);
 
-/* Keeps a line. False: too many wait, for no sync succeeds; errno. */
+/* Keeps a line. It waits for the disk only where a file of them is full. False:
+ * too many wait, for no sync succeeds; errno. */
 bool receipts_put(struct receipts *receipts, const struct ledger_text *line);
 /* Makes all lines durable. False: errno; try again. */
 bool receipts_sync(struct receipts *receipts);

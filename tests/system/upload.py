@@ -778,6 +778,22 @@ class Web(WebCase):
         self.assertEqual(uploader.stop(), 0)
         self.assert_arrived(there, spool.sums)
 
+    def test_asks_before_it_sends_what_may_be_refused(self):
+        """Not again for what is no larger than one that went well."""
+        moody = self.moody([201, 201, 201, 503])
+        spool = self.spool()
+        mebibyte = 1 << 20
+        for n, size in enumerate((2, 2, 3, 3, 2), start=1):
+            spool.put(n, size * mebibyte)
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        wait_until(lambda: not spool.ready(), "all are delivered")
+        self.assertEqual(uploader.stop(), 0)
+        self.assert_arrived(self.path("in"), spool.sums)
+        self.assertEqual(
+            [headers.get("Expect") for _, headers, _ in moody.requests],
+            ["100-continue", None, "100-continue", None, "100-continue",
+             "100-continue"])
+
     def test_retry_after_is_obeyed(self):
         moody = self.moody([(429, {"Retry-After": "5"})])
         spool = self.spool()

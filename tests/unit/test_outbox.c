@@ -1,5 +1,6 @@
 /* Which file which target gets next, and when one is finished. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -297,6 +298,73 @@ START_TEST(test_ahead)
 }
 END_TEST
 
+static atomic_uint found_ahead;
+
+static int
+truncate_at(const char *name, off_t size)
+{
+	int fd = openat(ready, name, O_WRONLY | O_CLOEXEC), answer = -1;
+
+	if (fd >= 0) {
+		answer = ftruncate(fd, size);
+		close(fd);
+	}
+	return answer;
+}
+
+static void *
+find_ahead(void *arg)
+{
+	struct digest digest = {.size = 1};
+	struct parcel *p;
+
+	while ((p = outbox_take_ahead(outbox, &stop)) != NULL) {
+		outbox_set_digest(outbox, p, &digest);
+		atomic_fetch_add(&found_ahead, 1);
+	}
+	return arg;
+}
+
+static void
+wait_ahead(unsigned count)
+{
+	for (int ms = 0; ms < 10000 && atomic_load(&found_ahead) < count; ms++)
+		usleep(1000);
+	usleep(50 * 1000); /* no more than that */
+	ck_assert_uint_eq(atomic_load(&found_ahead), count);
+}
+
+/* No more of them than is worth it, be it one that is large. */
+START_TEST(test_ahead_has_bounds)
+{
+	pthread_t thread;
+	char name[64];
+
+	for (unsigned n = 1; n <= OUTBOX_AHEAD + 3; n++)
+		publish("traffic", n);
+	name_of(name, "traffic", OUTBOX_AHEAD + 2);
+	ck_assert_int_eq(truncate_at(name, OUTBOX_AHEAD_BYTES), 0);
+	scan();
+	atomic_store(&found_ahead, 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, find_ahead, NULL), 0);
+	wait_ahead(0);
+	take(0);
+	wait_ahead(OUTBOX_AHEAD);
+	for (unsigned n = 2; n <= OUTBOX_AHEAD; n++) {
+		take(0);
+		wait_ahead(OUTBOX_AHEAD + 1);
+	}
+	/* the large one is the next, and then gone */
+	take(0);
+	wait_ahead(OUTBOX_AHEAD + 1);
+	take(0);
+	wait_ahead(OUTBOX_AHEAD + 2);
+	atomic_store(&stop, true);
+	outbox_wake(outbox);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -311,6 +379,7 @@ suite(void)
 	tcase_add_test(t, test_taken_by_others);
 	tcase_add_test(t, test_only_files_of_the_spool);
 	tcase_add_test(t, test_ahead);
+	tcase_add_test(t, test_ahead_has_bounds);
 	tcase_add_test(t, test_window);
 	suite_add_tcase(s, t);
 	return s;

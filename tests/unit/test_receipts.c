@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -113,10 +115,10 @@ begin(const struct receipts_limits *limits)
 	ck_assert_ptr_nonnull(receipts);
 }
 
-static void
-put(int n)
+static bool
+try_put(int n)
 {
-	static struct ledger_text line;
+	struct ledger_text line;
 	char name[NAME];
 
 	snprintf(name, sizeof name, "%d", n);
@@ -128,7 +130,13 @@ put(int n)
 		 "............................................................"
 		 "..........................................................."
 		 "."));
-	ck_assert(receipts_put(receipts, &line));
+	return receipts_put(receipts, &line);
+}
+
+static void
+put(int n)
+{
+	ck_assert(try_put(n));
 }
 
 START_TEST(test_lives)
@@ -160,6 +168,50 @@ START_TEST(test_files_are_ended)
 		if (n % 256 == 255)
 			ck_assert(receipts_sync(receipts));
 	}
+	assert_seen(LINES, LINES);
+	ck_assert_uint_gt(end.number, 2);
+}
+END_TEST
+
+enum { THREADS = 4 };
+
+static atomic_int putting;
+
+/* A share of the lines. Answers NULL if all of them were taken. */
+static void *
+put_share(void *arg)
+{
+	int *first = arg;
+	void *failed = NULL;
+
+	for (int n = *first; n < LINES; n += THREADS)
+		if (!try_put(n))
+			failed = arg;
+	atomic_fetch_sub(&putting, 1);
+	return failed;
+}
+
+/* Lines come in while others are synced, and while files are ended. */
+START_TEST(test_threads)
+{
+	int first[THREADS];
+	pthread_t thread[THREADS];
+	void *failed;
+
+	begin(NULL);
+	atomic_store(&putting, THREADS);
+	for (int i = 0; i < THREADS; i++) {
+		first[i] = i;
+		ck_assert_int_eq(
+		    pthread_create(&thread[i], NULL, put_share, &first[i]), 0);
+	}
+	while (atomic_load(&putting) > 0)
+		ck_assert(receipts_sync(receipts));
+	for (int i = 0; i < THREADS; i++) {
+		ck_assert_int_eq(pthread_join(thread[i], &failed), 0);
+		ck_assert_ptr_null(failed);
+	}
+	ck_assert(receipts_sync(receipts));
 	assert_seen(LINES, LINES);
 	ck_assert_uint_gt(end.number, 2);
 }
@@ -302,6 +354,7 @@ suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_lives);
 	tcase_add_test(t, test_files_are_ended);
+	tcase_add_test(t, test_threads);
 	tcase_add_test(t, test_limits);
 	tcase_add_test(t, test_too_many_wait);
 	tcase_add_loop_test(t, test_failures, 0, FAILURES);
