@@ -299,7 +299,9 @@ static struct bufferevent *
 accepted_cb(struct event_base *base, void *arg)
 {
 	struct status *s = arg;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	/* else evhttp closes the socket while it still has events */
+	struct bufferevent *bev =
+	    bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	uint64_t now = clock_ms();
 
 	if (tidy_visits(s, now) <= 1 || ++s->accepted >= REQUESTS)
