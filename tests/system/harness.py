@@ -545,6 +545,15 @@ class Daemon:
                     return int(fields[4].partition(":")[2], 16)
         return 0
 
+    def wait_read(self, timeout=60.0):
+        """Waits until it has read and closed all its connections."""
+        def none_is_open():
+            with open("/proc/net/tcp", encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+            return not any(row[1].endswith(f":{self.port:04X}") and
+                           row[3] in ("01", "08") for row in rows)
+        wait_until(none_is_open, "all connections are read", timeout)
+
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
