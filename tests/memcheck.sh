@@ -24,7 +24,7 @@ for name; do
 	esac
 	start=$(date +%s)
 	# A fork for each test would be searched for leaks each time.
-	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 timeout 900 valgrind --quiet \
+	if CK_FORK=no CK_DEFAULT_TIMEOUT=0 timeout 3600 valgrind --quiet \
 	    --error-exitcode=99 --leak-check=full \
 	    --errors-for-leak-kinds=definite \
 	    --suppressions="$suppressions" --log-file="$log/$name.%p" \
