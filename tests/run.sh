@@ -80,7 +80,8 @@ tsan)
 	    ctest --test-dir build/tsan --output-on-failure --no-tests=error \
 	    --parallel 2 --timeout 900 --tests-regex "^unit\.(channel|intake|\
 outbox|receipts|spool_threads|status|taken)\$|^system\.(crash|handover|ledger|\
-reload|rotation|status|stop|tls|upload|upload_s3|upload_sftp)\$" ||
+reload|roll_up|rotation|status|stop|tls|upload|upload_batch|upload_defender|\
+upload_s3|upload_sftp|vault)\$" ||
 	    give_up "see above"
 	exit 0
 	;;
