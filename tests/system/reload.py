@@ -1,7 +1,5 @@
 """SIGHUP: the new configuration or, if it is not good, the old one."""
 
-import time
-
 import harness
 from harness import Sender, connect, message, wait_until
 
