@@ -19,8 +19,11 @@ run_one() {
 	name=$2
 	start=$(date +%s)
 	status=0
-	# A fork for each test would be searched for leaks each time.
-	CK_FORK=no CK_DEFAULT_TIMEOUT=0 timeout 3600 valgrind --quiet \
+	# A fork for each test would be searched for leaks each time. Only taken
+	# needs that: its tests are about a process of their own.
+	fork=no
+	[ "$name" != taken ] || fork=yes
+	CK_FORK=$fork CK_DEFAULT_TIMEOUT=0 timeout 3600 valgrind --quiet \
 	    --error-exitcode=99 --leak-check=full \
 	    --errors-for-leak-kinds=definite \
 	    --suppressions="$suppressions" --log-file="$log/$name.%p" \
