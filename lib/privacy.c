@@ -444,12 +444,14 @@ static char *
 put_mac(
     struct privacy *x, enum privacy_action action, struct span text, char *out)
 {
+	const struct span hidden = SPAN(":00:00:00");
+
 	if (text.n != PSEUDONYM_MAC_SIZE)
 		return put_token(x, PSEUDONYM_MAC, text, out);
 	if (action == PRIVACY_HMAC)
 		return pseudonym_mac(x->pseudonym, text, out);
 	memcpy(out, text.p, 8);
-	memcpy(out + 8, ":00:00:00", 9);
+	memcpy(out + 8, hidden.p, hidden.n);
 	return out + PSEUDONYM_MAC_SIZE;
 }
 
@@ -473,7 +475,7 @@ static struct span
 rewrite(struct privacy *x, enum record_field f, enum privacy_group group,
     enum privacy_action action, struct span text)
 {
-	char made[MADE], *end = made;
+	char made[MADE], *end;
 
 	switch (group) {
 	case PRIVACY_USERS:

@@ -473,10 +473,11 @@ char *
 pseudonym_real_address(struct pseudonym *p, struct span address, char *out)
 {
 	char text[SLOT_OUT];
-	size_t n = 0;
+	size_t n;
 
-	if (address.n > 0 && address.n <= PSEUDONYM_ADDRESS_MAX)
-		n = put_address(p, pseudonym_unpan, address, text);
+	if (address.n == 0 || address.n > PSEUDONYM_ADDRESS_MAX)
+		return NULL;
+	n = put_address(p, pseudonym_unpan, address, text);
 	memcpy(out, text, n);
 	return n > 0 ? out + n : NULL;
 }

@@ -142,7 +142,7 @@ query(struct pull *p)
 	snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE 1 = 0", view);
 	if (!odbc_query(p->odbc, sql) || !pull_rows_columns(p->rows, p->odbc))
 		return false;
-	strcpy(sql, "SELECT ");
+	snprintf(sql, sizeof(sql), "SELECT ");
 	put_columns(p->odbc, sql, sizeof(sql));
 	n = strlen(sql);
 	n += (size_t)snprintf(sql + n, sizeof(sql) - n,

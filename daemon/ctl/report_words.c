@@ -42,9 +42,10 @@ const char *
 report_share(uint64_t part, uint64_t all, char out[REPORT_NUMBER])
 {
 	if (all == 0)
-		return strcpy(out, "-");
-	snprintf(
-	    out, REPORT_NUMBER, "%.1f %%", 100.0 * (double)part / (double)all);
+		snprintf(out, REPORT_NUMBER, "-");
+	else
+		snprintf(out, REPORT_NUMBER, "%.1f %%",
+		    100.0 * (double)part / (double)all);
 	return out;
 }
 
@@ -66,8 +67,10 @@ report_width(int64_t seconds, char out[REPORT_NUMBER])
 	const char *word = seconds < DAY ? "hour" : "day";
 
 	if (seconds == unit)
-		return strcpy(out, word);
-	snprintf(out, REPORT_NUMBER, "%" PRId64 " %ss", seconds / unit, word);
+		snprintf(out, REPORT_NUMBER, "%s", word);
+	else
+		snprintf(out, REPORT_NUMBER, "%" PRId64 " %ss", seconds / unit,
+		    word);
 	return out;
 }
 

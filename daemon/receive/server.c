@@ -598,6 +598,7 @@ close_spool(struct server *s, const struct spooler_end *end)
 {
 	uint64_t lost, accepted;
 
+	event_del(s->news); /* before its descriptor is closed */
 	if (spooler_close(s->spooler, clock_ms(), end, &accepted))
 		return true;
 	lost = s->counters.stored - accepted;
@@ -1033,6 +1034,7 @@ server_free(struct server *s)
 	status_free(s->status);
 	tcp_free(s->tcp);
 	udp_free(s->udp);
+	free_event(s->news); /* before its descriptor is closed */
 	if (s->spooler != NULL)
 		spooler_close(s->spooler, clock_ms(), &end, &accepted);
 	candidate_clear(&s->running, NULL);
@@ -1042,7 +1044,6 @@ server_free(struct server *s)
 	free_event(s->tick);
 	free_event(s->stop_tick);
 	free_event(s->watchdog);
-	free_event(s->news);
 	for (size_t i = 0; i < SIGNALS; i++)
 		free_event(s->signals[i]);
 	if (s->base != NULL)

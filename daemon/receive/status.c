@@ -23,6 +23,7 @@ enum {
 	TIMEOUT = 5,         /* s without a byte of a request or its answer */
 	LIFETIME_MS = 15000, /* that all of it may take */
 	HEADERS = 4096,      /* bytes of a request */
+	ROOM = 64 * 1024,    /* bytes of input, more than HEADERS */
 	WINDOW_MS = 5000,    /* in which at most ... */
 	REQUESTS = 64,       /* ... so many connections are accepted */
 	OPEN = 64,           /* connections at a time */
@@ -30,13 +31,10 @@ enum {
 };
 
 /* A connection. It is evhttp's, which has no limit for them, and does not say
- * when it lets one go: its number is known by the socket behind it. */
+ * when it lets one go: so its socket is kept until that has been seen. */
 struct visit {
-	bool used;
-	struct bufferevent *bev; /* until its socket is known */
-	int fd;
-	ino_t socket;
-	uint64_t since; /* monotonic ms */
+	struct bufferevent *bev; /* a reference, or NULL */
+	uint64_t since;          /* monotonic ms */
 };
 
 struct status {
@@ -48,7 +46,6 @@ struct status {
 	uint64_t started, window; /* monotonic ms */
 	unsigned accepted;        /* in this window */
 	struct visit visit[OPEN];
-	struct event *arrived;
 	struct audit_sum sum; /* when last looked at */
 	struct history history;
 	struct status_flows flows;
@@ -227,17 +224,17 @@ request_cb(struct evhttp_request *request, void *arg)
 
 /* --- connections --- */
 
+/* evhttp takes its callbacks away when it lets go of one. */
 static bool
-is_open(const struct visit *v)
+is_over(struct bufferevent *bev)
 {
-	struct stat st;
+	bufferevent_event_cb on_event;
 
-	return v->bev != NULL ||
-	       (fstat(v->fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
-		   st.st_ino == v->socket);
+	bufferevent_getcb(bev, NULL, NULL, &on_event, NULL);
+	return on_event == NULL;
 }
 
-/* Forgets those that are gone, and ends those that take too long, a byte at a
+/* Closes those that are over, and ends those that take too long, a byte at a
  * time. Answers how many more may come. */
 static unsigned
 tidy_visits(struct status *s, uint64_t now)
@@ -247,11 +244,14 @@ tidy_visits(struct status *s, uint64_t now)
 	for (size_t i = 0; i < OPEN; i++) {
 		struct visit *v = &s->visit[i];
 
-		v->used = v->used && is_open(v);
-		if (!v->used)
+		if (v->bev != NULL && is_over(v->bev)) {
+			bufferevent_decref(v->bev);
+			v->bev = NULL;
+		}
+		if (v->bev == NULL)
 			room++;
-		else if (v->bev == NULL && now >= v->since + LIFETIME_MS)
-			shutdown(v->fd, SHUT_RDWR);
+		else if (now >= v->since + LIFETIME_MS)
+			shutdown(bufferevent_getfd(v->bev), SHUT_RDWR);
 	}
 	return room;
 }
@@ -260,36 +260,11 @@ static void
 remember_visit(struct status *s, struct bufferevent *bev, uint64_t now)
 {
 	for (size_t i = 0; i < OPEN; i++) {
-		if (s->visit[i].used)
+		if (s->visit[i].bev != NULL)
 			continue;
 		bufferevent_incref(bev);
-		s->visit[i] = (struct visit){
-		    .used = true, .bev = bev, .fd = -1, .since = now};
-		event_active(s->arrived, EV_TIMEOUT, 1);
+		s->visit[i] = (struct visit){bev, now};
 		return;
-	}
-}
-
-/* By now evhttp has given them their sockets, and none of them was read. A
- * reference that lasts longer would keep its events when that is closed. */
-static void
-arrived_cb(int none, short what, void *arg)
-{
-	struct status *s = arg;
-	struct stat st;
-
-	(void)none;
-	(void)what;
-	for (size_t i = 0; i < OPEN; i++) {
-		struct visit *v = &s->visit[i];
-
-		if (v->bev == NULL)
-			continue;
-		v->fd = bufferevent_getfd(v->bev);
-		v->used = fstat(v->fd, &st) == 0;
-		v->socket = v->used ? st.st_ino : 0;
-		bufferevent_decref(v->bev);
-		v->bev = NULL;
 	}
 }
 
@@ -299,13 +274,18 @@ static struct bufferevent *
 accepted_cb(struct event_base *base, void *arg)
 {
 	struct status *s = arg;
-	struct bufferevent *bev = bufferevent_socket_new(base, -1, 0);
+	/* the socket is closed after its events are gone, not by evhttp */
+	struct bufferevent *bev =
+	    bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	uint64_t now = clock_ms();
 
 	if (tidy_visits(s, now) <= 1 || ++s->accepted >= REQUESTS)
 		evconnlistener_disable(s->listener);
-	if (bev != NULL)
-		remember_visit(s, bev, now);
+	if (bev == NULL)
+		return NULL;
+	/* what comes when it is over is not read without limit */
+	bufferevent_setwatermark(bev, EV_READ, 0, ROOM);
+	remember_visit(s, bev, now);
 	return bev;
 }
 
@@ -414,8 +394,7 @@ serve(struct status *s, struct event_base *base, int fd)
 	struct evhttp_bound_socket *bound;
 
 	s->http = evhttp_new(base);
-	s->arrived = event_new(base, -1, 0, arrived_cb, s);
-	if (s->http == NULL || s->arrived == NULL) {
+	if (s->http == NULL) {
 		close(fd);
 		return false;
 	}
@@ -487,8 +466,6 @@ status_free(struct status *s)
 	for (size_t i = 0; i < OPEN; i++)
 		if (s->visit[i].bev != NULL)
 			bufferevent_decref(s->visit[i].bev);
-	if (s->arrived != NULL)
-		event_free(s->arrived);
 	free(s->listen);
 	free(s);
 }

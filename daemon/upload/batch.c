@@ -106,7 +106,7 @@ url_of(const struct work *w, const struct shipment *s, char url[URL])
 
 	while (n > 0 && base[n - 1] == '/')
 		n--;
-	memcpy(url, base, n);
+	snprintf(url, URL, "%.*s", (int)n, base);
 	return w->options->product->path(s, url + n, URL - n);
 }
 

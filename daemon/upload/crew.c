@@ -181,7 +181,7 @@ keep_journal_cb(struct target_watch *watch)
 	if (!depot_journal_write(w->crew->options.depot, w->file,
 		target_name(w), watch->journal))
 		return false;
-	strcpy(w->journal, watch->journal);
+	memcpy(w->journal, watch->journal, sizeof w->journal);
 	return true;
 }
 
@@ -593,7 +593,7 @@ work_on(struct worker *w, struct parcel *p)
 	}
 	depot_journal_read(w->crew->options.depot, p->name, target->name,
 	    w->watch.journal, sizeof w->watch.journal);
-	strcpy(w->journal, w->watch.journal);
+	memcpy(w->journal, w->watch.journal, sizeof w->journal);
 	atomic_store(&w->watch.sent, 0);
 	target->kind->deliver(w->handle, &file, &w->watch, &result);
 	on_result(w, p, &file, &result, started);
@@ -648,6 +648,8 @@ open_workers(struct crew *c, char *why, size_t size)
 
 	for (size_t i = 0; i < plan->target_count; i++)
 		all += plan->targets[i].parallel;
+	/* A plan without a target is not read, nor one with none in parallel.
+	 * NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI) */
 	c->worker = calloc(all, sizeof *c->worker);
 	if (c->worker == NULL) {
 		snprintf(why, size, "no memory");

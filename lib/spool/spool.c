@@ -860,8 +860,10 @@ spool_close(struct spool *spool)
 		return;
 	publish_clear(spool);
 	ledger_clear(spool);
-	while (spool->streams)
-		stream_free(spool->streams);
+	for (struct spool_stream *s = spool->streams, *next; s; s = next) {
+		next = s->next;
+		stream_free(s);
+	}
 	dirs_close(&spool->dirs);
 	free(spool->active);
 	free(spool->directory);

@@ -5,6 +5,7 @@ A test is a script of its own: `python3 tests/system/<name>.py [-v] [case]`.
 It exits 77 when nothing in it can run here, having said why. The programs are
 those of build/dev, and for tests that count a million messages those of
 build/release, unless SEPMLOGD, SEPMLOGCTL or SEPMLOGD_RELEASE name others.
+SEPMLOG_PATIENCE=N waits N times as long for what has to come about.
 """
 
 import collections
@@ -30,6 +31,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 SKIPPED = 77
 LOOPBACK = "127.0.0.1"
+PATIENCE = float(os.environ.get("SEPMLOG_PATIENCE") or 1)
 
 
 def _program(variable, preset, path):
@@ -82,6 +84,7 @@ def main():
 
 def wait_until(condition, what, timeout=20.0, pause=0.02):
     """Polls until condition() is true and answers what it gave."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         value = condition()
@@ -147,7 +150,8 @@ _NUMBER = re.compile(rb'"user":"([a-z0-9]+)-([0-9]+)"')
 
 def connect(port, source=None, timeout=20.0):
     return socket.create_connection(
-        (LOOPBACK, port), timeout, (source, 0) if source else None)
+        (LOOPBACK, port), timeout * PATIENCE,
+        (source, 0) if source else None)
 
 
 def is_closed(peer, timeout=5.0):
@@ -476,7 +480,7 @@ class Daemon:
     def stop(self, timeout=60.0):
         """SIGTERM, and the exit status."""
         self.process.terminate()
-        status = self.process.wait(timeout)
+        status = self.process.wait(timeout * PATIENCE)
         self._notify.close()
         return status
 
@@ -547,6 +551,15 @@ class Daemon:
                 if fields[1].endswith(f":{self.port:04X}"):
                     return int(fields[4].partition(":")[2], 16)
         return 0
+
+    def wait_read(self, timeout=60.0):
+        """Waits until it has read and closed all its connections."""
+        def none_is_open():
+            with open("/proc/net/tcp", encoding="ascii") as file:
+                rows = [line.split() for line in file][1:]
+            return not any(row[1].endswith(f":{self.port:04X}") and
+                           row[3] in ("01", "08") for row in rows)
+        wait_until(none_is_open, "all connections are read", timeout)
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -198,6 +198,7 @@ class Changes(Case):
         cls.addClassCleanup(shutil.rmtree, cls.template)
         with harness.Daemon(cls.template, spool_options=cls.OPTIONS) as first:
             send_tcp(first.port, "a", 2000)
+            first.spool.wait_records(2000, timeout=60)
             first.stop_cleanly()
 
     def setUp(self):
@@ -500,6 +501,7 @@ class Faults(Case):
             "compress: none\nquota: 1MiB\non_full: drop_oldest\n"))
         # slowly: more than the quota at once would have no place at all
         send_tcp(sepmlogd.port, "q", 6000, block=100, rate=4000)
+        sepmlogd.wait_read()
         sepmlogd.stop_cleanly()
         told = self.assert_found(
             sepmlogd.spool_path, "was deleted to make room")

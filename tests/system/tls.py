@@ -551,7 +551,7 @@ class Tls(harness.Case):
 
     def test_many_sessions(self):
         sepmlogd = self.tls_daemon(
-            program=harness.SEPMLOGD_RELEASE,
+            program=harness.need_release(),
             config="max_connections_per_source: 1000\n")
         context = client_context(GOOD)
         before = sepmlogd.memory()

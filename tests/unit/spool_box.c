@@ -486,7 +486,7 @@ remember(struct box *box, const char *name, struct span bytes)
 		}
 	ck_assert_uint_lt(box->files, BOX_FILES);
 	ck_assert_uint_lt(strlen(name), sizeof(box->names[0]));
-	strcpy(box->names[box->files], name);
+	memcpy(box->names[box->files], name, strlen(name) + 1);
 	box->sums[box->files++] = sum;
 	return true;
 }

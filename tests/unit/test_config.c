@@ -534,14 +534,13 @@ END_TEST
 
 START_TEST(long_texts_are_cut_between_characters)
 {
-	char text[400] = "code_page: ", expected[400];
+	char letters[2 * 31 + 1] = "", text[400], expected[400];
 
-	for (int i = 0; i < 31; i++)
-		strcat(text, "\xc3\xa9");
-	strcpy(expected, "1:12: code_page: no such code page: '");
-	for (int i = 0; i < 30; i++)
-		strcat(expected, "\xc3\xa9");
-	strcat(expected, "'\n");
+	for (size_t i = 0; i + 1 < sizeof(letters); i += 2)
+		memcpy(letters + i, "\xc3\xa9", 3);
+	snprintf(text, sizeof(text), "code_page: %s", letters);
+	snprintf(expected, sizeof(expected),
+	    "1:12: code_page: no such code page: '%.60s'\n", letters);
 	assert_one_error(span_str(text), expected);
 }
 END_TEST

@@ -316,7 +316,7 @@ START_TEST(many_equal_labels_stay_apart)
 		if (i < RECORD_MAX_EXTRA / 2)
 			snprintf(label[i], sizeof(label[i]), "X (%d)", i + 2);
 		else
-			strcpy(label[i], "X");
+			snprintf(label[i], sizeof(label[i]), "X");
 		add_extra(label[i], "v");
 	}
 	ck_assert_ptr_nonnull(strstr(jsonl(""), "\"X (264)\":\"v\"}}\n"));

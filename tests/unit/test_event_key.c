@@ -162,7 +162,7 @@ START_TEST(how_it_came_makes_no_difference)
 	char first[EVENT_KEY_DIGITS + 1];
 
 	an_event();
-	strcpy(first, key_of());
+	snprintf(first, sizeof first, "%s", key_of());
 	set(RECORD_F_SEPM, "sepm-north");
 	set(RECORD_F_SEVERITY, "info");
 	set(RECORD_F_FACILITY, "lpr");
@@ -192,7 +192,7 @@ START_TEST(protocols_without_a_name_in_the_database_are_alike)
 
 	an_event();
 	set(RECORD_F_PROTOCOL, "others");
-	strcpy(first, key_of());
+	snprintf(first, sizeof first, "%s", key_of());
 	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++) {
 		set(RECORD_F_PROTOCOL, alike[i]);
 		ck_assert_str_eq(key_of(), first);
@@ -216,7 +216,7 @@ START_TEST(every_part_counts)
 	char first[EVENT_KEY_DIGITS + 1];
 
 	an_event();
-	strcpy(first, key_of());
+	snprintf(first, sizeof first, "%s", key_of());
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		an_event();
 		set(texts[i], "udp"); /* a protocol, and anything else */
@@ -246,7 +246,7 @@ START_TEST(values_do_not_run_into_each_other)
 	record.type = RECORD_ADMIN;
 	set(RECORD_F_SITE, "ab");
 	set(RECORD_F_ADMIN, "c");
-	strcpy(first, key_of());
+	snprintf(first, sizeof first, "%s", key_of());
 	set(RECORD_F_SITE, "a");
 	set(RECORD_F_ADMIN, "bc");
 	ck_assert_str_ne(key_of(), first);
@@ -263,7 +263,7 @@ START_TEST(long_values_are_hashed_whole)
 	record.type = RECORD_RISK;
 	record_set_text(
 	    &record, RECORD_F_FILE_PATH, span_of(long_text, sizeof(long_text)));
-	strcpy(first, key_of());
+	snprintf(first, sizeof first, "%s", key_of());
 	for (size_t at = 0; at < sizeof(long_text); at += 511) {
 		long_text[at] = 'y';
 		ck_assert_str_ne(key_of(), first);

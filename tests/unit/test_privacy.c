@@ -232,12 +232,12 @@ START_TEST(long_values_are_taken_whole)
 	for (size_t n = 500; n < 520; n++) {
 		memset(one, 'x', n);
 		memset(other, 'X', n);
-		strcpy(one + n, "éé-end");
-		strcpy(other + n, "ÉÉ-END");
+		snprintf(one + n, sizeof one - n, "éé-end");
+		snprintf(other + n, sizeof other - n, "ÉÉ-END");
 		ck_assert_str_eq(
 		    token(PSEUDONYM_PATH, one), token(PSEUDONYM_PATH, other));
 	}
-	strcpy(first, token(PSEUDONYM_PATH, one));
+	snprintf(first, sizeof first, "%s", token(PSEUDONYM_PATH, one));
 	one[strlen(one) - 1] = 'e';
 	ck_assert_str_ne(token(PSEUDONYM_PATH, one), first);
 }

@@ -30,9 +30,8 @@ static void
 setup(void)
 {
 	/* not a disk, where there is memory: syncs are many */
-	strcpy(root, access("/dev/shm", W_OK) == 0
-			 ? "/dev/shm/sepmlog-receipts-XXXXXX"
-			 : "/tmp/sepmlog-receipts-XXXXXX");
+	snprintf(root, sizeof root, "%s/sepmlog-receipts-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(root));
 	dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(dir, 0);

@@ -468,8 +468,6 @@ START_TEST(a_file_in_the_way_is_left_alone)
 	ck_assert_str_eq(bytes, junk);
 	free(bytes);
 	ck_assert(box_told(&box, "is not ours"));
-	box_path(&box, path, "%s", "");
-	strcat(path, "ready");
 	ck_assert_int_eq((snprintf(path, sizeof(path),
 			      "grep -l 'not ours' %s/ready/* | "
 			      "xargs rm",

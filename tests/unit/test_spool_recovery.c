@@ -393,7 +393,7 @@ make_socket(const char *path, const char *target)
 
 	(void)target;
 	ck_assert_uint_lt(strlen(path), sizeof(address.sun_path));
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	ck_assert_int_eq(
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);

@@ -413,7 +413,8 @@ START_TEST(months_are_short_or_whole)
 			for (unsigned c = 1; c < 256; c++) {
 				memcpy(text, name, n);
 				text[at] = (char)c;
-				strcpy(text + n + (at == n), " 4 08:30:11");
+				memcpy(text + n + (at == n), " 4 08:30:11",
+				    sizeof " 4 08:30:11");
 				expect_month(text);
 			}
 	for (size_t n = 1; n <= strlen(name); n++)
@@ -422,7 +423,7 @@ START_TEST(months_are_short_or_whole)
 				text[at] =
 				    (char)(upper >> at & 1 ? name[at] & ~0x20
 							   : name[at] | 0x20);
-			strcpy(text + n, " 4 08:30:11");
+			memcpy(text + n, " 4 08:30:11", sizeof " 4 08:30:11");
 			expect_month(text);
 		}
 }

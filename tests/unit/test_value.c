@@ -545,8 +545,8 @@ expect_numbers_around(uint64_t middle)
 
 			expect_number(text);
 			text[end + 1] = '\0';
-			for (char digit = '0'; digit <= '9'; digit++) {
-				text[end] = digit;
+			for (int digit = '0'; digit <= '9'; digit++) {
+				text[end] = (char)digit;
 				expect_number(text);
 			}
 		}
