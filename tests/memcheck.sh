@@ -4,10 +4,10 @@
 # Any invalid access, use of a value that was never set, or block that nothing
 # points to at the end fails the test; tests/memcheck.supp says what of Check's
 # own does not count. Left out, and named: what needs the spool's ring, which is
-# what stores records (intake) or notes (vault) as well, as valgrind refuses the second mapping
-# of the same pages (mremap of an old size of 0), and the sandbox, whose filter
-# ends a process that makes valgrind's own calls. MEMCHECK_JOBS (2) of them run
-# at a time.
+# what stores records (intake) or notes (vault) as well, as valgrind refuses the
+# second mapping of the same pages (mremap of an old size of 0), and the
+# sandbox, whose filter ends a process that makes valgrind's own calls.
+# MEMCHECK_JOBS (2) of them run at a time.
 set -u
 
 left_out=" intake sandbox spool spool_faults spool_ledger spool_parts "

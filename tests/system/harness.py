@@ -526,10 +526,11 @@ class Daemon:
 
     # -- measuring
 
-    def memory(self):
-        """Resident bytes."""
+    def memory(self, kind="VmRSS"):
+        """Resident bytes; RssAnon: of heap and stacks, without the spool's
+        buffers, which are shared, and the pages of programs."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s*(\d+)", file.read())[1]) * 1024
+            return int(re.search(kind + r":\s*(\d+)", file.read())[1]) * 1024
 
     def cpu(self):
         """Seconds of processor time used so far."""
