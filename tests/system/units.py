@@ -1,4 +1,4 @@
-"""The units: well-formed, and as closed as we say."""
+"""The units as packaged: well-formed, and as closed as we say."""
 
 import glob
 import os
@@ -7,7 +7,7 @@ import subprocess
 import harness
 
 UNITS = os.environ.get("SEPMLOG_UNITS") or os.path.join(
-    harness.ROOT, "build/dev/systemd")
+    harness.ROOT, "build/release/systemd")
 SOURCES = os.path.join(harness.ROOT, "systemd")
 
 
