@@ -340,9 +340,13 @@ put_in_force(struct server *s)
 	tcp_configure(s->tcp, c->config, c->pipeline, descriptors);
 }
 
-/* --- reload --- */
+/* Neither a reload nor the end is under way. */
+static bool
+is_steady(const struct server *s)
+{
+	return !s->waiting && s->stopping == 0;
+}
 
-static void stop_begin(struct server *s);
 static void
 tell_ready(struct server *s)
 {
@@ -355,6 +359,9 @@ tell_ready(struct server *s)
 	s->untold = error != 0;
 }
 
+/* --- reload --- */
+
+static void stop_begin(struct server *s);
 static void reload_begin(struct server *s);
 
 static void
@@ -683,9 +690,9 @@ tick_cb(evutil_socket_t fd, short what, void *arg)
 	audit_clock(s->audit, clock_utc());
 	resume(s);
 	tcp_tick(s->tcp);
-	if (s->untold && !s->waiting && s->stopping == 0)
+	if (s->untold && is_steady(s))
 		tell_ready(s);
-	if (s->reload_again && !s->waiting && s->stopping == 0)
+	if (s->reload_again && is_steady(s))
 		reload_begin(s);
 	look_at_credentials(s);
 	report_tick(&s->report, &seen, clock_ms());
@@ -705,7 +712,7 @@ static void
 on_stop(struct server *s)
 {
 	s->stop_wanted = true;
-	if (!s->waiting && s->stopping == 0)
+	if (is_steady(s))
 		stop_begin(s);
 }
 
@@ -713,7 +720,7 @@ static void
 on_reload(struct server *s)
 {
 	s->reload_again = true;
-	if (!s->waiting && s->stopping == 0)
+	if (is_steady(s))
 		reload_begin(s);
 }
 

@@ -401,13 +401,12 @@ too_long(const struct work *w)
 	return NULL;
 }
 
-/* False: the batch has no room for it. */
+/* `why` it cannot be sent, or NULL. False: the batch has no room for it. */
 static bool
-add(struct work *w)
+add(struct work *w, const char *why)
 {
 	const struct record_line *line = &w->line;
 	struct item *item = &w->item[w->count];
-	const char *why = too_long(w);
 
 	if (w->count == w->options->batch_records ||
 	    line->text.n > w->options->batch_size - w->used)
@@ -428,22 +427,25 @@ add(struct work *w)
 
 /* A record that is too long goes alone: its neighbours are sent without it. */
 static bool
-is_full(const struct work *w)
+is_full(const struct work *w, const char *why)
 {
 	return w->count > 0 &&
-	       (too_long(w) != NULL || w->item[w->count - 1].state == ITEM_BAD);
+	       (why != NULL || w->item[w->count - 1].state == ITEM_BAD);
 }
 
 static bool
 put(struct work *w)
 {
+	const char *why;
+
 	if (w->line.end <= w->offset)
 		return true;
-	if ((is_full(w) || !add(w)) && !send_batch(w))
+	why = too_long(w);
+	if ((is_full(w, why) || !add(w, why)) && !send_batch(w))
 		return false;
 	/* It was added, or there is room now. */
 	if (w->count == 0 || w->item[w->count - 1].end != w->line.end)
-		(void)add(w);
+		(void)add(w, why);
 	return true;
 }
 

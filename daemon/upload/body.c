@@ -89,12 +89,21 @@ body_put_number(struct body *b, int64_t number)
 	body_put_str(b, text);
 }
 
+/* Bytes of it within quotes. */
+static size_t
+escaped_size(char c)
+{
+	if (c == '"' || c == '\\')
+		return 2;
+	return (unsigned char)c < ' ' ? 6 : 1;
+}
+
 static void
 put_escaped(struct body *b, char c)
 {
 	char text[8];
 
-	if (c == '"' || c == '\\')
+	if (escaped_size(c) == 2)
 		snprintf(text, sizeof text, "\\%c", c);
 	else
 		snprintf(text, sizeof text, "\\u%04x", (unsigned char)c);
@@ -110,7 +119,7 @@ put_valid(struct body *b, struct span text)
 	for (size_t i = 0; i < text.n; i++) {
 		char c = text.p[i];
 
-		if (c != '"' && c != '\\' && (unsigned char)c >= ' ')
+		if (escaped_size(c) == 1)
 			continue;
 		body_put(b, span_of(text.p + n, i - n));
 		put_escaped(b, c);
@@ -143,11 +152,8 @@ body_json_size(struct span text)
 
 	while (text.n > 0) {
 		valid = text_valid_utf8(text);
-		for (size_t i = 0; i < valid; i++) {
-			unsigned char c = (unsigned char)text.p[i];
-
-			n += c < ' ' ? 6 : c == '"' || c == '\\' ? 2 : 1;
-		}
+		for (size_t i = 0; i < valid; i++)
+			n += escaped_size(text.p[i]);
 		text = span_skip(text, valid);
 		if (text.n > 0)
 			n += 6;
