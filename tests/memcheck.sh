@@ -23,7 +23,7 @@ run_one() {
 	# needs that: its tests are about a process of their own.
 	fork=no
 	[ "$name" != taken ] || fork=yes
-	CK_FORK=$fork CK_DEFAULT_TIMEOUT=0 timeout 3600 valgrind --quiet \
+	CK_FORK=$fork CK_DEFAULT_TIMEOUT=0 timeout 900 valgrind --quiet \
 	    --error-exitcode=99 --leak-check=full \
 	    --errors-for-leak-kinds=definite \
 	    --suppressions="$suppressions" --log-file="$log/$name.%p" \

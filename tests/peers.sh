@@ -37,10 +37,15 @@ unpack() {
 	# shellcheck disable=SC2086
 	(cd $peers/packages && apt-get -q -o APT::Sandbox::User=root \
 	    download $names) >/dev/null || return 1
-	for package in "$peers"/packages/*.deb; do
-		dpkg -x "$package" $peers || return 1
-	done
+	unpack_all $peers || return 1
 	echo "$names" >$peers/.complete
+}
+
+# DIRECTORY: what is in its packages/.
+unpack_all() {
+	for package in "$1"/packages/*.deb; do
+		dpkg -x "$package" "$1" || return 1
+	done
 }
 
 # Debian 13 has its source alone, beside that of VictoriaMetrics. The compiler
@@ -136,7 +141,5 @@ unpack_suite() {
 	apt-get -q update >/dev/null 2>&1 || return 1
 	(cd "$peers/packages" && apt-get -q download "$@") >/dev/null 2>&1 ||
 	    return 1
-	for package in "$peers"/packages/*.deb; do
-		dpkg -x "$package" "$peers" || return 1
-	done
+	unpack_all "$peers"
 }

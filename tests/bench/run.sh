@@ -7,8 +7,9 @@
 # (build/peers), checks every value that each of them stores, measures, and
 # prints tables in Markdown. All traffic stays on the loopback interface. Takes
 # half an hour, and wants the machine for itself; --only makes a part of it
-# (tcp: TLS as well), --quick takes some minutes and is only good for a look. Run it as root for receive buffers larger than
-# net.core.rmem_max. Status 0: all that was stored is right.
+# (tcp: TLS as well), --quick takes some minutes and is only good for a look.
+# Run it as root for receive buffers larger than net.core.rmem_max. Status 0:
+# all that was stored is right.
 set -u
 
 cd "$(dirname "$0")/../.." || exit 3

@@ -155,13 +155,13 @@ def connect(port, source=None, timeout=20.0):
 
 
 def is_closed(peer, timeout=5.0):
-    """Whether the daemon has closed the connection."""
+    """Whether the daemon has closed the connection; 0: by now."""
     peer.settimeout(timeout)
     try:
         return peer.recv(1) == b""
     except ConnectionError:
         return True
-    except TimeoutError:
+    except (TimeoutError, BlockingIOError):
         return False
 
 
@@ -564,6 +564,15 @@ class Daemon:
 
     def open_files(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def resting_files(self):
+        """Descriptors while no file is on its way into ready/, which needs
+        some for a moment."""
+        counts = []
+        for _ in range(30):
+            counts.append(self.open_files())
+            time.sleep(0.05)
+        return min(counts)
 
 
 class _Notify:

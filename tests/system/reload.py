@@ -13,14 +13,13 @@ class Reload(harness.Case):
             sender.start()
         wait_until(lambda: len(sepmlogd.spool.numbers()) == len(senders),
                    "both are heard")
-        files = sepmlogd.open_files()
+        files = sepmlogd.resting_files()
         for n in range(20):
             # Not twice the same: something is swapped each time.
             sepmlogd.configure(f"max_connections: {100 + n}\n",
                                f"rotate: {{ size: {1 + n % 3}MiB }}\n")
             sepmlogd.reload()
-        # the spool has another one open at times
-        wait_until(lambda: sepmlogd.open_files() <= files, "all is closed")
+        self.assertEqual(sepmlogd.resting_files(), files)
         for sender in senders:
             sender.stop()
             self.assertIsNone(sender.error)

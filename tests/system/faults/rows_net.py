@@ -104,7 +104,7 @@ def f28(lab, _):
                 rates.append(honest(sepmlogd.port, f"h{'abc'[len(rates)]}"))
                 grown = lab.check_memory(sepmlogd, memory, 16, "RSS")
         time.sleep(0.5)
-        closed = sum(map(is_over, peers))
+        closed = sum(harness.is_closed(peer, 0) for peer in peers)
         if closed and first is None:
             first = time.monotonic() - start
     last = time.monotonic() - start
@@ -125,17 +125,6 @@ def feed(peers):
     for peer in peers:
         with contextlib.suppress(OSError):
             peer.send(b"1")
-
-
-def is_over(peer):
-    """Has the daemon closed the connection?"""
-    try:
-        peer.setblocking(False)
-        return peer.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
 
 
 def honest(port, sender, count=200_000):
