@@ -111,6 +111,9 @@ make_buffer(struct tcp *tcp, size_t size)
 	buffer = realloc(tcp->buffer, size);
 	if (buffer == NULL)
 		return false;
+	/* A burst is no time to ask the kernel for memory. */
+	if (tcp->buffer == NULL)
+		memset(buffer, 0, READ + SMALLEST_KEPT);
 	tcp->buffer = buffer;
 	tcp->buffer_size = size;
 	return true;

@@ -26,6 +26,7 @@ enum {
 	 * spread the beginnings, which is where short datagrams are.
 	 */
 	STRIDE = DATAGRAM + 576,
+	COMMON = 1500, /* bytes of a datagram: what an Ethernet frame carries */
 	EMPTY_MS = 1000,
 	GIVE_UP = 10 * 1000 * 1000, /* more than any queue holds */
 };
@@ -54,7 +55,7 @@ udp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 
 	if (udp == NULL)
 		return NULL;
-	/* Only the pages that datagrams reach are ever there. */
+	/* Beyond COMMON only the pages that datagrams reach are ever there. */
 	udp->memory = malloc((size_t)BATCH * STRIDE);
 	if (udp->memory == NULL) {
 		free(udp);
@@ -67,6 +68,8 @@ udp_new(struct event_base *base, struct counters *counters, struct audit *audit)
 		struct msghdr *h = &udp->headers[i].msg_hdr;
 
 		udp->iov[i].iov_base = udp->memory + i * STRIDE;
+		/* A burst is no time to ask the kernel for memory. */
+		memset(udp->iov[i].iov_base, 0, COMMON);
 		h->msg_iov = &udp->iov[i];
 		h->msg_iovlen = 1;
 		h->msg_name = &udp->from[i];
