@@ -20,6 +20,7 @@ enum {
 	PARTITIONS = 64,      /* whose last offset a receipt can name */
 	TOPIC = 249,          /* the longest name Kafka allows */
 	OVERHEAD = 1024,      /* of a message: its key, headers and lengths */
+	SCRAM_IS_RIGHT = 0x020601ff, /* librdkafka that speaks it as RFC 5802 */
 };
 
 /* A record that was sent, in order, until it is journalled. */
@@ -32,6 +33,7 @@ struct kafka {
 	const struct kafka_options *options;
 	rd_kafka_t *producer; /* NULL: before the first file, after a failure */
 	char last_error[256]; /* of the connections */
+	bool no_login;        /* that was it */
 	struct sent *sent;    /* a ring of options->unacknowledged */
 	/* The ones from `kept` to `acked` are acknowledged and not journalled;
 	 * from there to `next` they are under way. */
@@ -155,9 +157,11 @@ error_cb(rd_kafka_t *producer, int code, const char *reason, void *opaque)
 
 	(void)producer;
 	/* That all are down says less than why the last of them is. */
-	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN ||
-	    k->last_error[0] == '\0')
-		snprintf(k->last_error, sizeof k->last_error, "%s", reason);
+	if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN &&
+	    k->last_error[0] != '\0')
+		return;
+	snprintf(k->last_error, sizeof k->last_error, "%s", reason);
+	k->no_login = code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
 }
 
 static void
@@ -223,6 +227,7 @@ connect_to(struct kafka *k, char *why, size_t size)
 	if (conf == NULL)
 		return false;
 	k->last_error[0] = '\0';
+	k->no_login = false;
 	rd_kafka_conf_set_opaque(conf, k);
 	rd_kafka_conf_set_error_cb(conf, error_cb);
 	rd_kafka_conf_set_log_cb(conf, log_cb);
@@ -307,8 +312,22 @@ fail(struct work *w, enum target_outcome outcome, bool down, const char *format,
 	return false;
 }
 
+/* Older ones put their part of the nonce twice into the client's last message
+ * (RFC 5802, 5.1: `r`). Kafka minds from 4.0 on. */
 static const char *
-hint_of(rd_kafka_resp_err_t error)
+hint_of_login(const struct kafka_options *o)
+{
+	bool scram = o->sasl == KAFKA_SCRAM_256 || o->sasl == KAFKA_SCRAM_512;
+
+	if (scram && rd_kafka_version() < SCRAM_IS_RIGHT)
+		return "; check `user` and `password_file`; this librdkafka "
+		       "is older than 2.6.1, and can log in with SCRAM up to "
+		       "Kafka 3.9 only: take `sasl: plain` for Kafka 4";
+	return "; check `sasl`, `user` and `password_file`";
+}
+
+static const char *
+hint_of(const struct kafka *k, rd_kafka_resp_err_t error)
 {
 	switch (error) {
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
@@ -320,6 +339,8 @@ hint_of(rd_kafka_resp_err_t error)
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 		return "; the login needs to WRITE to the topic";
 	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+		if (k->no_login)
+			return hint_of_login(k->options);
 		return "; check `brokers`, `tls`, `ca`, the login, and "
 		       "whether the topic's replicas are there";
 	default:
@@ -340,7 +361,7 @@ fail_delivery(struct work *w, rd_kafka_resp_err_t error)
 		    "max.message.bytes, then move the file back to ready/",
 		    k->topic);
 	return fail(w, TARGET_RETRY, true, "%s: %s%s%s%s", k->topic,
-	    rd_kafka_err2str(error), hint_of(error), told ? ": " : "",
+	    rd_kafka_err2str(error), hint_of(k, error), told ? ": " : "",
 	    k->last_error);
 }
 

@@ -2,8 +2,8 @@
 killed, and then no more of them again than the window allows.
 
 The brokers are librdkafka's own (kafka/mock.c): they speak the protocol, fail
-as they are told, and keep neither disks nor replicas. They have no TLS; a
-listener of the test has, and shows that certificates are checked."""
+as they are told, and keep neither disks nor replicas. They have neither TLS nor
+logins; a door in front of them has (kafka_login.py)."""
 
 import collections
 import os
@@ -17,6 +17,7 @@ import time
 
 import certificates
 import harness
+import kafka_login
 import uploads
 from harness import LOOPBACK, wait_until
 
@@ -266,30 +267,6 @@ class Kafka(Case):
                              spool.sums[m.id.decode()])
 
 
-    def test_readme(self):
-        """Its example, to brokers that have no TLS and no login."""
-        cluster, spool = self.cluster("sepm-traffic"), self.spool()
-        lines = self.fill(spool, 1, 20)
-        text = uploads.readme_example("kafka")
-        secret = self.path("secret")
-        with open(secret, "w", encoding="ascii") as file:
-            file.write("word\n")
-        os.chmod(secret, 0o600)
-        authority = certificates.Authority(self.path("ca"))
-        uploader = self.uploader(spool, [])
-        uploader.configure_text(text.replace(
-            "/etc/sepmlogd/upload/kafka-password", secret).replace(
-                "/etc/sepmlogd/upload/ca.pem", authority.certificate))
-        status, said = uploader.run("-n")
-        self.assertEqual(status, 0, said)
-        plain = re.sub(r"    (ca|sasl|user|password_file): .*\n", "", text)
-        plain = re.sub(r"brokers: .*", f"brokers: {cluster.brokers}", plain)
-        uploader.configure_text(plain + "    tls: no\n")
-        status, said = uploader.run("--once")
-        self.assertEqual(status, 0, said)
-        self.assert_each_once(cluster.read("sepm-traffic"), lines)
-
-
 class Tls(Case):
     """A listener with TLS that says nothing: certificates come before."""
 
@@ -337,6 +314,113 @@ class Tls(Case):
         uploader.kill()
         # Four bytes of length, and ApiVersions (18).
         self.assertEqual(heard[0][4:6], b"\x00\x12")
+
+
+class Login(Case):
+    PASSWORD = "no-such-word"
+
+    def door(self, cluster, strict=False):
+        """With its authority's certificate, and a file with a password."""
+        authority = certificates.Authority(self.path("ca"))
+        door = kafka_login.Door(cluster.brokers, *authority.issue(
+            "server", f"IP:{LOOPBACK}", usage="serverAuth"),
+            "sepm", self.PASSWORD, strict)
+        self.addCleanup(door.close)
+        return door, authority.certificate, self.secret(self.PASSWORD)
+
+    def secret(self, word):
+        path = self.path("secret")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(word + "\n")
+        os.chmod(path, 0o600)
+        return path
+
+    def test_readme(self):
+        """Its example: TLS and SCRAM-SHA-512, a topic for each stream."""
+        cluster, spool = self.cluster("sepm-traffic", brokers=1), self.spool()
+        lines = self.fill(spool, 1, 20)
+        door, ca, secret = self.door(cluster)
+        text = uploads.readme_example("kafka")
+        for was, now in (
+                ("/etc/sepmlogd/upload/kafka-password", secret),
+                ("/etc/sepmlogd/upload/ca.pem", ca),
+                ("kafka1.example.com:9093,kafka2.example.com:9093",
+                 f"{LOOPBACK}:{door.port}")):
+            self.assertIn(was, text)
+            text = text.replace(was, now)
+        uploader = self.uploader(spool, [])
+        uploader.configure_text(text)
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_each_once(cluster.read("sepm-traffic"), lines)
+        self.assertEqual(set(door.let_in), {"SCRAM-SHA-512"})
+        self.assertEqual(door.turned_away, [])
+
+    def test_each_kind(self):
+        cluster, spool = self.cluster(brokers=1), self.spool()
+        door, ca, secret = self.door(cluster)
+        lines = {}
+        for segment, kind in enumerate(
+                ("plain", "scram-sha-256", "scram-sha-512"), 1):
+            lines |= self.fill(spool, segment, 10)
+            uploader = self.uploader(spool, [self.target(
+                f"{LOOPBACK}:{door.port}", tls="yes", ca=ca, sasl=kind,
+                user="sepm", password_file=secret)])
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 0, f"{kind}: {said}")
+            self.assertEqual(set(door.let_in), {kind.upper()})
+            self.assert_each_once(cluster.read(), lines)
+            door.let_in.clear()
+
+    def test_wrong_password(self):
+        cluster, spool = self.cluster(brokers=1), self.spool()
+        lines = self.fill(spool, 1, 10)
+        door, ca, _ = self.door(cluster)
+        for kind in ("plain", "scram-sha-512"):
+            wrong = self.secret("another-word")
+            uploader = self.uploader(spool, [self.target(
+                f"{LOOPBACK}:{door.port}", tls="yes", ca=ca, sasl=kind,
+                user="sepm", password_file=wrong, timeout="3s")])
+            status, said = uploader.run("--once")
+            self.assertEqual(status, 1, said)
+            self.assertIn("password_file", said)
+            self.assertNotIn("another-word", said)
+            self.assertEqual(len(spool.ready()), 1)
+            self.assertIn(kind.upper(), door.turned_away)
+            self.assertEqual(door.let_in, [])
+        self.assertEqual(cluster.read(), [])
+        # It is read again for each try.
+        self.secret(self.PASSWORD)
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_each_once(cluster.read(), lines)
+
+    def test_scram_as_kafka_4_wants_it(self):
+        """Where the library is too old for it, that is said."""
+        cluster, spool = self.cluster(brokers=1), self.spool()
+        lines = self.fill(spool, 1, 10)
+        door, ca, secret = self.door(cluster, strict=True)
+        uploader = self.uploader(spool, [self.target(
+            f"{LOOPBACK}:{door.port}", tls="yes", ca=ca, timeout="3s",
+            sasl="scram-sha-512", user="sepm", password_file=secret)])
+        status, said = uploader.run("--once")
+        if status != 0:
+            self.assertIn("older than 2.6.1", said)
+            self.assertIn("`sasl: plain` for Kafka 4", said)
+            self.assertEqual(cluster.read(), [])
+            return
+        self.assert_each_once(cluster.read(), lines)
+
+    def test_none_where_one_is_wanted(self):
+        cluster, spool = self.cluster(brokers=1), self.spool()
+        self.fill(spool, 1, 10)
+        door, ca, _ = self.door(cluster)
+        uploader = self.uploader(spool, [self.target(
+            f"{LOOPBACK}:{door.port}", tls="yes", ca=ca, timeout="3s")])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertTrue(door.turned_away)
+        self.assertEqual(len(spool.ready()), 1)
+        self.assertEqual(cluster.read(), [])
 
 
 class Configuration(Case):
