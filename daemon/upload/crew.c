@@ -135,21 +135,26 @@ sleep_until(const atomic_bool *stop, uint64_t until)
 		nap(until - now < SLICE ? until - now : SLICE);
 }
 
-/* After so many failures in a row: doubles, and then a part of it at random,
- * so that many do not come back all at once. */
-static uint64_t
-delay(unsigned failures)
+uint64_t
+crew_delay(unsigned failures, uint32_t random)
 {
 	uint64_t most = DELAY_MOST;
-	uint32_t random = 0;
 
 	if (failures > 0 && failures < 9)
 		most = (uint64_t)DELAY_LEAST << failures;
 	if (most > DELAY_MOST)
 		most = DELAY_MOST;
+	return most / 2 + random % (most / 2);
+}
+
+static uint64_t
+delay(unsigned failures)
+{
+	uint32_t random = 0;
+
 	if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0)
 		random = (uint32_t)clock_utc();
-	return most / 2 + random % (most / 2);
+	return crew_delay(failures, random);
 }
 
 static void

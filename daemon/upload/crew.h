@@ -55,4 +55,8 @@ void crew_tell(struct crew *crew, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void crew_draw(struct crew *crew);
 
+/* ms to wait after so many failures in a row, 1 or more: doubles, and then a
+ * part of it at random, so that many do not come back all at once. */
+uint64_t crew_delay(unsigned failures, uint32_t random);
+
 #endif

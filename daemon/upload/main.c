@@ -23,6 +23,7 @@
 #include "fit.h"
 #include "forget.h"
 #include "log.h"
+#include "preview.h"
 #include "spool/disk.h"
 
 #define DEFAULT_CONFIG "/etc/sepmlogd/sepmlog-upload.yaml"
@@ -56,7 +57,9 @@ static const char usage[] =
     "standard error.\n"
     "\n"
     "  -c FILE  the configuration; default " DEFAULT_CONFIG "\n"
-    "  -n       only check the configuration, and the credentials it names\n"
+    "  -n       only check the configuration and the credentials it names, and "
+    "show\n"
+    "           which files would go where\n"
     "  -s FILE  with -n: the configuration of sepmlogd, whose streams have to "
     "fit\n"
     "           the presets; default /etc/sepmlogd/sepmlogd.yaml, if it is "
@@ -171,8 +174,10 @@ check(const struct options *options)
 		fprintf(stderr, "%s: %s\n", options->config, why);
 	good = fit_check(plan, options->config, options->sepmlogd, stderr) &&
 	       crew != NULL;
-	if (good)
+	if (good) {
 		printf("%s: ok\n", options->config);
+		preview_show(plan, stdout);
+	}
 	crew_free(crew);
 	plan_free(plan);
 	return good && fflush(stdout) == 0 ? DONE : FINDINGS;
@@ -202,34 +207,13 @@ forget(const struct options *options)
 
 /* --- what receipts say --- */
 
-/* Of the file that is here, as far as can be told without reading it. */
-static bool
-is_of_this_file(struct outbox *outbox, const struct ledger_entry *entry)
-{
-	uint64_t size;
-
-	return outbox_size(outbox, ledger_text(entry, "file"), &size) &&
-	       ledger_number(entry, "size") == size;
-}
-
 static void
 entry_cb(void *arg, const struct ledger_entry *entry)
 {
 	struct upload *u = arg;
-	struct outbox *outbox = u->crew != NULL ? crew_outbox(u->crew) : NULL;
-	struct span file = ledger_text(entry, "file");
-	struct span target = ledger_text(entry, "target");
 
-	if (outbox == NULL)
-		return;
-	if (span_eq(entry->type, SPAN("receipt")) &&
-	    is_of_this_file(outbox, entry))
-		outbox_mark(outbox, file, target, LEG_DELIVERED);
-	else if (span_eq(entry->type, SPAN("refused")))
-		outbox_mark(outbox, file, target, LEG_REFUSED);
-	else if (span_eq(entry->type, SPAN("freed")) &&
-		 span_eq(ledger_text(entry, "as"), SPAN("quarantined")))
-		outbox_unrefuse(outbox, file);
+	if (u->crew != NULL)
+		outbox_note(crew_outbox(u->crew), entry);
 }
 
 static void

@@ -272,48 +272,45 @@ outbox_has(struct outbox *o, const char *name)
 	return has;
 }
 
-void
-outbox_mark(struct outbox *o, struct span name, struct span target,
+/* With the lock: of a target of this name, or of all that refused it. */
+static void
+mark(struct outbox *o, struct parcel *p, struct span target,
     enum leg_state state)
 {
-	struct parcel *p;
-	struct leg *leg;
-
-	pthread_mutex_lock(&o->lock);
-	p = find(o, name);
-	for (size_t i = 0; p != NULL && i < o->plan->target_count; i++) {
-		leg = &p->leg[i];
+	for (size_t i = 0; i < o->plan->target_count; i++)
 		if (span_eq(span_str(o->plan->targets[i].name), target) &&
-		    leg->state == LEG_WAITING && leg->tries == 0)
-			leg->state = state;
-	}
-	pthread_mutex_unlock(&o->lock);
+		    p->leg[i].state == LEG_WAITING && p->leg[i].tries == 0)
+			p->leg[i].state = state;
+}
+
+/* It went to quarantine: if it is here, someone wants it tried again. */
+static void
+unrefuse(struct outbox *o, struct parcel *p)
+{
+	for (size_t i = 0; i < o->plan->target_count; i++)
+		if (p->leg[i].state == LEG_REFUSED && p->leg[i].tries == 0)
+			p->leg[i].state = LEG_WAITING;
 }
 
 void
-outbox_unrefuse(struct outbox *o, struct span name)
+outbox_note(struct outbox *o, const struct ledger_entry *entry)
 {
+	struct span target = ledger_text(entry, "target");
 	struct parcel *p;
 
 	pthread_mutex_lock(&o->lock);
-	p = find(o, name);
-	for (size_t i = 0; p != NULL && i < o->plan->target_count; i++)
-		if (p->leg[i].state == LEG_REFUSED && p->leg[i].tries == 0)
-			p->leg[i].state = LEG_WAITING;
+	p = find(o, ledger_text(entry, "file"));
+	if (p == NULL)
+		;
+	else if (span_eq(entry->type, SPAN("receipt"))) {
+		if (ledger_number(entry, "size") == p->size)
+			mark(o, p, target, LEG_DELIVERED);
+	} else if (span_eq(entry->type, SPAN("refused")))
+		mark(o, p, target, LEG_REFUSED);
+	else if (span_eq(entry->type, SPAN("freed")) &&
+		 span_eq(ledger_text(entry, "as"), SPAN("quarantined")))
+		unrefuse(o, p);
 	pthread_mutex_unlock(&o->lock);
-}
-
-bool
-outbox_size(struct outbox *o, struct span name, uint64_t *size)
-{
-	struct parcel *p;
-
-	pthread_mutex_lock(&o->lock);
-	p = find(o, name);
-	if (p != NULL)
-		*size = p->size;
-	pthread_mutex_unlock(&o->lock);
-	return p != NULL;
 }
 
 /* --- taking --- */
@@ -656,5 +653,15 @@ outbox_count(struct outbox *o, struct outbox_counts *counts)
 		for (size_t k = 0; k < o->plan->target_count; k++)
 			count_leg(p, &p->leg[k], counts);
 	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_each(struct outbox *o,
+    void (*each)(void *arg, const struct parcel *parcel), void *arg)
+{
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n; i++)
+		each(arg, o->parcel[i]);
 	pthread_mutex_unlock(&o->lock);
 }

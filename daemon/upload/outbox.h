@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "digest.h"
+#include "ledger.h"
 #include "plan.h"
 #include "spool/names.h"
 
@@ -72,14 +73,9 @@ void outbox_free(struct outbox *outbox);
  */
 bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
 
-/* What a receipt says; nothing for a file that is not here. */
-void outbox_mark(struct outbox *outbox, struct span name, struct span target,
-    enum leg_state state);
-/* It went to quarantine: if it is here, someone wants it tried again by the
- * targets that refused it. */
-void outbox_unrefuse(struct outbox *outbox, struct span name);
-/* Its size; false: there is none of this name. */
-bool outbox_size(struct outbox *outbox, struct span name, uint64_t *size);
+/* What a line of the receipts (delivered.h) says of a file that is here, as far
+ * as can be told without reading it; else nothing. */
+void outbox_note(struct outbox *outbox, const struct ledger_entry *entry);
 /* Is there a file of this name? */
 bool outbox_has(struct outbox *outbox, const char *name);
 
@@ -136,5 +132,9 @@ void outbox_count(struct outbox *outbox, struct outbox_counts *counts);
 /* Those of one target; `unwanted` is 0. */
 void outbox_count_of(
     struct outbox *outbox, size_t target, struct outbox_counts *counts);
+
+/* Calls back for each file, by name. */
+void outbox_each(struct outbox *outbox,
+    void (*each)(void *arg, const struct parcel *parcel), void *arg);
 
 #endif

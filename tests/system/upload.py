@@ -367,6 +367,46 @@ class Directories(uploads.Case):
         self.assertIn("1 files are wanted by no target", said)
         self.assertEqual(spool.ready(), [stays])
 
+    def test_what_would_go_where(self):
+        """-n shows it, beside one that is at work, and changes nothing."""
+        spool = self.spool()
+        stays = spool.put(1, stream="events")
+        names = [spool.put(n, 1000 * n) for n in (2, 3)]
+        gone = self.path("not there")
+        uploader = self.uploader(spool, [
+            directory_target("here", self.made("out"), files="[traffic]"),
+            directory_target("later", gone, files="[traffic]")])
+        uploader.start()
+        wait_until(lambda: len(spool.receipts()) == 2, "one has both")
+        uploader.stop()
+        uploader.configure([
+            directory_target("here", self.path("out"), files="[traffic]"),
+            directory_target("later", gone, files="[traffic]"),
+            directory_target("new", self.made("new"), files="[traffic]")])
+        uploader.start()
+        wait_until(lambda: len(spool.receipts()) == 4, "the new one has both")
+        before = spool.receipts()
+        uploader.configure([
+            directory_target("here", self.path("out"), files="[traffic]"),
+            directory_target("later", gone, files="[traffic]"),
+            directory_target("other", self.made("other"), files="[traffic]")])
+        status, said = uploader.run("-n")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(said.splitlines()[1:], [
+            f"{names[0]}, 2000 bytes: to later, other; is at here",
+            f"{names[1]}, 3000 bytes: to later, other; is at here",
+            "here: 0 files, 0 bytes",
+            "later: 2 files, 5000 bytes",
+            "other: 2 files, 5000 bytes",
+            "1 files are wanted by no target (`files`): they stay in ready/"])
+        self.assertEqual(os.listdir(self.path("other")), [])
+        self.assertEqual(spool.receipts(), before)
+        self.assertEqual(spool.ready(), sorted([stays, *names]))
+        shutil.rmtree(spool.at("ready"))
+        status, said = uploader.run("-n")
+        self.assertEqual(status, 0, said)
+        self.assertIn("cannot be told: No such file", said)
+
     def test_kept_files_have_limits(self):
         spool = self.spool()
         for n in range(1, 9):

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crew.h"
 #include "outbox.h"
 #include "run.h"
 
@@ -169,22 +170,82 @@ START_TEST(test_finished)
 }
 END_TEST
 
+/* As the receipts have it. */
+static void
+note(const char *type, const char *file, const char *target, uint64_t size,
+    const char *as)
+{
+	static struct ledger_text text;
+	static struct ledger_entry entry;
+	static char line[LEDGER_LINE];
+	uint8_t chain[SHA256_SIZE] = {0};
+	struct sha256 *sha = sha256_new();
+	struct span body;
+
+	ledger_begin(&text, type, 0);
+	ledger_put_text(&text, "file", span_str(file));
+	ledger_put_text(&text, "target", span_str(target));
+	ledger_put_number(&text, "size", size);
+	ledger_put_text(&text, "as", span_str(as));
+	body = ledger_body(&text);
+	ledger_chain(sha, chain, body);
+	sha256_free(sha);
+	memcpy(line, body.p, body.n);
+	ledger_tail(chain, line + body.n);
+	ck_assert(
+	    ledger_parse(span_of(line, body.n + LEDGER_TAIL - 1), &entry));
+	outbox_note(outbox, &entry);
+}
+
+static void
+count_cb(void *arg, const struct parcel *p)
+{
+	unsigned *seen = arg;
+	char name[64];
+
+	name_of(name, "traffic", ++*seen);
+	ck_assert_str_eq(p->name, name);
+}
+
 START_TEST(test_marked)
 {
+	unsigned seen = 0;
 	char name[64];
 
 	publish("traffic", 1);
 	publish("traffic", 2);
 	scan();
+	outbox_each(outbox, count_cb, &seen);
+	ck_assert_uint_eq(seen, 2);
 	name_of(name, "traffic", 1);
-	outbox_mark(outbox, span_str(name), SPAN("a"), LEG_DELIVERED);
-	outbox_mark(outbox, span_str(name), SPAN("gone"), LEG_DELIVERED);
-	outbox_mark(outbox, SPAN("nothing"), SPAN("a"), LEG_DELIVERED);
+	note("receipt", name, "a", 1, "");
+	note("receipt", name, "b", 99, ""); /* of another file */
+	note("receipt", name, "gone", 1, "");
+	note("receipt", "nothing", "a", 1, "");
 	assert_next(0, "traffic", 2, LEG_DELIVERED);
 	ck_assert_ptr_null(take(0));
 	ck_assert_ptr_null(outbox_finished(outbox));
-	outbox_mark(outbox, span_str(name), SPAN("b"), LEG_DELIVERED);
+	note("receipt", name, "b", 1, "");
 	ck_assert_str_eq(outbox_finished(outbox)->name, name);
+}
+END_TEST
+
+/* Refused, and put back by someone. */
+START_TEST(test_refused_before)
+{
+	char name[64];
+
+	publish("traffic", 1);
+	scan();
+	name_of(name, "traffic", 1);
+	note("receipt", name, "a", 1, "");
+	note("refused", name, "b", 1, "");
+	ck_assert_ptr_null(take(1));
+	note("freed", name, "", 1, "kept");
+	ck_assert_ptr_null(take(1));
+	note("freed", name, "", 1, "quarantined");
+	assert_next(1, "traffic", 1, LEG_DELIVERED);
+	ck_assert_ptr_null(take(0));
 }
 END_TEST
 
@@ -365,6 +426,24 @@ START_TEST(test_ahead_has_bounds)
 }
 END_TEST
 
+/* From 1 s, doubled each time, to 5 minutes; a part of it at random. */
+START_TEST(test_delay)
+{
+	static const uint64_t most[] = {2000, 4000, 8000, 16000, 32000, 64000,
+	    128000, 256000, 300000, 300000};
+
+	for (unsigned n = 0; n < sizeof most / sizeof most[0]; n++) {
+		ck_assert_uint_eq(crew_delay(n + 1, 0), most[n] / 2);
+		ck_assert_uint_eq(
+		    crew_delay(n + 1, (uint32_t)most[n] / 2 - 1), most[n] - 1);
+		ck_assert_uint_eq(
+		    crew_delay(n + 1, (uint32_t)most[n] / 2), most[n] / 2);
+	}
+	ck_assert_uint_eq(crew_delay(UINT32_MAX, 0), 150000);
+	ck_assert_uint_lt(crew_delay(UINT32_MAX, UINT32_MAX), 300000);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -376,6 +455,8 @@ suite(void)
 	tcase_add_test(t, test_two_of_a_target);
 	tcase_add_test(t, test_finished);
 	tcase_add_test(t, test_marked);
+	tcase_add_test(t, test_refused_before);
+	tcase_add_test(t, test_delay);
 	tcase_add_test(t, test_taken_by_others);
 	tcase_add_test(t, test_only_files_of_the_spool);
 	tcase_add_test(t, test_ahead);
