@@ -292,6 +292,13 @@ unrefuse(struct outbox *o, struct parcel *p)
 			p->leg[i].state = LEG_WAITING;
 }
 
+/* What one target has got, another is to get. */
+static void
+expect(struct parcel *p, const struct ledger_entry *entry)
+{
+	p->hashed = sha256_read(ledger_text(entry, "sha256"), p->digest.sum);
+}
+
 void
 outbox_note(struct outbox *o, const struct ledger_entry *entry)
 {
@@ -303,8 +310,10 @@ outbox_note(struct outbox *o, const struct ledger_entry *entry)
 	if (p == NULL)
 		;
 	else if (span_eq(entry->type, SPAN("receipt"))) {
-		if (ledger_number(entry, "size") == p->size)
+		if (ledger_number(entry, "size") == p->size) {
 			mark(o, p, target, LEG_DELIVERED);
+			expect(p, entry);
+		}
 	} else if (span_eq(entry->type, SPAN("refused")))
 		mark(o, p, target, LEG_REFUSED);
 	else if (span_eq(entry->type, SPAN("freed")) &&

@@ -50,7 +50,7 @@ struct parcel {
 	int64_t finished; /* UTC s */
 	bool here;        /* it was, at the last scan */
 	bool hashing;     /* a thread reads it: it stays till then */
-	bool hashed;      /* the digest is known */
+	bool hashed;      /* what the digest has to be is known */
 	bool unread;      /* it could not be found: not tried ahead again */
 	bool reported;    /* to the caller of outbox_finished */
 	bool noted;       /* main thread: the receipts say that it goes */

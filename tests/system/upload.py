@@ -356,6 +356,30 @@ class Directories(uploads.Case):
         self.assertEqual(uploads.sha256(spool.at("upload/quarantine", name)),
                          spool.sums[name], "it was never delivered")
 
+    def test_altered_between_two_targets(self):
+        """Its name means the bytes that one of them has."""
+        spool = self.spool()
+        name = spool.put(1)
+        first = directory_target("first", self.made("first"))
+        second = directory_target("second", self.path("second"))
+        uploader = self.uploader(spool, [first, second]).start()
+        wait_until(spool.receipts, "one has it")
+        uploader.stop()
+        with open(spool.at("ready", name), "r+b") as file:
+            byte = file.read(1)
+            file.seek(0)
+            file.write(bytes([byte[0] ^ 1]))
+        self.made("second")
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("it was changed in ready/", said)
+        self.assertEqual(os.listdir(self.path("second")), [])
+        self.assertEqual(spool.ready(), [name])
+        with open(spool.at("ready", name), "r+b") as file:
+            file.write(byte)
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_arrived(self.path("second"), spool.sums)
+
     def test_unwanted_files_are_told_of(self):
         spool = self.spool()
         stays = spool.put(1, stream="events")
