@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 
 /* As the man page has them. */
 enum { DONE = 0, FINDINGS = 1, WRONG_USE = 2, CANNOT_RUN = 3 };
+
+enum { LARGE = 32 * 1024 }; /* bytes of an allocation */
 
 static const char usage[] =
     "usage: sepmlogd [-n] [-c FILE | -d DIR [-a ADDRESS]]\n"
@@ -170,6 +173,9 @@ main(int argc, char **argv)
 
 	parse_options(&options, argc, argv);
 	log_init();
+	/* What connections keep of long messages goes back to the system with
+	 * them: it is the most of all memory when many do so at once. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
 	origin.name = options.config ? options.config : DEFAULT_CONFIG;
 	if (options.demo != NULL) {
 		text = demo_text(options.demo, options.address);

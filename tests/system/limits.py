@@ -1,6 +1,7 @@
 """Who may send, how many at once, and what happens without descriptors."""
 
 import contextlib
+import resource
 import signal
 import socket
 import struct
@@ -152,6 +153,42 @@ class Limits(harness.Case):
         harness.wait_until(
             lambda: sum(n % 2 == 0 for n in spool.numbers()["x"]) == 250,
             "what was sent before an orderly end is stored")
+
+    def test_all_that_may_keep_a_message_each(self):
+        """4,096 connections from 64 addresses with the most that a message
+        may have, but for its end: memory has a bound, and goes back."""
+        most = 4096
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < most + 200:
+            self.skipTest(f"{hard} descriptors at most")
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most + 200, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
+                        (soft, hard))
+        sepmlogd, port, spool = self.run_daemon(
+            "", program=harness.need_release(), descriptors=most + 200)
+        with connect(port) as peer:
+            peer.sendall(message("w", 0) + b"\n")
+        spool.wait_records(1)
+        before = sepmlogd.memory()
+        data = b"65536 " + message("x", 0).ljust(65535)
+        peers = []
+        for source in range(1, 65):
+            for peer in self.connections(port, most // 64, f"127.0.1.{source}"):
+                peer.sendall(data)
+                peers.append(peer)
+        harness.wait_until(
+            lambda: sepmlogd.memory() - before >= most * 65000,
+            "each is kept", timeout=60)
+        each = (sepmlogd.memory() - before) / most
+        self.assertLessEqual(each, 66 * 1024)
+        for peer in peers:
+            peer.close()
+        harness.wait_until(
+            lambda: sepmlogd.memory() - before < 16 << 20,
+            "memory is the system's again", timeout=60)
+        # An orderly end stores what was there.
+        spool.wait_records(1 + most)
 
 
 if __name__ == "__main__":
