@@ -3,15 +3,12 @@
 #
 # Any invalid access, use of a value that was never set, or block that nothing
 # points to at the end fails the test; tests/memcheck.supp says what of Check's
-# own does not count. Left out, and named: what needs the spool's ring, which is
-# what stores records (intake) or notes (vault) as well, as valgrind refuses the
-# second mapping of the same pages (mremap of an old size of 0), and the
-# sandbox, whose filter ends a process that makes valgrind's own calls.
+# own does not count. Left out, and named: the sandbox, whose filter ends a
+# process that makes valgrind's own calls.
 # MEMCHECK_JOBS (2) of them run at a time.
 set -u
 
-left_out=" intake sandbox spool spool_faults spool_ledger spool_parts "
-left_out="$left_out spool_recovery spool_threads vault "
+left_out=" sandbox "
 
 # run_one LOG NAME
 run_one() {

@@ -330,6 +330,7 @@ START_TEST(a_buffer_that_cannot_be_had_changes_nothing)
 }
 END_TEST
 
+#ifndef RING_SHM
 START_TEST(a_buffer_that_cannot_be_mapped_twice_is_none)
 {
 	struct ring ring;
@@ -342,6 +343,7 @@ START_TEST(a_buffer_that_cannot_be_mapped_twice_is_none)
 	ck_assert_ptr_null(ring.base);
 }
 END_TEST
+#endif
 
 /* --- the disk --- */
 
@@ -449,7 +451,9 @@ main(void)
 	    buffer, a_page_begins_only_where_there_is_room_for_the_gap);
 	tcase_add_test(buffer, a_buffer_that_cannot_be_had_changes_nothing);
 	tcase_add_test(disk, a_copy_of_a_file_that_became_shorter_fails);
+#ifndef RING_SHM
 	tcase_add_test(buffer, a_buffer_that_cannot_be_mapped_twice_is_none);
+#endif
 	tcase_add_loop_test(disk, without_memory_nothing_is_packed, 0, 2);
 	tcase_add_loop_test(disk, packed_bytes_go_to_the_disk_or_not, 0, 2);
 	suite_add_tcase(suite, names);
