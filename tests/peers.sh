@@ -7,7 +7,11 @@ unpack_peers() {
 	unpack build/peers rsyslog rsyslog-gnutls rsyslog-openssl syslog-ng-core
 }
 
-# A server that the machine should not have to run.
+# Servers that the machine should not have to run.
+unpack_vsftpd() {
+	unpack build/vsftpd vsftpd
+}
+
 unpack_clickhouse() {
 	unpack build/clickhouse clickhouse-server clickhouse-common \
 	    libpocojson80 libpococrypto80

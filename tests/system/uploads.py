@@ -248,13 +248,15 @@ def can_have_users():
 
 class Users:
     """A user with a password, in files that only some processes see in place
-    of /etc/passwd and /etc/shadow."""
+    of /etc/passwd and /etc/shadow. To `service` PAM lets those in who know
+    their password."""
 
     NAME, UID = "sepmtest", 64711
 
-    def __init__(self, directory, password):
+    def __init__(self, directory, password, service=None):
         self.directory = os.path.join(directory, "users")
         os.makedirs(self.directory)
+        self.names = ["passwd", "group", "shadow"]
         self.home = os.path.join(directory, "home")
         os.makedirs(self.home)
         os.chown(self.home, self.UID, self.UID)
@@ -266,6 +268,17 @@ class Users:
                   f"{self.home}:/bin/sh\n", 0o644)
         self._add("group", f"{self.NAME}:x:{self.UID}:\n", 0o644)
         self._add("shadow", f"{self.NAME}:{hashed}:19000::::::\n", 0o600)
+        if service:
+            self._serve(service)
+
+    def _serve(self, service):
+        rules = os.path.join(self.directory, "pam.d")
+        os.makedirs(rules)
+        with open(os.path.join(rules, service), "w",
+                  encoding="ascii") as file:
+            file.write("auth required pam_unix.so\n"
+                       "account required pam_unix.so\n")
+        self.names.append("pam.d")
 
     def _add(self, name, line, mode):
         with open(f"/etc/{name}", encoding="utf-8") as file:
@@ -279,7 +292,7 @@ class Users:
         """With these users; it replaces the process that starts it."""
         mounts = " && ".join(
             f'mount --bind "{self.directory}/{name}" /etc/{name}'
-            for name in ("passwd", "group", "shadow"))
+            for name in self.names)
         return ["unshare", "-m", "--propagation", "private", "sh", "-c",
                 mounts + ' && exec "$@"', "sh", *command]
 
