@@ -138,10 +138,10 @@ class Ftps(web.Case):
         os.makedirs(incoming)
         os.chown(incoming, self.users.UID, self.users.UID)
         self.assert_readme_works("ftps", spool, {
-            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}\n"
-                               f"    ca: {target['ca']}",
+            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}",
             "user: sepm": f"user: {target['user']}",
-            "/etc/sepmlogd/upload/ftp-password": target["password_file"]})
+            "/etc/sepmlogd/upload/ftp-password": target["password_file"]},
+            ca=target["ca"])
         self.assert_arrived(incoming, spool.sums)
 
     def part(self, spool):

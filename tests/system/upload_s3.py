@@ -276,7 +276,29 @@ class Case(web.Case):
                          {(name, "s3") for name in spool.sums})
 
 
+    def run_readme(self, url, **more):
+        """README's example: the spool that it has emptied."""
+        spool = self.spool()
+        for n, size in enumerate((1, 300_000), 1):
+            spool.put(n, size)
+        target = self.target(url)
+        self.assert_readme_works("s3", spool, {
+            "https://s3.eu-central-1.amazonaws.com": url,
+            "/etc/sepmlogd/upload/s3-secret": target["secret_file"],
+            **more}, ca=self.ca)
+        return spool
+
+
 class S3(Case):
+    def test_readme(self):
+        bucket = self.bucket()
+        spool = self.run_readme(bucket.url)
+        self.assertEqual(
+            {path: hashlib.sha256(data).hexdigest()
+             for path, data in bucket.objects.items()},
+            {f"/sepm-logs/north/{name}": digest
+             for name, digest in spool.sums.items()})
+
     def test_a_proxy_that_wants_a_login(self):
         bucket, spool = self.bucket(), self.spool()
         spool.put(1)
@@ -638,7 +660,7 @@ class Swift(Case):
     def under_way(self):
         return self.ask("GET", f"/{BUCKET}", "uploads=").count(b"<Upload>")
 
-    def assert_there(self, spool, prefix=""):
+    def assert_there(self, spool, prefix="", target="s3"):
         self.assertEqual(self.names(),
                          [prefix + name for name in sorted(spool.sums)])
         for name, digest in spool.sums.items():
@@ -647,7 +669,7 @@ class Swift(Case):
                 self.ask("GET", path)).hexdigest(), digest)
         self.assertEqual(spool.ready(), [])
         self.assertEqual(spool.delivered(),
-                         {(name, "s3") for name in spool.sums})
+                         {(name, target) for name in spool.sums})
 
     def half_sent(self, spool):
         """A large one, of which some parts are there."""
@@ -673,6 +695,10 @@ class Swift(Case):
         status, said = uploader.run("--once")
         self.assertEqual(status, 0, said)
         self.assert_there(spool, "in box/a+b=c~(d)/")
+
+    def test_readme(self):
+        spool = self.run_readme(self.url, AKIDEXAMPLE=f'"{self.USER}"')
+        self.assert_there(spool, "north/", "bucket")
 
     def test_goes_on_after_a_kill(self):
         spool = self.spool()
