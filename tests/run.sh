@@ -126,7 +126,13 @@ fi
 status=$(cat build/ctest.status)
 
 skipped=$(grep -c 'Skipped$' build/ctest.log)
+# Of scripts that passed otherwise; ctest shows nothing of those.
+cases=$(sed -n 's/^skipped case: //p' build/dev/Testing/Temporary/LastTest.log |
+    sort)
 printf '\n== %s' "$(grep 'tests passed' build/ctest.log)"
 [ "$skipped" -eq 0 ] || printf ', %s skipped' "$skipped"
+[ -z "$cases" ] ||
+	printf ', %s cases of others skipped' "$(echo "$cases" | wc -l)"
 printf ', %s s with build\n' $(($(date +%s) - start))
+[ -z "$cases" ] || echo "$cases" | sed 's/^/   skipped: /'
 [ "$status" -eq 0 ] || give_up "see above"
