@@ -7,7 +7,27 @@ unpack_peers() {
 	unpack build/peers rsyslog rsyslog-gnutls rsyslog-openssl syslog-ng-core
 }
 
-# A server that the machine should not have to run.
+# Servers that the machine should not have to run.
+unpack_vsftpd() {
+	unpack build/vsftpd vsftpd
+}
+
+# Swift has an S3 of its own. It is Python, of many packages.
+unpack_swift() {
+	swift=build/swift
+	[ ! -e $swift/.complete ] || return 0
+	rm -rf $swift
+	mkdir -p $swift/packages
+	command -v apt-get >/dev/null || return 1
+	wanted=$(apt-get -s --no-install-recommends install python3-swift |
+	    sed -n 's/^Inst \([^ ]*\).*/\1/p')
+	# shellcheck disable=SC2086
+	(cd $swift/packages && apt-get -q -o APT::Sandbox::User=root \
+	    download ${wanted:-python3-swift}) >/dev/null || return 1
+	unpack_all $swift || return 1
+	touch $swift/.complete
+}
+
 unpack_clickhouse() {
 	unpack build/clickhouse clickhouse-server clickhouse-common \
 	    libpocojson80 libpococrypto80

@@ -46,6 +46,8 @@ sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
     strace xfsprogs dpkg-dev file lintian || give_up "missing packages"
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
+unpack_vsftpd || echo "No vsftpd here: what needs it is skipped."
+unpack_swift || echo "No Swift here: what needs it is skipped."
 if [ "${SEPMLOG_TESTS-}" = all ]; then
 	unpack_clickhouse || echo "No ClickHouse here: it is skipped."
 	unpack_opensearch || echo "No OpenSearch here: it is skipped."
@@ -124,7 +126,13 @@ fi
 status=$(cat build/ctest.status)
 
 skipped=$(grep -c 'Skipped$' build/ctest.log)
+# Of scripts that passed otherwise; ctest shows nothing of those.
+cases=$(sed -n 's/^skipped case: //p' build/dev/Testing/Temporary/LastTest.log |
+    sort)
 printf '\n== %s' "$(grep 'tests passed' build/ctest.log)"
 [ "$skipped" -eq 0 ] || printf ', %s skipped' "$skipped"
+[ -z "$cases" ] ||
+	printf ', %s cases of others skipped' "$(echo "$cases" | wc -l)"
 printf ', %s s with build\n' $(($(date +%s) - start))
+[ -z "$cases" ] || echo "$cases" | sed 's/^/   skipped: /'
 [ "$status" -eq 0 ] || give_up "see above"

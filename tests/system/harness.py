@@ -2,7 +2,8 @@
 that all of them were stored.
 
 A test is a script of its own: `python3 tests/system/<name>.py [-v] [case]`.
-It exits 77 when nothing in it can run here, having said why. The programs are
+It exits 77 when nothing in it can run here, having said why; where only some
+of it cannot, tests/run.sh tells it from the output. The programs are
 those of build/dev, and for tests that count a million messages those of
 build/release, unless SEPMLOGD, SEPMLOGCTL or SEPMLOGD_RELEASE name others.
 SEPMLOG_PATIENCE=N waits N times as long for what has to come about.
@@ -79,6 +80,11 @@ def main():
         for _, reason in result.skipped:
             print("skipped:", reason)
         sys.exit(SKIPPED)
+    script = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    for test, reason in result.skipped:
+        # As run.sh looks for it.
+        print(f"skipped case: {test.id()}: {reason}".replace(
+            "__main__", script))
     sys.exit(0)
 
 

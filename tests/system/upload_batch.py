@@ -149,6 +149,7 @@ class Splunk(Server):
                 for value in event["fields"].values()), "fields are flat")
             need(event["host"].startswith("sepm"), "host")
             need(event["source"] == "traffic", "source")
+            need(event["sourcetype"] == "sepmlogd", "sourcetype")
             if self.is_bad(json.dumps(event)):
                 raise Wrong(400, {
                     "text": "Invalid data format", "code": 6,
@@ -217,7 +218,7 @@ class Loki(Server):
     authorization = f"Bearer {TOKEN}"
 
     def check(self, handler):
-        if handler.headers["X-Scope-OrgID"] != "tenant1":
+        if handler.headers["X-Scope-OrgID"] != "security":
             raise Wrong(401, b"no org id\n")
         return super().check(handler)
 
@@ -310,9 +311,9 @@ class ClickHouse(Server):
 
 
 PRODUCTS = {
-    "splunk": (Splunk, {"index": "sepm-%stream", "sourcetype": "sepm"}),
+    "splunk": (Splunk, {"index": "sepm-%stream", "sourcetype": "sepmlogd"}),
     "elastic": (Elastic, {"index": "sepm-%stream"}),
-    "loki": (Loki, {"tenant": "tenant1"}),
+    "loki": (Loki, {"tenant": "security"}),
     "victorialogs": (VictoriaLogs, {"user": "sepm"}),
     "clickhouse": (ClickHouse, {"table": "logs.sepm_%stream",
                                 "user": "sepm"}),
@@ -392,6 +393,21 @@ class Products(Case):
     def servers_of(self, products=tuple(PRODUCTS), **options):
         return {product: self.server(product, **options)
                 for product in products}
+
+    def test_examples_of_the_manual(self):
+        for product, secret in (("splunk", "hec-token"),
+                                ("loki", "loki-token"),
+                                ("clickhouse", "clickhouse-password")):
+            with self.subTest(product=product):
+                server, spool = self.server(product), self.spool(product)
+                lines = self.fill(spool, 20)
+                text = uploads.manual_example(product)
+                url = re.search("    url: (.*)\n", text)[1]
+                self.target(product, server.url)  # writes the token
+                self.assert_example_works(text, spool, {
+                    url: server.url, f"/etc/sepmlogd/upload/{secret}":
+                        self.path("token")}, ca=self.ca)
+                self.assertEqual(server.ids(), list(lines))
 
     def test_breaks_busy_servers_and_bad_records(self):
         """Once each where the product knows them again, else what the lost

@@ -24,7 +24,8 @@ STREAM = 'SEPM "north"'
 class Cloud(web.Server):
     """`moods`: {step: [answers]} with a status, "cut", or "spoil"."""
 
-    def __init__(self, certificate, moods=None):
+    def __init__(self, certificate, moods=None, stream=STREAM):
+        self.stream = stream
         self.moods = {k: list(v) for k, v in (moods or {}).items()}
         self.urls = {}       # those that were given: {id: name}
         self.blobs = {}      # {id: data}
@@ -130,7 +131,7 @@ class _Handler(web.Handler):
                         said["uploadUrl"])
         if self.path != "/api/v1/discovery/done_upload/" or \
                 self.headers["Content-Type"] != "application/json" or \
-                said["inputStreamName"] != STREAM:
+                said["inputStreamName"] != self.owner.stream:
             self._fault("done", f"{self.path} {said}")
         elif isinstance(mood, int):
             self._answer("done", mood)
@@ -144,8 +145,8 @@ class _Handler(web.Handler):
 
 
 class Defender(web.Case):
-    def cloud(self, moods=None):
-        cloud = Cloud(self.certificate, moods)
+    def cloud(self, moods=None, **options):
+        cloud = Cloud(self.certificate, moods, **options)
         self.addCleanup(cloud.close)
         return cloud
 
@@ -182,15 +183,15 @@ class Defender(web.Case):
         self.assertRegex(spool.receipts()[0]["check"], "^md5:.{24}$")
 
     def test_readme(self):
-        cloud, spool = self.cloud(), self.spool()
+        cloud, spool = self.cloud(stream="SEPM"), self.spool()
         name = spool.put(1, stream="defender", extension="cef.gz",
                          data=gzip.compress(upload_presets.records("cef")))
         target = self.target(cloud)
         self.assert_readme_works("defender", spool, {
-            "https://TENANT.REGION.portal.cloudappsecurity.com":
-                f"{cloud.url}\n    ca: {self.ca}",
-            "/etc/sepmlogd/upload/defender-token": target["token_file"],
-            "input_stream: SEPM": f"input_stream: {target['input_stream']}"})
+            "https://TENANT.REGION.portal.cloudappsecurity.com": cloud.url,
+            "/etc/sepmlogd/upload/defender-token": target["token_file"]},
+            ca=self.ca)
+        self.assertEqual(cloud.faults, [])
         self.assertEqual(list(cloud.discovered), [name])
 
     def test_killed_between_all_steps(self):

@@ -11,7 +11,10 @@ import uploads
 import web
 from harness import LOOPBACK, wait_until
 
-VSFTPD = shutil.which("vsftpd") or "/usr/sbin/vsftpd"
+# tests/run.sh only unpacks it; a machine's own comes first.
+VSFTPD = shutil.which("vsftpd", path=os.pathsep.join((
+    os.environ["PATH"], "/usr/sbin",
+    os.path.join(harness.ROOT, "build/vsftpd/usr/sbin"))))
 PASSWORD = "pass word $1"
 
 _CONFIG = """
@@ -85,9 +88,9 @@ class Vsftpd:
 class Ftps(web.Case):
     def setUp(self):
         super().setUp()
-        if not os.path.exists(VSFTPD) or not uploads.can_have_users():
+        if not VSFTPD or not uploads.can_have_users():
             self.skipTest("no vsftpd, or not root")
-        self.users = uploads.Users(self.directory, PASSWORD)
+        self.users = uploads.Users(self.directory, PASSWORD, "vsftpd")
         self.place = os.path.join(self.users.home, "in box")
         os.makedirs(self.place)
         os.chown(self.place, self.users.UID, self.users.UID)
@@ -135,10 +138,10 @@ class Ftps(web.Case):
         os.makedirs(incoming)
         os.chown(incoming, self.users.UID, self.users.UID)
         self.assert_readme_works("ftps", spool, {
-            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}\n"
-                               f"    ca: {target['ca']}",
+            "ftp.example.com": f"{LOOPBACK}\n    port: {server.port}",
             "user: sepm": f"user: {target['user']}",
-            "/etc/sepmlogd/upload/ftp-password": target["password_file"]})
+            "/etc/sepmlogd/upload/ftp-password": target["password_file"]},
+            ca=target["ca"])
         self.assert_arrived(incoming, spool.sums)
 
     def part(self, spool):

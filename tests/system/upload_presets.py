@@ -99,6 +99,29 @@ class Configurations(uploads.Case):
                               stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
 
+    def test_readme(self):
+        """Both halves of its example, as they fit together."""
+        head, both = "# sepmlogd.yaml\n", uploads.readme_block("sftp")
+        self.assertTrue(both.startswith(head))
+        streams, targets = both[len(head):].split("# sepmlog-upload.yaml\n")
+        spool, key = self.spool(), self.path("password")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("word\n")
+        os.chmod(key, 0o600)
+        config = self.path("both.yaml")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f'spool: {{ directory: "{spool.path}" }}\n{streams}')
+        done = subprocess.run([SEPMLOGD, "-n", "-c", config], check=False,
+                              stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        uploader = self.uploader(spool, [])
+        uploader.configure_text(targets.replace(
+            "/etc/sepmlogd/upload/known_hosts", key).replace(
+                "/etc/sepmlogd/upload/password", key))
+        status, said = uploader.run("-n", "-s", config)
+        self.assertEqual(status, 0, said)
+
     def test_streams(self):
         stream = "{name: a, types: [traffic], preset: netskope-csv%s}"
         self.assertEqual(self.sepmlogd(stream % "")[0], 0)

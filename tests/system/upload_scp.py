@@ -98,6 +98,27 @@ class Scp(upload_sftp.Case):
         self.assertEqual(status, 0, said)
         self.assert_all_there(spool)
 
+    def test_written_to_while_it_is_sent(self):
+        """Where it is not renamed, what was sent is there: README says so."""
+        sshd, size = self.sshd().start(), 3_000_000
+        for rename in ("yes", "no"):
+            spool = self.spool(rename)
+            name = spool.put(1, size)
+            there = self.part(name) if rename == "yes" else os.path.join(
+                self.out, name)
+            uploader = self.uploader(spool, [self.target(
+                sshd.port, rename=rename, bandwidth="1MiB")]).start()
+            wait_until(lambda path=there: os.path.exists(path) and
+                       os.path.getsize(path) > 100_000, "some of it is there")
+            with open(spool.at("ready", name), "r+b") as file:
+                file.write(b"what was sent already")
+            uploader.wait_log("it was changed in ready/")
+            uploader.kill()
+            self.assertEqual(self.names(), [] if rename == "yes" else [name])
+            self.assertLess(os.path.getsize(there), size)
+            self.assertEqual(spool.delivered(), set())
+            os.unlink(there)
+
     def names(self):
         return [name for name in os.listdir(self.out)
                 if not name.startswith(".")]

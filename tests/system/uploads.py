@@ -29,15 +29,32 @@ def record(number, segment=1, stream="traffic", sepm="sepm1", **more):
     return name, json.dumps(line, separators=(",", ":")).encode()
 
 
+def _example(path, begin, end, line):
+    """The one example of a file that has this line."""
+    with open(os.path.join(harness.ROOT, path), encoding="utf-8") as file:
+        blocks = file.read().split(f"{begin}\n")[1:]
+    found = [block.split(f"{end}\n")[0] for block in blocks]
+    found = [block for block in found if f"    {line}\n" in block]
+    assert len(found) == 1, line
+    return found[0]
+
+
+def readme_block(kind):
+    """README's example with a target of this type."""
+    return _example("README.md", "```yaml", "```", f"type: {kind}")
+
+
 def readme_example(kind):
-    """The targets of README's example with one of this type."""
-    with open(os.path.join(harness.ROOT, "README.md"),
-              encoding="utf-8") as file:
-        blocks = file.read().split("```yaml\n")[1:]
-    found = [block.split("```")[0] for block in blocks
-             if f"    type: {kind}\n" in block]
-    assert len(found) == 1, kind
-    return found[0][found[0].index("targets:"):]
+    """The targets of it."""
+    block = readme_block(kind)
+    return block[block.index("targets:"):]
+
+
+def manual_example(product):
+    """The targets of the manual's example with this product."""
+    return _example("conf/sepmlog-upload.yaml.5",
+                    ".Bd -literal -offset indent", ".Ed",
+                    f"product: {product}")
 
 
 class Outgoing:
@@ -211,13 +228,19 @@ class Case(harness.Case):
         self.addCleanup(uploader.kill)
         return uploader
 
-    def assert_readme_works(self, kind, spool, changes):
+    def assert_readme_works(self, kind, spool, changes, ca=None):
         """README's example delivers the spool; `changes` are the places that
-        who copies it has to change."""
-        text = readme_example(kind)
+        who copies it has to change. With `ca` it trusts the system's
+        authorities, which know none of ours."""
+        self.assert_example_works(readme_example(kind), spool, changes, ca)
+
+    def assert_example_works(self, text, spool, changes, ca=None):
         for old, new in changes.items():
             self.assertIn(old, text)
             text = text.replace(old, new)
+        if ca:
+            self.assertNotIn("    ca: ", text)
+            text = text.rstrip("\n") + f"\n    ca: {ca}\n"
         uploader = self.uploader(spool, [])
         uploader.configure_text(text)
         status, said = uploader.run("--once")
@@ -248,13 +271,15 @@ def can_have_users():
 
 class Users:
     """A user with a password, in files that only some processes see in place
-    of /etc/passwd and /etc/shadow."""
+    of /etc/passwd and /etc/shadow. To `service` PAM lets those in who know
+    their password."""
 
     NAME, UID = "sepmtest", 64711
 
-    def __init__(self, directory, password):
+    def __init__(self, directory, password, service=None):
         self.directory = os.path.join(directory, "users")
         os.makedirs(self.directory)
+        self.names = ["passwd", "group", "shadow"]
         self.home = os.path.join(directory, "home")
         os.makedirs(self.home)
         os.chown(self.home, self.UID, self.UID)
@@ -266,6 +291,17 @@ class Users:
                   f"{self.home}:/bin/sh\n", 0o644)
         self._add("group", f"{self.NAME}:x:{self.UID}:\n", 0o644)
         self._add("shadow", f"{self.NAME}:{hashed}:19000::::::\n", 0o600)
+        if service:
+            self._serve(service)
+
+    def _serve(self, service):
+        rules = os.path.join(self.directory, "pam.d")
+        os.makedirs(rules)
+        with open(os.path.join(rules, service), "w",
+                  encoding="ascii") as file:
+            file.write("auth required pam_unix.so\n"
+                       "account required pam_unix.so\n")
+        self.names.append("pam.d")
 
     def _add(self, name, line, mode):
         with open(f"/etc/{name}", encoding="utf-8") as file:
@@ -279,7 +315,7 @@ class Users:
         """With these users; it replaces the process that starts it."""
         mounts = " && ".join(
             f'mount --bind "{self.directory}/{name}" /etc/{name}'
-            for name in ("passwd", "group", "shadow"))
+            for name in self.names)
         return ["unshare", "-m", "--propagation", "private", "sh", "-c",
                 mounts + ' && exec "$@"', "sh", *command]
 
