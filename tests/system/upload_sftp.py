@@ -133,10 +133,12 @@ class Sshd:
 
 class Cutter:
     """Stands in between and cuts each of the first connections after so many
-    bytes of the client; what comes then is let through."""
+    bytes of the client; what comes then is let through. Counts the cuts, and
+    the bytes of the client."""
 
-    def __init__(self, port, cuts):
+    def __init__(self, port, cuts=()):
         self.to, self.cuts = port, list(cuts)
+        self.made = self.sent = 0
         self.listener = socket.create_server((LOOPBACK, 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -153,18 +155,21 @@ class Cutter:
             for source, sink, most in ((client, server, left),
                                        (server, client, None)):
                 threading.Thread(target=self._carry, daemon=True,
-                                 args=(source, sink, most)).start()
+                                 args=(source, sink, most,
+                                       source is client)).start()
 
-    @staticmethod
-    def _carry(source, sink, left):
+    def _carry(self, source, sink, left, is_client):
         try:
             while left is None or left > 0:
                 data = source.recv(min(65536, left or 65536))
                 if not data:
                     break
                 sink.sendall(data)
+                if is_client:
+                    self.sent += len(data)
                 if left is not None:
                     left -= len(data)
+                    self.made += left == 0
         except OSError:
             pass
         for peer in (source, sink):
@@ -299,6 +304,12 @@ class Delivery(Case):
 
 
 class Breaks(Case):
+    def cutter(self, sshd, cuts=()):
+        cutter = Cutter(sshd.port, cuts)
+        self.addCleanup(cutter.close)
+        self.known(sshd.line(cutter.port))
+        return cutter
+
     def test_cut_at_any_byte(self):
         sshd = self.sshd().start()
         spool = self.spool()
@@ -317,6 +328,32 @@ class Breaks(Case):
                 break
         self.assertEqual(status, 0, said)
         self.assert_all_there(spool)
+
+    def sent_behind(self, spool, change):
+        """What is sent of a file whose first 12 MB are there, changed."""
+        cutter = self.cutter(self.sshd().start())
+        name = spool.put(1, 13_000_000)
+        with open(spool.at("ready", name), "rb") as file:
+            data = bytearray(file.read(12_000_000))
+        change(data)
+        with open(self.part(name), "wb") as file:
+            file.write(data)
+        uploader = self.uploader(spool, [self.target(cutter.port)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_all_there(spool)
+        return cutter.sent
+
+    def test_a_long_prefix_is_not_sent_again(self):
+        sent = self.sent_behind(self.spool(), lambda data: None)
+        self.assertLess(sent, 3_000_000)
+
+    def test_a_long_part_that_is_damaged_at_its_start(self):
+        def damage(data):
+            data[0] ^= 1
+
+        sent = self.sent_behind(self.spool(), damage)
+        self.assertGreater(sent, 13_000_000)
 
     def test_killed_server_and_resume(self):
         sshd = self.sshd().start()
