@@ -21,6 +21,7 @@ enum {
 	HEAD = 2048,
 	TEXT = 256,
 	DAY = 24 * 60 * 60,
+	MS_DIGITS = 15, /* of a time in milliseconds, at most */
 };
 
 struct check {
@@ -118,6 +119,17 @@ check_syslog(struct check *c, const struct input_item *item)
 		finding(c, item->line, "no tag `SymantecServer`");
 }
 
+/* --- age --- */
+
+static void
+check_day(struct check *c, const struct input_item *item, int64_t day)
+{
+	if (c->preset->days > 0 && day < c->job->now / DAY - c->preset->days)
+		finding(c, item->line,
+		    "is older than %u days: it would be left out",
+		    c->preset->days);
+}
+
 /* --- CSV --- */
 
 /* Days since 1970 of `MM/DD/YYYY HH:MM:SS`; -1: it is none. */
@@ -163,11 +175,8 @@ check_times(struct check *c, const struct input_item *item)
 			finding(c, item->line,
 			    "%s: '%.*s' is not MM/DD/YYYY HH:MM:SS", columns[i],
 			    (int)span_take(text, 40).n, text.p);
-		else if (i == 0 && c->preset->days > 0 &&
-			 day < c->job->now / DAY - c->preset->days)
-			finding(c, item->line,
-			    "is older than %u days: it would be left out",
-			    c->preset->days);
+		else if (i == 0)
+			check_day(c, item, day);
 	}
 }
 
@@ -216,31 +225,98 @@ check_header(struct check *c)
 		    "format: csv");
 }
 
-/* --- others --- */
+/* --- CEF --- */
+
+/* What is behind the header, and its bars: 7 at most. */
+static struct span
+cef_extension(struct span text, unsigned *bars)
+{
+	size_t i;
+
+	*bars = 0;
+	for (i = 0; i < text.n && *bars < 7; i++) {
+		if (text.p[i] == '\\')
+			i++;
+		else
+			*bars += text.p[i] == '|';
+	}
+	return span_skip(text, i);
+}
+
+/* The value up to a blank; empty: there is none. In values, = is escaped. */
+static struct span
+cef_word(struct span extension, struct span key)
+{
+	struct span at = extension;
+
+	while (at.n > 0 && !span_starts(at, key))
+		at = span_skip(at, span_find(at, ' ') + 1);
+	at = span_skip(at, key.n);
+	return span_take(at, span_find(at, ' '));
+}
+
+/* Days since 1970 of milliseconds; -1: they are none. */
+static int64_t
+day_of_ms(struct span text)
+{
+	int64_t ms = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (!span_isdigit(span_at(text, i)) || i == MS_DIGITS)
+			return -1;
+		ms = 10 * ms + (text.p[i] - '0');
+	}
+	return ms / 1000 / DAY;
+}
+
+static void
+check_cef_time(
+    struct check *c, const struct input_item *item, struct span extension)
+{
+	struct span text = cef_word(extension, SPAN("rt="));
+	int64_t day;
+
+	if (text.n == 0)
+		text = cef_word(extension, SPAN("start="));
+	if (text.n == 0) {
+		finding(c, item->line, "has neither rt nor start");
+		return;
+	}
+	day = day_of_ms(text);
+	if (day < 0)
+		finding(c, item->line,
+		    "the time '%.*s' is not milliseconds since 1970",
+		    (int)span_take(text, 40).n, text.p);
+	else
+		check_day(c, item, day);
+}
 
 static void
 check_cef(struct check *c, const struct input_item *item)
 {
-	struct span text = item->bytes;
-	size_t pipes = 0;
+	struct span text = item->bytes, extension;
+	unsigned bars;
 
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '\\')
-			i++;
-		else
-			pipes += text.p[i] == '|';
-	}
+	extension = cef_extension(text, &bars);
 	if (!span_starts(text, SPAN("CEF:0|")) &&
-	    !span_starts(text, SPAN("CEF:1|")))
+	    !span_starts(text, SPAN("CEF:1|"))) {
 		finding(c, item->line,
 		    "does not begin with CEF:0|; use "
 		    "format: cef");
-	else if (pipes < 7)
+		return;
+	}
+	if (bars < 7) {
 		finding(
-		    c, item->line, "has %zu of 7 bars of a CEF header", pipes);
-	else if (!contains(text, SPAN("src=")) && !contains(text, SPAN("dst=")))
+		    c, item->line, "has %u of 7 bars of a CEF header", bars);
+		return;
+	}
+	check_cef_time(c, item, extension);
+	if (cef_word(extension, SPAN("src=")).n == 0 &&
+	    cef_word(extension, SPAN("dst=")).n == 0)
 		finding(c, item->line, "has neither src nor dst");
 }
+
+/* --- others --- */
 
 static void
 check_ecs(struct check *c, const struct input_item *item)

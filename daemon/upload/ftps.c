@@ -12,7 +12,6 @@
 #include "web.h"
 
 enum {
-	TAIL = 8 * 1024 * 1024, /* of a part, that is read back */
 	PATH = TARGET_REMOTE,
 	URL = 3 * PATH,
 	BUFFER = CURL_MAX_WRITE_SIZE,
@@ -196,20 +195,20 @@ compare_cb(char *bytes, size_t size, size_t count, void *arg)
 	return c->same ? n : 0;
 }
 
-/* Is [from, to) there the same? False as well if it cannot be read. */
+/* Are the first `n` bytes the same there, and no more of them? False as well if
+ * it cannot be read. */
 static bool
-is_same(struct work *w, const char *name, uint64_t from, uint64_t to)
+is_same(struct work *w, const char *name, uint64_t n)
 {
-	struct comparison c = {.work = w, .at = from, .same = true};
+	struct comparison c = {.work = w, .same = true};
 
-	if (from == to)
+	if (n == 0)
 		return true;
 	if (!begin(w, name))
 		return false;
-	WEB_SET(&w->web, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)from);
 	WEB_SET(&w->web, CURLOPT_WRITEFUNCTION, compare_cb);
 	WEB_SET(&w->web, CURLOPT_WRITEDATA, &c);
-	return perform(w) == CURLE_OK && c.same && c.at == to;
+	return perform(w) == CURLE_OK && c.same && c.at == n;
 }
 
 static void
@@ -241,7 +240,7 @@ name_is_free(struct work *w)
 	if (size < 0)
 		return true;
 	if ((uint64_t)size == file->size) {
-		if (is_same(w, file->name, 0, file->size)) {
+		if (is_same(w, file->name, file->size)) {
 			delivered(w, true);
 			return false;
 		}
@@ -262,7 +261,8 @@ name_is_free(struct work *w)
 
 /* --- the way there --- */
 
-/* Where to go on in the part; 0: from the start. */
+/* Where to go on in the part; 0: from the start. All of it is compared: what is
+ * damaged may be anywhere. */
 static bool
 find_start(struct work *w, uint64_t *start)
 {
@@ -274,7 +274,7 @@ find_start(struct work *w, uint64_t *start)
 		return false;
 	there = size > 0 ? (uint64_t)size : 0;
 	if (there > 0 && there <= w->web.file->size &&
-	    is_same(w, w->part, there > TAIL ? there - TAIL : 0, there))
+	    is_same(w, w->part, there))
 		*start = there;
 	return true;
 }
@@ -316,7 +316,7 @@ check_part(struct work *w)
 		    w->part, size, file->size);
 		return false;
 	}
-	if (!w->ftps->options->verify || is_same(w, w->part, 0, file->size))
+	if (!w->ftps->options->verify || is_same(w, w->part, file->size))
 		return true;
 	web_again(&w->web, false,
 	    "%s does not have the content that was sent, or cannot be read; "

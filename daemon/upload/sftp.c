@@ -12,12 +12,11 @@
 
 /*
  * A `.part` was written in order, but for the writes that were under way when
- * the server ended, and what its disk lost. So its end is read back further
- * than those reach, and a small one as a whole. What is not the same is written
- * again from the start.
+ * the server ended, and what its disk lost or damaged, which may be anywhere.
+ * So all of it is read back. What is not the same is written again from the
+ * start.
  */
 enum {
-	TAIL = 8 * 1024 * 1024,
 	TIMEOUT = 60 * 1000,
 	PORT = 22,
 	PATH = TARGET_REMOTE,
@@ -124,10 +123,9 @@ compare_cb(void *arg, const void *bytes, size_t n)
 	return c->same;
 }
 
-/* Are [from, to) the same there? *same is only set with OK. */
+/* Are the first `n` bytes the same there? *same is only of use with OK. */
 static enum sftp_status
-compare(
-    struct passage *p, const char *path, uint64_t from, uint64_t to, bool *same)
+compare(struct passage *p, const char *path, uint64_t n, bool *same)
 {
 	struct comparison *c = calloc(1, sizeof *c);
 	struct sftp_client *client = p->sftp->client;
@@ -137,13 +135,11 @@ compare(
 	if (c == NULL)
 		return SFTP_FAILED;
 	c->file = p->file;
-	c->at = from;
 	c->same = true;
 	status = sftp_client_open_file(client, path, SFTP_OPEN_READ, &handle);
 	if (status == SFTP_OK) {
-		status =
-		    sftp_client_read(client, &handle, from, to, compare_cb, c);
-		if (status == SFTP_OK || status == SFTP_FAILED) {
+		status = sftp_client_read(client, &handle, 0, n, compare_cb, c);
+		if (status != SFTP_LOST && status != SFTP_STOPPED) {
 			closed = sftp_client_close_file(client, &handle);
 			status = status == SFTP_OK ? closed : status;
 		}
@@ -240,7 +236,6 @@ find_start(struct passage *p, uint64_t *start)
 	struct sftp_attributes there;
 	enum sftp_status status;
 	bool same = false;
-	uint64_t from;
 
 	*start = 0;
 	status = sftp_client_look(p->sftp->client, p->part, &there);
@@ -256,8 +251,7 @@ find_start(struct passage *p, uint64_t *start)
 	}
 	if (there.size == 0 || there.size > p->file->size)
 		return true;
-	from = there.size > TAIL ? there.size - TAIL : 0;
-	status = compare(p, p->part, from, there.size, &same);
+	status = compare(p, p->part, there.size, &same);
 	if (status == SFTP_LOST || status == SFTP_STOPPED)
 		return fail(p, status, p->part);
 	if (status == SFTP_OK && same)

@@ -119,6 +119,24 @@ class Scp(upload_sftp.Case):
             self.assertEqual(spool.delivered(), set())
             os.unlink(there)
 
+    def test_killed_server(self):
+        sshd, spool = self.sshd().start(), self.spool()
+        part = self.part(spool.put(1, 3_000_000))
+        uploader = self.uploader(spool, [self.target(
+            sshd.port, bandwidth="2MiB")]).start()
+        wait_until(lambda: os.path.exists(part) and
+                   os.path.getsize(part) > 500_000, "a part is there")
+        sshd.kill()
+        uploader.wait_log("not delivered, again")
+        self.assertLess(os.path.getsize(part), 3_000_000)
+        self.assertEqual(self.names(), [])
+        self.assertEqual(spool.receipts(), [])
+        sshd.start()
+        wait_until(lambda: not spool.ready(), "it is delivered", 60)
+        self.assertEqual(uploader.stop(), 0)
+        self.assert_all_there(spool)
+        self.assertIn("far: works again", uploader.log())
+
     def names(self):
         return [name for name in os.listdir(self.out)
                 if not name.startswith(".")]
