@@ -183,6 +183,30 @@ class Ftps(web.Case):
         self.assert_arrived(self.place, spool.sums)
         self.assertNotIn("APPE", server.log())
 
+    def behind(self, change):
+        """What the server logs when most of a file is there, changed."""
+        server, spool = self.server(), self.spool()
+        name = spool.put(1, 13_000_000)
+        with open(spool.at("ready", name), "rb") as file:
+            data = bytearray(file.read(12_000_000))
+        change(data)
+        with open(self.part(spool), "wb") as file:
+            file.write(data)
+        os.chown(self.part(spool), self.users.UID, self.users.UID)
+        status, said = self.uploader(spool, [self.target(server)]).run(
+            "--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.place, spool.sums)
+        return server.log()
+
+    def test_behind_a_long_part(self):
+        self.assertIn("APPE", self.behind(lambda data: None))
+
+    def test_not_behind_one_damaged_early(self):
+        def damage(data):
+            data[0] ^= 1
+        self.assertNotIn("APPE", self.behind(damage))
+
     def test_the_name_is_taken(self):
         server, spool = self.server(), self.spool()
         names = [spool.put(n, 1000) for n in (1, 2)]
