@@ -699,6 +699,12 @@ class Case(unittest.TestCase):
                 print(f"\n--- log of sepmlogd, from its last lines\n"
                       f"{daemon.log()[-4000:]}---", file=sys.stderr)
 
+    @staticmethod
+    def figure(text):
+        """What a test measured, for whoever runs it; the fault matrix has it
+        as the figure of its row."""
+        print(f"figure: {text}", flush=True)
+
     def assert_complete(self, found, expected, duplicates=False):
         """Each sender's numbers 0..count-1 were stored, each once."""
         for sender, count in expected.items():

@@ -16,12 +16,15 @@ import time
 
 import certificates
 import harness
+import upload_sftp
 import uploads
 import web
 from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
-KILLS = int(os.environ.get("SEPMLOG_KILLS", "20"))
+KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
+    "200" if os.environ.get("SEPMLOG_TESTS") == "all" else "20"))
+WAITING = 30  # files at most, of what is fed while they are delivered
 
 _NGINX = """
 daemon off;
@@ -902,7 +905,7 @@ class Web(WebCase):
         self.assertNotIn("sesame", receipts)
 
 
-class Killed(WebCase):
+class Killer(uploads.Case):
     """SIGKILL at any moment, again and again, while files keep coming."""
 
     def setUp(self):
@@ -927,47 +930,99 @@ class Killed(WebCase):
     def feed(self, spool):
         number = 1
         while not self.end.is_set():
-            spool.put(number, random.randrange(400_000))
-            number += 1
+            if len(spool.ready()) < WAITING:
+                spool.put(number, random.randrange(400_000)
+                          if number % 8 else 1_500_000)
+                number += 1
             time.sleep(0.02)
 
-    def test_killed(self):
-        server = self.nginx().start()
-        spool = self.spool()
-        directories = [self.made("out"), self.path("root")]
-        uploader = self.uploader(spool, [
-            directory_target("out", directories[0], parallel=2),
-            self.target(server.url, parallel=2)])
+    def kill(self, uploader, directories):
+        """At work? Then a part is left that was written to in this life."""
+        begun = time.time_ns()
+        uploader.start(wait=False)
+        time.sleep(random.uniform(0.05, 0.6))
+        self.assertIsNone(uploader.process.poll(), "it ended by itself")
+        uploader.kill()
+        # That of the system is coarser.
+        return any(entry.name.startswith(".") and
+                   entry.stat().st_mtime_ns > begun - 10_000_000
+                   for directory in directories
+                   for entry in os.scandir(directory))
+
+    def kill_all_the_time(self, spool, uploader, directories):
+        """How often it was in the middle of a file."""
         threads = [threading.Thread(target=self.watch,
-                                    args=(spool, directories)),
+                                    args=(spool, directories.values())),
                    threading.Thread(target=self.feed, args=(spool,))]
         for thread in threads:
             thread.start()
         try:
-            for _ in range(KILLS):
-                uploader.start(wait=False)
-                time.sleep(random.uniform(0.05, 0.6))
-                uploader.kill()
+            return sum(self.kill(uploader, directories.values())
+                       for _ in range(KILLS))
         finally:
             self.end.set()
             for thread in threads:
                 thread.join()
+
+    def assert_all_there(self, spool, uploader, directories):
         self.assertEqual(self.partial, [])
-        status, said = uploader.run("--once")
+        status, said = uploader.run("--once", timeout=200)
         self.assertEqual(status, 0, said)
         self.assertEqual(spool.ready(), [])
-        for directory in directories:
+        for directory in directories.values():
             self.assert_arrived(directory, spool.sums)
         self.assertEqual(
             spool.delivered(), {(name, target) for name in spool.sums
-                                for target in ("out", "web")})
+                                for target in directories})
         self.assertEqual({line["file"] for line in spool.receipts("freed")},
                          set(spool.sums))
         self.assertEqual(os.listdir(spool.at("upload/state")), [])
-        tries = sum(line["tries"] for line in spool.receipts())
-        print(f"{len(spool.sums)} files to {len(directories)} targets, "
-              f"killed {KILLS} times: {len(spool.receipts())} receipts, "
-              f"{tries} tries in the lives that wrote them")
+
+    def killed(self, spool, targets, directories):
+        uploader = self.uploader(spool, targets)
+        hits = self.kill_all_the_time(spool, uploader, directories)
+        self.assert_all_there(spool, uploader, directories)
+        receipts = spool.receipts()
+        tries = sum(line["tries"] for line in receipts)
+        self.assertGreaterEqual(hits, max(1, KILLS // 20),
+                                "killed when it did nothing")
+        return (f"{len(spool.sums)} files, killed {KILLS} times, {hits} of "
+                f"them inside of a file: 0 lost, 0 seen before they were "
+                f"whole, {len(receipts)} receipts, {tries} tries in the lives "
+                f"that wrote them")
+
+
+class Killed(Killer, WebCase):
+    def uploads_of(self, name):
+        """How often nginx took it whole."""
+        with open(self.path("nginx/access.log"), encoding="utf-8") as file:
+            return len(re.findall(rf'"PUT /{name} HTTP/1.1" 20[14] ',
+                                  file.read()))
+
+    def test_killed(self):
+        server = self.nginx().start()
+        spool = self.spool()
+        directories = {"out": self.made("out"), "web": self.path("root")}
+        said = self.killed(spool, [
+            directory_target("out", directories["out"], parallel=2,
+                             bandwidth="16MiB"),
+            self.target(server.url, parallel=2)], directories)
+        again = sum(self.uploads_of(name) - 1 for name in spool.sums)
+        self.figure(f"dir and https: {said}; {again} sent twice to nginx, "
+                    "with the same bytes")
+
+
+class KilledFar(Killer, upload_sftp.Case):
+    def test_killed(self):
+        sshd = self.sshd().start()
+        spool = self.spool()
+        said = self.killed(spool, [
+            self.target(sshd.port, parallel=2, bandwidth="8MiB")],
+            {"far": self.out})
+        parts = [name for name in os.listdir(self.out)
+                 if name.startswith(".")]
+        self.assertEqual(parts, [])
+        self.figure(f"sftp: {said}")
 
 
 class Whole(uploads.Case):
