@@ -19,9 +19,11 @@ import harness
 import upload_sftp
 import uploads
 import web
+from faults import trace
 from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
+STARTS = int(os.environ.get("SEPMLOG_STARTS") or "20")
 KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
     "200" if os.environ.get("SEPMLOG_TESTS") == "all" else "20"))
 WAITING = 30  # files at most, of what is fed while they are delivered
@@ -234,6 +236,12 @@ class Directories(uploads.Case):
             spool.delivered(), {(name, "all") for name in spool.sums} |
             {(name, "some") for name in traffic})
         for receipt in spool.receipts():
+            self.assertEqual(set(receipt), {
+                "type", "time", "file", "target", "tries", "size", "sha256",
+                "remote", "check", "started", "ended", "chain"})
+            self.assertEqual(receipt["remote"], self.path(
+                receipt["target"], receipt["file"]))
+            self.assertLessEqual(receipt["started"], receipt["ended"])
             self.assertEqual(receipt["sha256"], spool.sums[receipt["file"]])
             self.assertEqual(receipt["check"],
                              "sha256:" + spool.sums[receipt["file"]])
@@ -595,6 +603,216 @@ class Directories(uploads.Case):
         self.assertEqual(uploader.stop(), 0)
 
 
+class Links(uploads.Case):
+    def linked(self, spool, directory, options=""):
+        return self.uploader(
+            spool, [directory_target("out", directory, method="link")],
+            options)
+
+    def test_the_same_file_under_both_names(self):
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 100_000)
+        inodes = {name: os.stat(spool.at("ready", name)).st_ino
+                  for name in spool.sums}
+        status, said = self.linked(spool, self.made("out")).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
+        self.assert_arrived(self.path("out"), spool.sums)
+        there = {name: os.stat(self.path("out", name))
+                 for name in os.listdir(self.path("out"))}
+        self.assertEqual(
+            {name: (stat.st_ino, stat.st_nlink)
+             for name, stat in there.items()},
+            {name: (inode, 1) for name, inode in inodes.items()})
+        self.assertEqual(
+            {line["file"]: (line["check"], line["remote"])
+             for line in spool.receipts()},
+            {name: ("sha256:" + digest, self.path("out", name))
+             for name, digest in spool.sums.items()})
+
+    def test_kept_it_has_both_names(self):
+        spool = self.spool()
+        name = spool.put(1, 1000)
+        status, said = self.linked(
+            spool, self.made("out"), "after: keep").run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertTrue(os.path.samefile(spool.at("sent", name),
+                                         self.path("out", name)))
+
+    def test_another_file_system(self):
+        harness.need_namespace()
+        out = self.made("out")
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", out], check=True)
+        self.addCleanup(subprocess.run, ["umount", out])
+        spool = self.spool()
+        name = spool.put(1)
+        status, said = self.linked(spool, out).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("cannot make a hard link; `method: copy` can do "
+                      "without: Invalid cross-device link", said)
+        self.assertEqual(os.listdir(out), [])
+        self.assertEqual(spool.ready(), [name])
+        self.assertEqual(spool.delivered(), set())
+
+
+class Order(uploads.Case):
+    """What strace sees of a delivery."""
+
+    def traced(self, uploader):
+        """The calls of a run; and its status."""
+        harness.need("strace")
+        path = self.path("trace")
+        words = trace.command(path, trace.CALLS + ",unlink,rename")
+        words[words.index("1024")] = "65536"
+        process = subprocess.Popen(
+            words + uploader.command("--once"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        status = process.wait(60)
+
+        def text():
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        wait_until(lambda: re.search(rf"(?m)^{process.pid} +\+\+\+ exited",
+                                     text()), "the trace is complete")
+        return trace.finished(path), status
+
+    def check(self, calls, spool, out):
+        """Names in the order in which they left ready/; each first was
+        durable there, then had a durable receipt."""
+        ready = spool.at("ready")
+        receipts = spool.at("upload/receipts")
+        there, said, durable, gone = set(), set(), set(), []
+        renamed = set()
+        for name, text, result in calls:
+            if result < 0:
+                continue
+            names = {name for name in spool.sums if name in text}
+            if name.startswith("renameat") and f"<{out}>" in text:
+                renamed |= names
+            elif name == "fsync" and f"<{out}>" in text:
+                there |= renamed
+            elif name.startswith("write") and receipts in text:
+                lines = [name for name in names if re.search(
+                    r'\\"receipt\\"[^{]*\\"file\\":\\"' + name, text)]
+                self.assertLessEqual(set(lines), there,
+                                     "a receipt for what is not durable")
+                said |= set(lines)
+            elif name == "fdatasync" and receipts in text:
+                durable |= said
+            elif name in ("unlinkat", "renameat", "renameat2") and \
+                    f"<{ready}>" in text:
+                self.assertLessEqual(names, durable,
+                                     "it left before its receipt was safe")
+                gone += names
+        return gone
+
+    def test_a_receipt_is_durable_before_the_file_leaves(self):
+        spool = self.spool()
+        for n in range(1, 9):
+            spool.put(n, 50_000)
+        out = os.path.realpath(self.made("out"))
+        spool.path = os.path.realpath(spool.path)
+        for options in ("", "after: keep"):
+            with self.subTest(options):
+                for n in range(1, 9):
+                    spool.put(n + 8 * bool(options), 50_000)
+                expected = spool.ready()
+                calls, status = self.traced(self.uploader(
+                    spool, [directory_target("out", out, parallel=2)],
+                    options))
+                self.assertEqual(status, 0)
+                self.assertEqual(sorted(self.check(calls, spool, out)),
+                                 expected)
+        self.figure(f"{len(spool.sums)} files, each durable there, then its "
+                    "receipt, before it leaves ready/")
+
+
+class Alone(uploads.Case):
+    """One uploader to a spool."""
+
+    def one_of_two(self, spool, pair):
+        for uploader in pair:
+            uploader.start(wait=False)
+        wait_until(lambda: any(uploader.process.poll() is not None
+                               for uploader in pair), "one of them ends")
+        name = spool.put(len(spool.sums) + 1)
+        wait_until(lambda: (name, "out") in spool.delivered() and
+                   not spool.ready(), "the other delivers")
+        ended = [uploader for uploader in pair
+                 if uploader.process.poll() is not None]
+        self.assertEqual([uploader.process.returncode for uploader in ended],
+                         [1])
+        other, = set(pair) - set(ended)
+        self.assertEqual(other.stop(), 0)
+
+    def test_two_at_once(self):
+        spool = self.spool()
+        targets = [directory_target("out", self.made("out"))]
+        pair = [self.uploader(spool, targets, name=name)
+                for name in ("one", "two")]
+        for _ in range(STARTS):
+            self.one_of_two(spool, pair)
+        said = "".join(uploader.log() for uploader in pair)
+        self.assertEqual(said.count("another sepmlog-upload"), STARTS)
+        self.assert_arrived(self.path("out"), spool.sums)
+        self.assertEqual(sorted(line["file"] for line in spool.receipts()),
+                         sorted(spool.sums), "one receipt each")
+        self.figure(f"two uploaders started at once, {STARTS} times: one "
+                    f"ended with a reason each time, the other delivered; "
+                    f"{len(spool.sums)} receipts for {len(spool.sums)} files")
+
+
+class Terminal(uploads.Case):
+    def on_a_terminal(self, uploader):
+        """Exit status, and all that its terminal got."""
+        mine, its = os.openpty()
+        self.addCleanup(os.close, mine)
+        process = subprocess.Popen(
+            uploader.command("--once"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=its)
+        os.close(its)
+        said = b""
+        try:
+            while data := os.read(mine, 4096):
+                said += data
+        except OSError:
+            pass  # that is how a terminal ends
+        return process.wait(20), said.decode()
+
+    def test_progress(self):
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 700_000)
+        slow = directory_target("out", self.made("out"), bandwidth="1MiB")
+        status, said = self.on_a_terminal(self.uploader(spool, [slow]))
+        self.assertEqual(status, 0)
+        drawn = said.split("\r\033[K")[1:]
+        parts = [re.match(
+            r"\[([#.]{20})\] +(\d+) %  \S+ \w+ of 2\.0 MiB  \S+ \w+/s  "
+            r"\d files", text) for text in drawn]
+        shares = [int(part[2]) for part in parts if part]
+        self.assertGreater(len(shares), 3, said)
+        self.assertEqual(shares, sorted(shares))
+        self.assertGreater(len(set(shares)), 2, said)
+        # Nothing of it is left: neither in a line of the log, nor at the end.
+        for text, part in zip(drawn, parts):
+            if part:
+                self.assertNotIn("\n", text)
+            else:
+                self.assertNotRegex(text, r"[#.]{20}")
+        self.assertIsNone(parts[-1], said[-300:])
+
+    def test_not_without_one(self):
+        spool = self.spool()
+        spool.put(1, 700_000)
+        slow = directory_target("out", self.made("out"), bandwidth="1MiB")
+        status, said = self.uploader(spool, [slow]).run("--once")
+        self.assertEqual(status, 0)
+        self.assertNotIn("\r", said)
+        self.assertNotIn(" %  ", said)
+
+
 class WebCase(web.Case):
     @classmethod
     def setUpClass(cls):
@@ -908,6 +1126,8 @@ class Web(WebCase):
 class Killer(uploads.Case):
     """SIGKILL at any moment, again and again, while files keep coming."""
 
+    life = 0.05, 0.6  # seconds
+
     def setUp(self):
         super().setUp()
         self.partial = []
@@ -940,7 +1160,7 @@ class Killer(uploads.Case):
         """At work? Then a part is left that was written to in this life."""
         begun = time.time_ns()
         uploader.start(wait=False)
-        time.sleep(random.uniform(0.05, 0.6))
+        time.sleep(random.uniform(*self.life))
         self.assertIsNone(uploader.process.poll(), "it ended by itself")
         uploader.kill()
         # That of the system is coarser.
@@ -1013,6 +1233,8 @@ class Killed(Killer, WebCase):
 
 
 class KilledFar(Killer, upload_sftp.Case):
+    life = 0.2, 0.8
+
     def test_killed(self):
         sshd = self.sshd().start()
         spool = self.spool()
