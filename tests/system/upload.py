@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -24,6 +25,8 @@ from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
 STARTS = int(os.environ.get("SEPMLOG_STARTS") or "20")
+CUTS = int(os.environ.get("SEPMLOG_CUTS") or "8")
+DOWN = float(os.environ.get("SEPMLOG_DOWN") or "8")  # seconds
 KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
     "200" if os.environ.get("SEPMLOG_TESTS") == "all" else "20"))
 WAITING = 30  # files at most, of what is fed while they are delivered
@@ -156,6 +159,34 @@ class _MoodyHandler(web.Handler):
         self.send_response(200)
         self.send_header("Content-Length", str(os.path.getsize(path)))
         self.end_headers()
+
+
+class Counting(web.Server):
+    """Takes its time for a file, and notes how many it has at once."""
+
+    def __init__(self, certificate):
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.sums, self.gate = {}, threading.Event()  # all wait for it
+        self.gate.set()
+        self.headers = []
+        super().__init__(certificate, _CountingHandler)
+
+
+class _CountingHandler(web.Handler):
+    def do_PUT(self):
+        owner = self.owner
+        with owner.lock:
+            owner.now += 1
+            owner.most = max(owner.most, owner.now)
+            owner.headers.append(dict(self.headers))
+        data = self.content()
+        time.sleep(0.15)
+        owner.gate.wait(60)
+        with owner.lock:
+            owner.now -= 1
+            owner.sums[os.path.basename(self.path)] = \
+                hashlib.sha256(data).hexdigest()
+        self.answer(201)
 
 
 class Proxy:
@@ -884,6 +915,213 @@ class Web(WebCase):
                           for _, headers, _ in moody.requests},
                          {"Bearer word"})
 
+    def requests(self):
+        """What nginx has answered: method, path and status."""
+        with open(self.path("nginx/access.log"), encoding="utf-8") as file:
+            return re.findall(r'"(\w+) (\S+) HTTP/[\d.]+" (\d+) ',
+                              file.read())
+
+    def test_readme_with_nginx(self):
+        os.makedirs(self.path("root/sepm"))
+        server = self.nginx(more="""
+            if ($http_authorization != "Bearer word") { return 401; }
+        """).start()
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 300_000)
+        changes = {"https://files.example.com/sepm/": server.url + "sepm/",
+                   "/etc/sepmlogd/upload/ca.pem": self.ca}
+        with self.assertRaisesRegex(AssertionError, "answer 401: check the "
+                                    "credentials"):
+            self.assert_readme_works("https", spool, {
+                **changes,
+                "/etc/sepmlogd/upload/token": self.secret("other")})
+        self.assertEqual(os.listdir(self.path("root/sepm")), [])
+        self.assertEqual(len(spool.ready()), 3)
+        self.assertEqual({status for _, _, status in self.requests()},
+                         {"401"})
+        self.assert_readme_works("https", spool, {
+            **changes, "/etc/sepmlogd/upload/token": self.secret("word")})
+        self.assert_arrived(self.path("root/sepm"), spool.sums)
+
+    def test_posted_to_nginx(self):
+        """Which asks itself to store it."""
+        server = self.nginx(more="""
+            location ~ ^/post(/.*)$ {
+              proxy_method PUT;
+              proxy_pass https://127.0.0.1:$server_port$1;
+            }
+        """).start()
+        spool = self.spool()
+        names = [spool.put(n, 300_000) for n in range(1, 4)]
+        status, said = self.uploader(spool, [self.target(
+            server.url + "post/{name}", method="post")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(sorted(self.requests()), sorted(
+            [("POST", f"/post/{name}", "201") for name in names] +
+            [("PUT", f"/{name}", "201") for name in names]))
+        self.assertEqual({line["remote"] for line in spool.receipts()},
+                         {f"{server.url}post/{name}" for name in names})
+
+    def test_posted_to_one_place_of_nginx(self):
+        server = self.nginx(more="location = /in { return 204; }").start()
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 1000)
+        status, said = self.uploader(spool, [self.target(
+            server.url + "in", method="post")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.requests(), [("POST", "/in", "204")] * 3)
+        self.assertEqual({line["check"] for line in spool.receipts()},
+                         {"status:204"})
+
+    def test_the_name_in_the_middle_of_the_url(self):
+        server = self.nginx(more="""
+            location /by/ {
+              root %s;
+              dav_methods PUT;
+              create_full_put_path on;
+            }
+        """ % self.path("root")).start()
+        spool = self.spool()
+        names = [spool.put(n, 1000) for n in range(1, 4)]
+        status, said = self.uploader(spool, [self.target(
+            server.url + "by/{name}/file")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(
+            {name: uploads.sha256(self.path("root/by", name, "file"))
+             for name in names}, spool.sums)
+        self.assertEqual(
+            [path for method, path, _ in self.requests() if method == "PUT"],
+            [f"/by/{name}/file" for name in names])
+
+    def test_old_tls_is_not_spoken(self):
+        server = self.nginx(more="ssl_protocols TLSv1.1;"
+                            "ssl_ciphers DEFAULT@SECLEVEL=0;").start()
+        spoken = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{LOOPBACK}:{server.port}",
+             "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", "-CAfile", self.ca],
+            input="", text=True, check=False, timeout=20,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if "Protocol  : TLSv1.1" not in spoken.stdout:
+            self.skipTest("this OpenSSL has no TLS 1.1")
+        spool = self.spool()
+        name = spool.put(1, 1000)
+        status, said = self.uploader(
+            spool, [self.target(server.url)]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertRegex(said, r"(?i)web: .*(protocol version|unsupported "
+                         r"protocol|protocol)")
+        self.assertEqual(spool.ready(), [name])
+        self.assertEqual(os.listdir(self.path("root")), [])
+        self.assertEqual(self.requests(), [])
+
+    def counting(self):
+        server = Counting(self.certificate)
+        self.addCleanup(server.close)
+        self.addCleanup(server.gate.set)
+        return server
+
+    def test_so_many_at_once_and_no_more(self):
+        for parallel in (1, 3):
+            server = self.counting()
+            spool = self.spool(f"spool-{parallel}")
+            for n in range(1, 13):
+                spool.put(n, 20_000)
+            status, said = self.uploader(spool, [self.target(
+                server.url, parallel=parallel, verify="no")]).run("--once")
+            self.assertEqual(status, 0, said)
+            self.assertEqual(server.sums, spool.sums)
+            self.assertEqual(server.most, parallel)
+
+    def test_credentials_are_not_in_its_arguments(self):
+        """Nor its environment: while one is on its way with them."""
+        server, spool = self.counting(), self.spool()
+        server.gate.clear()
+        spool.put(1)
+        token, password = "sesame-and-barley", "barley-and-sesame"
+        with open(self.path("password"), "w", encoding="ascii") as file:
+            file.write(password + "\n")
+        os.chmod(self.path("password"), 0o600)
+        uploader = self.uploader(spool, [
+            self.target(server.url, verify="no",
+                        token_file=self.secret(token)),
+            {**self.target(server.url, verify="no", user="me",
+                           password_file=self.path("password")),
+             "name": "two"}]).start()
+        wait_until(lambda: server.now == 2, "both are on their way")
+        login = base64.b64encode(f"me:{password}".encode()).decode()
+        self.assertEqual(
+            {headers["Authorization"] for headers in server.headers},
+            {f"Bearer {token}", f"Basic {login}"})
+        for pid in upload_sftp.children_of(uploader.process.pid):
+            for what in ("cmdline", "environ"):
+                with open(f"/proc/{pid}/{what}", "rb") as file:
+                    seen = file.read().decode()
+                self.assertTrue(seen, what)
+                for secret in (token, password, login):
+                    self.assertNotIn(secret, seen)
+        server.gate.set()
+        wait_until(lambda: not spool.ready(), "they are delivered")
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_cut_at_any_byte(self):
+        """Between it and nginx."""
+        server, spool = self.nginx().start(), self.spool()
+        for n in range(1, 4):
+            spool.put(n, 1_500_000)
+        cuts = [random.randrange(1, 2_500_000 if n % 2 else 6000)
+                for n in range(CUTS)]
+        cutter = upload_sftp.Cutter(server.port, cuts)
+        self.addCleanup(cutter.close)
+        uploader = self.uploader(
+            spool, [self.target(f"https://{LOOPBACK}:{cutter.port}/")])
+        tries = 0
+        for _ in range(CUTS + 1):
+            status, said = uploader.run("--once")
+            tries += 1
+            whole = {name: spool.sums[name]
+                     for name in os.listdir(self.path("root"))}
+            self.assert_arrived(self.path("root"), whole)
+            if status == 0:
+                break
+        self.assertEqual(status, 0, said)
+        self.assertEqual(cutter.cuts, [])
+        self.assertGreater(tries, CUTS // 4)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(spool.ready(), [])
+        self.figure(f"https: cut at {CUTS} random bytes: 0 lost, 0 seen "
+                    "before they were whole")
+
+    def test_down_for_long(self):
+        server, spool = self.nginx(), self.spool()
+        uploader = self.uploader(spool, [
+            self.target(server.url), directory_target(
+                "out", self.made("out"))]).start()
+        end = time.monotonic() + DOWN
+        number = 0
+        while time.monotonic() < end:
+            number += 1
+            spool.put(number, 20_000)
+            time.sleep(DOWN / 200)
+        wait_until(lambda: len(os.listdir(self.path("out"))) == number,
+                   "the other target has all")
+        self.assertEqual(len(spool.ready()), number)
+        said = uploader.log().count("web: ")
+        server.start()
+        start = time.monotonic()
+        wait_until(lambda: not spool.ready(), "all are delivered",
+                   DOWN + 30)
+        self.assert_arrived(self.path("root"), spool.sums)
+        tries = max(line["tries"] for line in spool.receipts())
+        self.assertLessEqual(said, 10 + DOWN / 10, "it says too much")
+        self.assertEqual(uploader.stop(), 0)
+        self.figure(
+            f"down for {DOWN:g} s: {number} files waited, all there "
+            f"{time.monotonic() - start:.1f} s after it was back, {said} "
+            f"lines in the log, {tries} tries for one file at most")
+
     def proxy(self, **options):
         proxy = Proxy(**options)
         self.addCleanup(proxy.close)
@@ -1276,7 +1514,7 @@ class Whole(uploads.Case):
         with open(self.path("later", sorted(os.listdir(ready))[-1]), "w",
                   encoding="ascii") as file:
             file.write("other")
-        wait_until(lambda: self.stored() >= 2000, "all are there")
+        wait_until(lambda: len(self.numbers("v")) >= 2000, "all are there")
         sepmlogd.stop_cleanly()
         wait_until(lambda: not os.listdir(ready), "all are delivered")
         status, said = self.verify(sepmlogd.spool_path)
@@ -1287,18 +1525,51 @@ class Whole(uploads.Case):
         self.assertEqual(counts["delivered"] + 1,
                          len(os.listdir(self.path("out"))))
         self.assertEqual(uploader.stop(), 0)
-        numbers = sorted(
-            int(number) for name in os.listdir(self.path("out"))
-            for number in re.findall(
-                rb'"user":"v-([0-9]+)"',
-                harness.read_file(self.path("out", name))))
-        self.assertEqual(numbers, list(range(2000)))
+        self.assertEqual(self.numbers("v"), list(range(2000)))
 
-    def stored(self):
-        return sum(
-            harness.read_file(self.path("out", name)).count(b'"user":"v-')
-            for name in os.listdir(self.path("out"))
-            if not name.startswith("."))
+    def numbers(self, sender):
+        """Of that sender's messages in out/, in order."""
+        return sorted(
+            int(number) for name in os.listdir(self.path("out"))
+            if not name.startswith(".")
+            for number in re.findall(
+                rb'"user":"%s-([0-9]+)"' % sender.encode(),
+                harness.read_file(self.path("out", name))))
+
+    def test_reception_goes_on_without_it(self):
+        """Stopped, then killed, while messages keep coming."""
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.made("out"))]).start()
+        sender = harness.Sender(sepmlogd.port, "w", rate=4000)
+        sender.start()
+        wait_until(lambda: os.listdir(self.path("out")), "it delivers")
+        uploader.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)  # what was in work is stopped, too
+        before, sent = set(spool.ready()), sender.sent
+        wait_until(lambda: len(set(spool.ready()) - before) >= 5,
+                   "files pile up")
+        self.assertGreater(sender.sent, sent)
+        uploader.kill()
+        before = len(spool.ready())
+        wait_until(lambda: len(spool.ready()) >= before + 5,
+                   "and without it")
+        waited = len(spool.ready())
+        sender.stop()
+        self.assertIsNone(sender.error)
+        uploader.start()
+        wait_until(lambda: len(self.numbers("w")) >= sender.sent,
+                   "all are there", 60)
+        sepmlogd.stop_cleanly()
+        wait_until(lambda: not spool.ready(), "all are delivered")
+        self.assertEqual(uploader.stop(), 0)
+        self.assertEqual(self.numbers("w"), list(range(sender.sent)))
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        self.figure(f"stopped, then killed under load: 0 of {sender.sent} "
+                    f"messages lost, {waited} files waited for it")
 
     def test_verify_names_what_someone_else_took(self):
         sepmlogd = self.enterContext(self.daemon(
