@@ -1,5 +1,5 @@
 #!/bin/sh
-# The fault matrix: sh tests/faults.sh [--quick | --nightly] [--all] [Fnn...]
+# The fault matrix: sh tests/faults.sh [--quick | --nightly] [--all] [ROW...]
 #
 # Builds the daemon as packaged (build/release), runs a scenario for each row
 # and shows the matrix: what was injected how often, when that is passed, what

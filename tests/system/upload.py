@@ -592,6 +592,8 @@ class Directories(uploads.Case):
         wait_until(lambda: not spool.ready(), "the others are there, too")
         self.assert_arrived(out, spool.sums)
         self.assertEqual(uploader.stop(), 0)
+        self.figure("dir: full after 3 of 5 files: 2 waited, nothing half "
+                    "there; with room again all are there")
 
     def test_a_full_spool_still_empties(self):
         harness.need_namespace()
@@ -1067,11 +1069,11 @@ class Web(WebCase):
         self.assertEqual(uploader.stop(), 0)
 
     def test_cut_at_any_byte(self):
-        """Between it and nginx."""
+        """Between it and nginx, inside of a file or of what is said first."""
         server, spool = self.nginx().start(), self.spool()
         for n in range(1, 4):
             spool.put(n, 1_500_000)
-        cuts = [random.randrange(1, 2_500_000 if n % 2 else 6000)
+        cuts = [random.randrange(1, 1_500_000 if n % 2 else 6000)
                 for n in range(CUTS)]
         cutter = upload_sftp.Cutter(server.port, cuts)
         self.addCleanup(cutter.close)
@@ -1088,7 +1090,7 @@ class Web(WebCase):
                 break
         self.assertEqual(status, 0, said)
         self.assertEqual(cutter.cuts, [])
-        self.assertGreater(tries, CUTS // 4)
+        self.assertGreater(tries, CUTS // 3)
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(spool.ready(), [])
         self.figure(f"https: cut at {CUTS} random bytes: 0 lost, 0 seen "
@@ -1111,11 +1113,12 @@ class Web(WebCase):
         said = uploader.log().count("web: ")
         server.start()
         start = time.monotonic()
+        # It waits twice as long each time, and five minutes at most.
         wait_until(lambda: not spool.ready(), "all are delivered",
-                   DOWN + 30)
+                   min(2 * DOWN, 300) + 30)
         self.assert_arrived(self.path("root"), spool.sums)
         tries = max(line["tries"] for line in spool.receipts())
-        self.assertLessEqual(said, 10 + DOWN / 10, "it says too much")
+        self.assertLessEqual(said, 1 + DOWN // 60, "it says too much")
         self.assertEqual(uploader.stop(), 0)
         self.figure(
             f"down for {DOWN:g} s: {number} files waited, all there "
@@ -1180,9 +1183,13 @@ class Web(WebCase):
         uploader.wait_log("not delivered")
         self.assertEqual(os.listdir(self.path("root")), [])
         server.start()
+        start = time.monotonic()
         wait_until(lambda: not spool.ready(), "it is delivered", 30)
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(uploader.stop(), 0)
+        self.figure("nginx killed inside of a file: nothing of it there, "
+                    f"whole {time.monotonic() - start:.1f} s after it was "
+                    "back")
 
     def test_written_to_while_it_is_sent(self):
         server, spool = self.nginx().start(), self.spool()
@@ -1213,6 +1220,37 @@ class Web(WebCase):
         self.assertEqual(spool.quarantined(), [large, large + ".reason"])
         self.assertIn("413", spool.receipts("refused")[0]["reason"])
         self.assertEqual(spool.ready(), [])
+        self.figure("413: quarantined with the reason, the next file "
+                    "delivered")
+
+    def test_a_full_disk_of_nginx(self):
+        harness.need("nginx")
+        harness.need_namespace()
+        disk, root = self.made("disk"), self.path("disk/root")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs",
+                        disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", disk])
+        server = Nginx(self.path("disk/nginx"), root, self.certificate)
+        self.addCleanup(server.kill)
+        server.start()
+        spool = self.spool()
+        for n in range(1, 6):
+            spool.put(n, 300_000)
+        uploader = self.uploader(spool, [self.target(server.url)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("answer 500", said)
+        first = sorted(spool.sums)[:3]
+        self.assertEqual(spool.ready(), sorted(spool.sums)[3:])
+        self.assert_arrived(root, {name: spool.sums.pop(name)
+                                   for name in first})
+        for name in first:
+            os.unlink(os.path.join(root, name))
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_arrived(root, spool.sums)
+        self.assertEqual(spool.ready(), [])
+        self.figure("nginx: full after 3 of 5 files: 2 waited, nothing half "
+                    "there; with room again all are there")
 
     def test_moods(self):
         """Each is tried again, and nothing is lost or refused."""
@@ -1221,6 +1259,10 @@ class Web(WebCase):
                  [{"cut": 99_999}], [500, 403]]
         with concurrent.futures.ThreadPoolExecutor(len(moods)) as pool:
             list(pool.map(self.attempt, range(len(moods)), moods))
+        answers = sorted({mood for some in moods for mood in some
+                          if isinstance(mood, int)})
+        self.figure(f"{', '.join(map(str, answers))} and 3 cuts: each tried "
+                    "again and delivered, 0 lost, 0 refused")
 
     def attempt(self, number, moods):
         there = self.made(f"in-{number}")
@@ -1261,8 +1303,10 @@ class Web(WebCase):
         uploader.wait_log("answer 429")
         start = time.monotonic()
         wait_until(lambda: not spool.ready(), "delivered")
-        self.assertGreater(time.monotonic() - start, 4.0)
+        took = time.monotonic() - start
+        self.assertGreater(took, 4.0)
         self.assertEqual(uploader.stop(), 0)
+        self.figure(f"429 with 5 s: again after {took:.1f} s")
 
     def test_a_cut_file_does_not_hold_up_the_others(self):
         moody = self.moody([{"cut": 50_000}])
@@ -1333,6 +1377,8 @@ class Web(WebCase):
         self.assertEqual(self.uploader(
             spool, [self.target(good.url)]).run("--once")[0], 0)
         self.assert_arrived(self.path("in"), spool.sums)
+        self.figure("expired, of another authority: 0 requests got through, "
+                    "each named; the file waits for a good one")
 
     def test_credentials(self):
         moody = self.moody()
