@@ -698,9 +698,11 @@ class Order(uploads.Case):
         path = self.path("trace")
         words = trace.command(path, trace.CALLS + ",unlink,rename")
         words[words.index("1024")] = "65536"
+        # Where it has sanitizers, that of leaks is not to be traced.
         process = subprocess.Popen(
             words + uploader.command("--once"), stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         status = process.wait(60)
 
         def text():
@@ -1013,8 +1015,8 @@ class Web(WebCase):
         status, said = self.uploader(
             spool, [self.target(server.url)]).run("--once")
         self.assertEqual(status, 1)
-        self.assertRegex(said, r"(?i)web: .*(protocol version|unsupported "
-                         r"protocol|protocol)")
+        self.assertRegex(
+            said, "web: .*(protocol version|unsupported protocol)")
         self.assertEqual(spool.ready(), [name])
         self.assertEqual(os.listdir(self.path("root")), [])
         self.assertEqual(self.requests(), [])
