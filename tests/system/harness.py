@@ -62,6 +62,12 @@ class _Result(unittest.TextTestResult):
             _show_logs(test)
 
 
+class _Runner(unittest.TextTestRunner):
+    """As a class: only so does -v reach it."""
+
+    resultclass = _Result
+
+
 def _show_logs(test):
     if isinstance(test, Case):
         test.show_logs()
@@ -70,8 +76,7 @@ def _show_logs(test):
 def main():
     """Runs the cases of the calling script."""
     program = unittest.main(
-        module="__main__", exit=False,
-        testRunner=unittest.TextTestRunner(resultclass=_Result))
+        module="__main__", exit=False, testRunner=_Runner)
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
