@@ -1095,7 +1095,7 @@ class Web(WebCase):
         self.assertGreater(tries, CUTS // 3)
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(spool.ready(), [])
-        self.figure(f"https: cut at {CUTS} random bytes: 0 lost, 0 seen "
+        self.figure(f"https: cut {CUTS} times at random bytes: 0 lost, 0 seen "
                     "before they were whole")
 
     def test_down_for_long(self):
@@ -1531,6 +1531,37 @@ class KilledFar(Killer, upload_sftp.Case):
                  if name.startswith(".")]
         self.assertEqual(parts, [])
         self.figure(f"sftp: {said}")
+
+
+class CutFar(upload_sftp.Case):
+    def test_cut_at_any_byte_far(self):
+        """Between it and an SSH server, which keeps parts: so there is always
+        one more file, until that often it was cut off."""
+        sshd = self.sshd().start()
+        cutter = upload_sftp.Cutter(sshd.port, [])
+        self.addCleanup(cutter.close)
+        self.known(sshd.line(cutter.port))
+        spool = self.spool()
+        uploader = self.uploader(spool, [self.target(cutter.port)])
+        cut = 0
+        while cut < CUTS:
+            if not spool.ready():
+                spool.put(len(spool.sums) + 1, 1_500_000)
+            cutter.cuts.append(
+                random.randrange(1, 1_400_000 if cut % 2 else 6000))
+            status, said = uploader.run("--once")
+            cut += status
+            self.assertIn(status, (0, 1), said)
+            there = {name: spool.sums[name] for name in os.listdir(self.out)
+                     if not name.startswith(".")}
+            self.assert_arrived(self.out, there)
+        cutter.cuts.clear()
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_all_there(spool)
+        self.figure(f"sftp: cut {CUTS} times at random bytes, "
+                    f"{len(spool.sums)} files: 0 lost, 0 seen before they "
+                    "were whole")
 
 
 class Whole(uploads.Case):

@@ -110,9 +110,10 @@ def _outcome(name, done):
     if done.returncode != 0:
         raise AssertionError(f"{name}: {_reason(done.stdout)}")
     ran = re.search(r"Ran (\d+) test", done.stdout)
-    said = "; ".join([f"{name}: {ran[1] if ran else '?'} cases"] + re.findall(
-        r"figure: (.*)", done.stdout))
-    return said + (f", of these skipped: {left_out}" if left_out else "")
+    said = f"{name}: {ran[1] if ran else '?'} cases"
+    if left_out:
+        said += f", of these skipped: {left_out}"
+    return "; ".join([said] + re.findall(r"figure: (.*)", done.stdout))
 
 
 def _reason(output):

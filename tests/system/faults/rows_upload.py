@@ -5,18 +5,13 @@ import harness
 from lab import borrow, part, row, skip
 
 
-def each(*scenarios, **settings):
+def each(*scenarios):
     """Of several scripts: one without its server is told, and only if none
     has one, the row is skipped."""
-    said = [part(script, borrow_with, settings, script, *cases)
-            for script, *cases in scenarios]
+    said = [part(name, borrow, *words) for name, *words in scenarios]
     if all(" SKIPPED, " in text for text in said):
         skip("; ".join(said))
     return "; ".join(said)
-
-
-def borrow_with(settings, *words):
-    return borrow(*words, timeout=1800, **settings)
 
 
 @row("U01", "uploader killed at random points, files coming in",
@@ -32,8 +27,8 @@ def u01(_lab, kills):
      times=(None, 1, 1))
 def u02(_lab, _times):
     return each(
-        ("upload.py", "Web.test_nginx_killed_in_the_middle"),
-        ("upload_sftp.py", "Breaks.test_killed_server_and_resume"))
+        ("https", "upload.py", "Web.test_nginx_killed_in_the_middle"),
+        ("sftp", "upload_sftp.py", "Breaks.test_killed_server_and_resume"))
 
 
 @row("U03", "disk full on the other side",
@@ -41,19 +36,18 @@ def u02(_lab, _times):
      times=(None, 1, 1))
 def u03(_lab, _times):
     return each(
-        ("upload.py", "Directories.test_a_full_disk_there",
+        ("dir, https", "upload.py", "Directories.test_a_full_disk_there",
          "Web.test_a_full_disk_of_nginx"),
-        ("upload_sftp.py", "Breaks.test_full_disk_there"))
+        ("sftp", "upload_sftp.py", "Breaks.test_full_disk_there"))
 
 
 @row("U04", "connection cut at random bytes: https, sftp",
      "0 lost, 0 half visible, all delivered after the last cut",
      times=(None, 8, 100), seconds=120)
 def u04(_lab, cuts):
-    said = each(("upload.py", "Web.test_cut_at_any_byte"),
-                ("upload_sftp.py", "Breaks.test_cut_at_any_byte"),
-                SEPMLOG_CUTS=cuts)
-    return f"{cuts} cuts each: {said}"
+    return borrow("upload.py", "Web.test_cut_at_any_byte",
+                  "CutFar.test_cut_at_any_byte_far",
+                  timeout=1200, SEPMLOG_CUTS=cuts)
 
 
 @row("U05", "host key unknown, or another one",
