@@ -76,7 +76,8 @@ def _show_logs(test):
 def main():
     """Runs the cases of the calling script."""
     program = unittest.main(
-        module="__main__", exit=False, testRunner=_Runner)
+        module="__main__", exit=False, testRunner=_Runner,
+        warnings="ignore")  # such as of sockets that end with a test
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
