@@ -1,14 +1,14 @@
 #!/bin/sh
-# The fault matrix: sh tests/faults.sh [--quick | --nightly] [--all] [Fnn...]
+# The fault matrix: sh tests/faults.sh [--quick | --nightly] [--all] [ROW...]
 #
 # Builds the daemon as packaged (build/release), runs a scenario for each row
 # and shows the matrix: what was injected how often, when that is passed, what
-# was measured, and the verdict. Without a name those rows run that belong to
-# a run of that kind; --quick is a selection of a minute and a half, the default takes
-# about half an hour, --nightly has the repetitions of a night, --all adds what
-# takes hours, and --list shows what there is. Most rows need root: they mount
-# and limit in namespaces and control groups of their own. Status 0: none
-# failed.
+# was measured, and the verdict; F rows are of reception, U rows of delivery.
+# Without a name those rows run that belong to a run of that kind; --quick is a
+# selection of a minute and a half, the default takes about half an hour,
+# --nightly has the repetitions of a night, --all adds what takes hours, and
+# --list shows what there is. Most rows need root: they mount and limit in
+# namespaces and control groups of their own. Status 0: none failed.
 set -u
 
 cd "$(dirname "$0")/.." || exit 3

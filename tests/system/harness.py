@@ -63,6 +63,12 @@ class _Result(unittest.TextTestResult):
             _show_logs(test)
 
 
+class _Runner(unittest.TextTestRunner):
+    """As a class: only so does -v reach it."""
+
+    resultclass = _Result
+
+
 def _show_logs(test):
     if isinstance(test, Case):
         test.show_logs()
@@ -71,8 +77,8 @@ def _show_logs(test):
 def main():
     """Runs the cases of the calling script."""
     program = unittest.main(
-        module="__main__", exit=False,
-        testRunner=unittest.TextTestRunner(resultclass=_Result))
+        module="__main__", exit=False, testRunner=_Runner,
+        warnings="ignore")  # such as of sockets that end with a test
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
@@ -704,6 +710,12 @@ class Case(unittest.TestCase):
             if os.path.exists(daemon.log_path):
                 print(f"\n--- log of sepmlogd, from its last lines\n"
                       f"{daemon.log()[-4000:]}---", file=sys.stderr)
+
+    @staticmethod
+    def figure(text):
+        """What a test measured, for whoever runs it; the fault matrix has it
+        as the figure of its row."""
+        print(f"figure: {text}", flush=True)
 
     def assert_complete(self, found, expected, duplicates=False):
         """Each sender's numbers 0..count-1 were stored, each once."""

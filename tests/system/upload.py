@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -16,12 +17,19 @@ import time
 
 import certificates
 import harness
+import upload_sftp
 import uploads
 import web
+from faults import trace
 from harness import LOOPBACK, wait_until
 from uploads import directory_target
 
-KILLS = int(os.environ.get("SEPMLOG_KILLS", "20"))
+STARTS = int(os.environ.get("SEPMLOG_STARTS") or "20")
+CUTS = int(os.environ.get("SEPMLOG_CUTS") or "8")
+DOWN = float(os.environ.get("SEPMLOG_DOWN") or "8")  # seconds
+KILLS = int(os.environ.get("SEPMLOG_KILLS") or (
+    "200" if os.environ.get("SEPMLOG_TESTS") == "all" else "20"))
+WAITING = 30  # files at most, of what is fed while they are delivered
 
 _NGINX = """
 daemon off;
@@ -153,6 +161,34 @@ class _MoodyHandler(web.Handler):
         self.end_headers()
 
 
+class Counting(web.Server):
+    """Takes its time for a file, and notes how many it has at once."""
+
+    def __init__(self, certificate):
+        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.sums, self.gate = {}, threading.Event()  # all wait for it
+        self.gate.set()
+        self.headers = []
+        super().__init__(certificate, _CountingHandler)
+
+
+class _CountingHandler(web.Handler):
+    def do_PUT(self):
+        owner = self.owner
+        with owner.lock:
+            owner.now += 1
+            owner.most = max(owner.most, owner.now)
+            owner.headers.append(dict(self.headers))
+        data = self.content()
+        time.sleep(0.15)
+        owner.gate.wait(60)
+        with owner.lock:
+            owner.now -= 1
+            owner.sums[os.path.basename(self.path)] = \
+                hashlib.sha256(data).hexdigest()
+        self.answer(201)
+
+
 class Proxy:
     """Lets connections through by CONNECT, as proxies in front of the
     Internet do. `status`: what it answers instead."""
@@ -231,6 +267,12 @@ class Directories(uploads.Case):
             spool.delivered(), {(name, "all") for name in spool.sums} |
             {(name, "some") for name in traffic})
         for receipt in spool.receipts():
+            self.assertEqual(set(receipt), {
+                "type", "time", "file", "target", "tries", "size", "sha256",
+                "remote", "check", "started", "ended", "chain"})
+            self.assertEqual(receipt["remote"], self.path(
+                receipt["target"], receipt["file"]))
+            self.assertLessEqual(receipt["started"], receipt["ended"])
             self.assertEqual(receipt["sha256"], spool.sums[receipt["file"]])
             self.assertEqual(receipt["check"],
                              "sha256:" + spool.sums[receipt["file"]])
@@ -614,6 +656,8 @@ class Directories(uploads.Case):
         wait_until(lambda: not spool.ready(), "the others are there, too")
         self.assert_arrived(out, spool.sums)
         self.assertEqual(uploader.stop(), 0)
+        self.figure("dir: full after 3 of 5 files: 2 waited, nothing half "
+                    "there; with room again all are there")
 
     def test_a_full_spool_still_empties(self):
         harness.need_namespace()
@@ -654,6 +698,218 @@ class Directories(uploads.Case):
         self.assertIn(name, spool.quarantined())
         self.assertEqual(spool.receipts("refused")[0]["file"], name)
         self.assertEqual(uploader.stop(), 0)
+
+
+class Links(uploads.Case):
+    def linked(self, spool, directory, options=""):
+        return self.uploader(
+            spool, [directory_target("out", directory, method="link")],
+            options)
+
+    def test_the_same_file_under_both_names(self):
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 100_000)
+        inodes = {name: os.stat(spool.at("ready", name)).st_ino
+                  for name in spool.sums}
+        status, said = self.linked(spool, self.made("out")).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(spool.ready(), [])
+        self.assert_arrived(self.path("out"), spool.sums)
+        there = {name: os.stat(self.path("out", name))
+                 for name in os.listdir(self.path("out"))}
+        self.assertEqual(
+            {name: (stat.st_ino, stat.st_nlink)
+             for name, stat in there.items()},
+            {name: (inode, 1) for name, inode in inodes.items()})
+        self.assertEqual(
+            {line["file"]: (line["check"], line["remote"])
+             for line in spool.receipts()},
+            {name: ("sha256:" + digest, self.path("out", name))
+             for name, digest in spool.sums.items()})
+
+    def test_kept_it_has_both_names(self):
+        spool = self.spool()
+        name = spool.put(1, 1000)
+        status, said = self.linked(
+            spool, self.made("out"), "after: keep").run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertTrue(os.path.samefile(spool.at("sent", name),
+                                         self.path("out", name)))
+
+    def test_another_file_system(self):
+        harness.need_namespace()
+        out = self.made("out")
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", out], check=True)
+        self.addCleanup(subprocess.run, ["umount", out])
+        spool = self.spool()
+        name = spool.put(1)
+        status, said = self.linked(spool, out).run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("cannot make a hard link; `method: copy` can do "
+                      "without: Invalid cross-device link", said)
+        self.assertEqual(os.listdir(out), [])
+        self.assertEqual(spool.ready(), [name])
+        self.assertEqual(spool.delivered(), set())
+
+
+class Order(uploads.Case):
+    """What strace sees of a delivery."""
+
+    def traced(self, uploader):
+        """The calls of a run; and its status."""
+        harness.need("strace")
+        path = self.path("trace")
+        words = trace.command(path, trace.CALLS + ",unlink,rename")
+        words[words.index("1024")] = "65536"
+        # Where it has sanitizers, that of leaks is not to be traced.
+        process = subprocess.Popen(
+            words + uploader.command("--once"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        status = process.wait(60)
+
+        def text():
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        wait_until(lambda: re.search(rf"(?m)^{process.pid} +\+\+\+ exited",
+                                     text()), "the trace is complete")
+        return trace.finished(path), status
+
+    def check(self, calls, spool, out):
+        """Names in the order in which they left ready/; each first was
+        durable there, then had a durable receipt."""
+        ready = spool.at("ready")
+        receipts = spool.at("upload/receipts")
+        there, said, durable, gone = set(), set(), set(), []
+        renamed = set()
+        for name, text, result in calls:
+            if result < 0:
+                continue
+            names = {name for name in spool.sums if name in text}
+            if name.startswith("renameat") and f"<{out}>" in text:
+                renamed |= names
+            elif name == "fsync" and f"<{out}>" in text:
+                there |= renamed
+            elif name.startswith("write") and receipts in text:
+                lines = [name for name in names if re.search(
+                    r'\\"receipt\\"[^{]*\\"file\\":\\"' + name, text)]
+                self.assertLessEqual(set(lines), there,
+                                     "a receipt for what is not durable")
+                said |= set(lines)
+            elif name == "fdatasync" and receipts in text:
+                durable |= said
+            elif name in ("unlinkat", "renameat", "renameat2") and \
+                    f"<{ready}>" in text:
+                self.assertLessEqual(names, durable,
+                                     "it left before its receipt was safe")
+                gone += names
+        return gone
+
+    def test_a_receipt_is_durable_before_the_file_leaves(self):
+        spool = self.spool()
+        for n in range(1, 9):
+            spool.put(n, 50_000)
+        out = os.path.realpath(self.made("out"))
+        spool.path = os.path.realpath(spool.path)
+        for options in ("", "after: keep"):
+            with self.subTest(options):
+                for n in range(1, 9):
+                    spool.put(n + 8 * bool(options), 50_000)
+                expected = spool.ready()
+                calls, status = self.traced(self.uploader(
+                    spool, [directory_target("out", out, parallel=2)],
+                    options))
+                self.assertEqual(status, 0)
+                self.assertEqual(sorted(self.check(calls, spool, out)),
+                                 expected)
+        self.figure(f"{len(spool.sums)} files, each durable there, then its "
+                    "receipt, before it leaves ready/")
+
+
+class Alone(uploads.Case):
+    """One uploader to a spool."""
+
+    def one_of_two(self, spool, pair):
+        for uploader in pair:
+            uploader.start(wait=False)
+        wait_until(lambda: any(uploader.process.poll() is not None
+                               for uploader in pair), "one of them ends")
+        name = spool.put(len(spool.sums) + 1)
+        wait_until(lambda: (name, "out") in spool.delivered() and
+                   not spool.ready(), "the other delivers")
+        ended = [uploader for uploader in pair
+                 if uploader.process.poll() is not None]
+        self.assertEqual([uploader.process.returncode for uploader in ended],
+                         [1])
+        other, = set(pair) - set(ended)
+        self.assertEqual(other.stop(), 0)
+
+    def test_two_at_once(self):
+        spool = self.spool()
+        targets = [directory_target("out", self.made("out"))]
+        pair = [self.uploader(spool, targets, name=name)
+                for name in ("one", "two")]
+        for _ in range(STARTS):
+            self.one_of_two(spool, pair)
+        said = "".join(uploader.log() for uploader in pair)
+        self.assertEqual(said.count("another sepmlog-upload"), STARTS)
+        self.assert_arrived(self.path("out"), spool.sums)
+        self.assertEqual(sorted(line["file"] for line in spool.receipts()),
+                         sorted(spool.sums), "one receipt each")
+        self.figure(f"two uploaders started at once, {STARTS} times: one "
+                    f"ended with a reason each time, the other delivered; "
+                    f"{len(spool.sums)} receipts for {len(spool.sums)} files")
+
+
+class Terminal(uploads.Case):
+    def on_a_terminal(self, uploader):
+        """Exit status, and all that its terminal got."""
+        mine, its = os.openpty()
+        self.addCleanup(os.close, mine)
+        process = subprocess.Popen(
+            uploader.command("--once"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=its)
+        os.close(its)
+        said = b""
+        try:
+            while data := os.read(mine, 4096):
+                said += data
+        except OSError:
+            pass  # that is how a terminal ends
+        return process.wait(20), said.decode()
+
+    def test_progress(self):
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 700_000)
+        slow = directory_target("out", self.made("out"), bandwidth="1MiB")
+        status, said = self.on_a_terminal(self.uploader(spool, [slow]))
+        self.assertEqual(status, 0)
+        drawn = said.split("\r\033[K")[1:]
+        parts = [re.match(
+            r"\[([#.]{20})\] +(\d+) %  \S+ \w+ of 2\.0 MiB  \S+ \w+/s  "
+            r"\d files", text) for text in drawn]
+        shares = [int(part[2]) for part in parts if part]
+        self.assertGreater(len(shares), 3, said)
+        self.assertEqual(shares, sorted(shares))
+        self.assertGreater(len(set(shares)), 2, said)
+        # Nothing of it is left: neither in a line of the log, nor at the end.
+        for text, part in zip(drawn, parts):
+            if part:
+                self.assertNotIn("\n", text)
+            else:
+                self.assertNotRegex(text, r"[#.]{20}")
+        self.assertIsNone(parts[-1], said[-300:])
+
+    def test_not_without_one(self):
+        spool = self.spool()
+        spool.put(1, 700_000)
+        slow = directory_target("out", self.made("out"), bandwidth="1MiB")
+        status, said = self.uploader(spool, [slow]).run("--once")
+        self.assertEqual(status, 0)
+        self.assertNotIn("\r", said)
+        self.assertNotIn(" %  ", said)
 
 
 class WebCase(web.Case):
@@ -727,6 +983,214 @@ class Web(WebCase):
                           for _, headers, _ in moody.requests},
                          {"Bearer word"})
 
+    def requests(self):
+        """What nginx has answered: method, path and status."""
+        with open(self.path("nginx/access.log"), encoding="utf-8") as file:
+            return re.findall(r'"(\w+) (\S+) HTTP/[\d.]+" (\d+) ',
+                              file.read())
+
+    def test_readme_with_nginx(self):
+        os.makedirs(self.path("root/sepm"))
+        server = self.nginx(more="""
+            if ($http_authorization != "Bearer word") { return 401; }
+        """).start()
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 300_000)
+        changes = {"https://files.example.com/sepm/": server.url + "sepm/",
+                   "/etc/sepmlogd/upload/ca.pem": self.ca}
+        with self.assertRaisesRegex(AssertionError, "answer 401: check the "
+                                    "credentials"):
+            self.assert_readme_works("https", spool, {
+                **changes,
+                "/etc/sepmlogd/upload/token": self.secret("other")})
+        self.assertEqual(os.listdir(self.path("root/sepm")), [])
+        self.assertEqual(len(spool.ready()), 3)
+        self.assertEqual({status for _, _, status in self.requests()},
+                         {"401"})
+        self.assert_readme_works("https", spool, {
+            **changes, "/etc/sepmlogd/upload/token": self.secret("word")})
+        self.assert_arrived(self.path("root/sepm"), spool.sums)
+
+    def test_posted_to_nginx(self):
+        """Which asks itself to store it."""
+        server = self.nginx(more="""
+            location ~ ^/post(/.*)$ {
+              proxy_method PUT;
+              proxy_pass https://127.0.0.1:$server_port$1;
+            }
+        """).start()
+        spool = self.spool()
+        names = [spool.put(n, 300_000) for n in range(1, 4)]
+        status, said = self.uploader(spool, [self.target(
+            server.url + "post/{name}", method="post")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(sorted(self.requests()), sorted(
+            [("POST", f"/post/{name}", "201") for name in names] +
+            [("PUT", f"/{name}", "201") for name in names]))
+        self.assertEqual({line["remote"] for line in spool.receipts()},
+                         {f"{server.url}post/{name}" for name in names})
+
+    def test_posted_to_one_place_of_nginx(self):
+        server = self.nginx(more="location = /in { return 204; }").start()
+        spool = self.spool()
+        for n in range(1, 4):
+            spool.put(n, 1000)
+        status, said = self.uploader(spool, [self.target(
+            server.url + "in", method="post")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(self.requests(), [("POST", "/in", "204")] * 3)
+        self.assertEqual({line["check"] for line in spool.receipts()},
+                         {"status:204"})
+
+    def test_the_name_in_the_middle_of_the_url(self):
+        server = self.nginx(more="""
+            location /by/ {
+              root %s;
+              dav_methods PUT;
+              create_full_put_path on;
+            }
+        """ % self.path("root")).start()
+        spool = self.spool()
+        names = [spool.put(n, 1000) for n in range(1, 4)]
+        status, said = self.uploader(spool, [self.target(
+            server.url + "by/{name}/file")]).run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertEqual(
+            {name: uploads.sha256(self.path("root/by", name, "file"))
+             for name in names}, spool.sums)
+        self.assertEqual(
+            [path for method, path, _ in self.requests() if method == "PUT"],
+            [f"/by/{name}/file" for name in names])
+
+    def test_old_tls_is_not_spoken(self):
+        server = self.nginx(more="ssl_protocols TLSv1.1;"
+                            "ssl_ciphers DEFAULT@SECLEVEL=0;").start()
+        spoken = subprocess.run(
+            ["openssl", "s_client", "-connect", f"{LOOPBACK}:{server.port}",
+             "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", "-CAfile", self.ca],
+            input="", text=True, check=False, timeout=20,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if "Protocol  : TLSv1.1" not in spoken.stdout:
+            self.skipTest("this OpenSSL has no TLS 1.1")
+        spool = self.spool()
+        name = spool.put(1, 1000)
+        status, said = self.uploader(
+            spool, [self.target(server.url)]).run("--once")
+        self.assertEqual(status, 1)
+        self.assertRegex(
+            said, "web: .*(protocol version|unsupported protocol)")
+        self.assertEqual(spool.ready(), [name])
+        self.assertEqual(os.listdir(self.path("root")), [])
+        self.assertEqual(self.requests(), [])
+
+    def counting(self):
+        server = Counting(self.certificate)
+        self.addCleanup(server.close)
+        self.addCleanup(server.gate.set)
+        return server
+
+    def test_so_many_at_once_and_no_more(self):
+        for parallel in (1, 3):
+            server = self.counting()
+            spool = self.spool(f"spool-{parallel}")
+            for n in range(1, 13):
+                spool.put(n, 20_000)
+            status, said = self.uploader(spool, [self.target(
+                server.url, parallel=parallel, verify="no")]).run("--once")
+            self.assertEqual(status, 0, said)
+            self.assertEqual(server.sums, spool.sums)
+            self.assertEqual(server.most, parallel)
+
+    def test_credentials_are_not_in_its_arguments(self):
+        """Nor its environment: while one is on its way with them."""
+        server, spool = self.counting(), self.spool()
+        server.gate.clear()
+        spool.put(1)
+        token, password = "sesame-and-barley", "barley-and-sesame"
+        with open(self.path("password"), "w", encoding="ascii") as file:
+            file.write(password + "\n")
+        os.chmod(self.path("password"), 0o600)
+        uploader = self.uploader(spool, [
+            self.target(server.url, verify="no",
+                        token_file=self.secret(token)),
+            {**self.target(server.url, verify="no", user="me",
+                           password_file=self.path("password")),
+             "name": "two"}]).start()
+        wait_until(lambda: server.now == 2, "both are on their way")
+        login = base64.b64encode(f"me:{password}".encode()).decode()
+        self.assertEqual(
+            {headers["Authorization"] for headers in server.headers},
+            {f"Bearer {token}", f"Basic {login}"})
+        for pid in upload_sftp.children_of(uploader.process.pid):
+            for what in ("cmdline", "environ"):
+                with open(f"/proc/{pid}/{what}", "rb") as file:
+                    seen = file.read().decode()
+                self.assertTrue(seen, what)
+                for secret in (token, password, login):
+                    self.assertNotIn(secret, seen)
+        server.gate.set()
+        wait_until(lambda: not spool.ready(), "they are delivered")
+        self.assertEqual(uploader.stop(), 0)
+
+    def test_cut_at_any_byte(self):
+        """Between it and nginx, inside of a file or of what is said first."""
+        server, spool = self.nginx().start(), self.spool()
+        for n in range(1, 4):
+            spool.put(n, 1_500_000)
+        cuts = [random.randrange(1, 1_500_000 if n % 2 else 6000)
+                for n in range(CUTS)]
+        cutter = upload_sftp.Cutter(server.port, cuts)
+        self.addCleanup(cutter.close)
+        uploader = self.uploader(
+            spool, [self.target(f"https://{LOOPBACK}:{cutter.port}/")])
+        tries = 0
+        for _ in range(CUTS + 1):
+            status, said = uploader.run("--once")
+            tries += 1
+            whole = {name: spool.sums[name]
+                     for name in os.listdir(self.path("root"))}
+            self.assert_arrived(self.path("root"), whole)
+            if status == 0:
+                break
+        self.assertEqual(status, 0, said)
+        self.assertEqual(cutter.cuts, [])
+        self.assertGreater(tries, CUTS // 3)
+        self.assert_arrived(self.path("root"), spool.sums)
+        self.assertEqual(spool.ready(), [])
+        self.figure(f"https: cut {CUTS} times at random bytes: 0 lost, 0 seen "
+                    "before they were whole")
+
+    def test_down_for_long(self):
+        server, spool = self.nginx(), self.spool()
+        uploader = self.uploader(spool, [
+            self.target(server.url), directory_target(
+                "out", self.made("out"))]).start()
+        end = time.monotonic() + DOWN
+        number = 0
+        while time.monotonic() < end:
+            number += 1
+            spool.put(number, 20_000)
+            time.sleep(DOWN / 200)
+        wait_until(lambda: len(os.listdir(self.path("out"))) == number,
+                   "the other target has all")
+        self.assertEqual(len(spool.ready()), number)
+        said = uploader.log().count("web: ")
+        server.start()
+        start = time.monotonic()
+        # It waits twice as long each time, and five minutes at most.
+        wait_until(lambda: not spool.ready(), "all are delivered",
+                   min(2 * DOWN, 300) + 30)
+        self.assert_arrived(self.path("root"), spool.sums)
+        tries = max(line["tries"] for line in spool.receipts())
+        self.assertLessEqual(said, 1 + DOWN // 60, "it says too much")
+        self.assertEqual(uploader.stop(), 0)
+        self.figure(
+            f"down for {DOWN:g} s: {number} files waited, all there "
+            f"{time.monotonic() - start:.1f} s after it was back, {said} "
+            f"lines in the log, {tries} tries for one file at most")
+
     def proxy(self, **options):
         proxy = Proxy(**options)
         self.addCleanup(proxy.close)
@@ -785,9 +1249,13 @@ class Web(WebCase):
         uploader.wait_log("not delivered")
         self.assertEqual(os.listdir(self.path("root")), [])
         server.start()
+        start = time.monotonic()
         wait_until(lambda: not spool.ready(), "it is delivered", 30)
         self.assert_arrived(self.path("root"), spool.sums)
         self.assertEqual(uploader.stop(), 0)
+        self.figure("nginx killed inside of a file: nothing of it there, "
+                    f"whole {time.monotonic() - start:.1f} s after it was "
+                    "back")
 
     def test_written_to_while_it_is_sent(self):
         server, spool = self.nginx().start(), self.spool()
@@ -818,6 +1286,37 @@ class Web(WebCase):
         self.assertEqual(spool.quarantined(), [large, large + ".reason"])
         self.assertIn("413", spool.receipts("refused")[0]["reason"])
         self.assertEqual(spool.ready(), [])
+        self.figure("413: quarantined with the reason, the next file "
+                    "delivered")
+
+    def test_a_full_disk_of_nginx(self):
+        harness.need("nginx")
+        harness.need_namespace()
+        disk, root = self.made("disk"), self.path("disk/root")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs",
+                        disk], check=True)
+        self.addCleanup(subprocess.run, ["umount", disk])
+        server = Nginx(self.path("disk/nginx"), root, self.certificate)
+        self.addCleanup(server.kill)
+        server.start()
+        spool = self.spool()
+        for n in range(1, 6):
+            spool.put(n, 300_000)
+        uploader = self.uploader(spool, [self.target(server.url)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1)
+        self.assertIn("answer 500", said)
+        first = sorted(spool.sums)[:3]
+        self.assertEqual(spool.ready(), sorted(spool.sums)[3:])
+        self.assert_arrived(root, {name: spool.sums.pop(name)
+                                   for name in first})
+        for name in first:
+            os.unlink(os.path.join(root, name))
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_arrived(root, spool.sums)
+        self.assertEqual(spool.ready(), [])
+        self.figure("nginx: full after 3 of 5 files: 2 waited, nothing half "
+                    "there; with room again all are there")
 
     def test_moods(self):
         """Each is tried again, and nothing is lost or refused."""
@@ -826,6 +1325,10 @@ class Web(WebCase):
                  [{"cut": 99_999}], [500, 403]]
         with concurrent.futures.ThreadPoolExecutor(len(moods)) as pool:
             list(pool.map(self.attempt, range(len(moods)), moods))
+        answers = sorted({mood for some in moods for mood in some
+                          if isinstance(mood, int)})
+        self.figure(f"{', '.join(map(str, answers))} and 3 cuts: each tried "
+                    "again and delivered, 0 lost, 0 refused")
 
     def attempt(self, number, moods):
         there = self.made(f"in-{number}")
@@ -866,8 +1369,10 @@ class Web(WebCase):
         uploader.wait_log("answer 429")
         start = time.monotonic()
         wait_until(lambda: not spool.ready(), "delivered")
-        self.assertGreater(time.monotonic() - start, 4.0)
+        took = time.monotonic() - start
+        self.assertGreater(took, 4.0)
         self.assertEqual(uploader.stop(), 0)
+        self.figure(f"429 with 5 s: again after {took:.1f} s")
 
     def test_a_cut_file_does_not_hold_up_the_others(self):
         moody = self.moody([{"cut": 50_000}])
@@ -938,6 +1443,8 @@ class Web(WebCase):
         self.assertEqual(self.uploader(
             spool, [self.target(good.url)]).run("--once")[0], 0)
         self.assert_arrived(self.path("in"), spool.sums)
+        self.figure("expired, of another authority: 0 requests got through, "
+                    "each named; the file waits for a good one")
 
     def test_credentials(self):
         moody = self.moody()
@@ -966,8 +1473,10 @@ class Web(WebCase):
         self.assertNotIn("sesame", receipts)
 
 
-class Killed(WebCase):
+class Killer(uploads.Case):
     """SIGKILL at any moment, again and again, while files keep coming."""
+
+    life = 0.05, 0.6  # seconds
 
     def setUp(self):
         super().setUp()
@@ -991,47 +1500,132 @@ class Killed(WebCase):
     def feed(self, spool):
         number = 1
         while not self.end.is_set():
-            spool.put(number, random.randrange(400_000))
-            number += 1
+            if len(spool.ready()) < WAITING:
+                spool.put(number, random.randrange(400_000)
+                          if number % 8 else 1_500_000)
+                number += 1
             time.sleep(0.02)
 
-    def test_killed(self):
-        server = self.nginx().start()
-        spool = self.spool()
-        directories = [self.made("out"), self.path("root")]
-        uploader = self.uploader(spool, [
-            directory_target("out", directories[0], parallel=2),
-            self.target(server.url, parallel=2)])
+    def kill(self, uploader, directories):
+        """At work? Then a part is left that was written to in this life."""
+        begun = time.time_ns()
+        uploader.start(wait=False)
+        time.sleep(random.uniform(*self.life))
+        self.assertIsNone(uploader.process.poll(), "it ended by itself")
+        uploader.kill()
+        # That of the system is coarser.
+        return any(entry.name.startswith(".") and
+                   entry.stat().st_mtime_ns > begun - 10_000_000
+                   for directory in directories
+                   for entry in os.scandir(directory))
+
+    def kill_all_the_time(self, spool, uploader, directories):
+        """How often it was in the middle of a file."""
         threads = [threading.Thread(target=self.watch,
-                                    args=(spool, directories)),
+                                    args=(spool, directories.values())),
                    threading.Thread(target=self.feed, args=(spool,))]
         for thread in threads:
             thread.start()
         try:
-            for _ in range(KILLS):
-                uploader.start(wait=False)
-                time.sleep(random.uniform(0.05, 0.6))
-                uploader.kill()
+            return sum(self.kill(uploader, directories.values())
+                       for _ in range(KILLS))
         finally:
             self.end.set()
             for thread in threads:
                 thread.join()
+
+    def assert_all_there(self, spool, uploader, directories):
         self.assertEqual(self.partial, [])
-        status, said = uploader.run("--once")
+        status, said = uploader.run("--once", timeout=200)
         self.assertEqual(status, 0, said)
         self.assertEqual(spool.ready(), [])
-        for directory in directories:
+        for directory in directories.values():
             self.assert_arrived(directory, spool.sums)
         self.assertEqual(
             spool.delivered(), {(name, target) for name in spool.sums
-                                for target in ("out", "web")})
+                                for target in directories})
         self.assertEqual({line["file"] for line in spool.receipts("freed")},
                          set(spool.sums))
         self.assertEqual(os.listdir(spool.at("upload/state")), [])
-        tries = sum(line["tries"] for line in spool.receipts())
-        print(f"{len(spool.sums)} files to {len(directories)} targets, "
-              f"killed {KILLS} times: {len(spool.receipts())} receipts, "
-              f"{tries} tries in the lives that wrote them")
+
+    def killed(self, spool, targets, directories):
+        uploader = self.uploader(spool, targets)
+        hits = self.kill_all_the_time(spool, uploader, directories)
+        self.assert_all_there(spool, uploader, directories)
+        receipts = spool.receipts()
+        tries = sum(line["tries"] for line in receipts)
+        self.assertGreaterEqual(hits, max(1, KILLS // 20),
+                                "killed when it did nothing")
+        return (f"{len(spool.sums)} files, killed {KILLS} times, {hits} of "
+                f"them inside of a file: 0 lost, 0 seen before they were "
+                f"whole, {len(receipts)} receipts, {tries} tries in the lives "
+                f"that wrote them")
+
+
+class Killed(Killer, WebCase):
+    def uploads_of(self, name):
+        """How often nginx took it whole."""
+        with open(self.path("nginx/access.log"), encoding="utf-8") as file:
+            return len(re.findall(rf'"PUT /{name} HTTP/1.1" 20[14] ',
+                                  file.read()))
+
+    def test_killed(self):
+        server = self.nginx().start()
+        spool = self.spool()
+        directories = {"out": self.made("out"), "web": self.path("root")}
+        said = self.killed(spool, [
+            directory_target("out", directories["out"], parallel=2,
+                             bandwidth="16MiB"),
+            self.target(server.url, parallel=2)], directories)
+        again = sum(self.uploads_of(name) - 1 for name in spool.sums)
+        self.figure(f"dir and https: {said}; {again} sent twice to nginx, "
+                    "with the same bytes")
+
+
+class KilledFar(Killer, upload_sftp.Case):
+    life = 0.2, 0.8
+
+    def test_killed(self):
+        sshd = self.sshd().start()
+        spool = self.spool()
+        said = self.killed(spool, [
+            self.target(sshd.port, parallel=2, bandwidth="8MiB")],
+            {"far": self.out})
+        parts = [name for name in os.listdir(self.out)
+                 if name.startswith(".")]
+        self.assertEqual(parts, [])
+        self.figure(f"sftp: {said}")
+
+
+class CutFar(upload_sftp.Case):
+    def test_cut_at_any_byte_far(self):
+        """Between it and an SSH server, which keeps parts: so there is always
+        one more file, until that often it was cut off."""
+        sshd = self.sshd().start()
+        cutter = upload_sftp.Cutter(sshd.port, [])
+        self.addCleanup(cutter.close)
+        self.known(sshd.line(cutter.port))
+        spool = self.spool()
+        uploader = self.uploader(spool, [self.target(cutter.port)])
+        cut = 0
+        while cut < CUTS:
+            if not spool.ready():
+                spool.put(len(spool.sums) + 1, 1_500_000)
+            cutter.cuts.append(
+                random.randrange(1, 1_400_000 if cut % 2 else 6000))
+            status, said = uploader.run("--once")
+            cut += status
+            self.assertIn(status, (0, 1), said)
+            there = {name: spool.sums[name] for name in os.listdir(self.out)
+                     if not name.startswith(".")}
+            self.assert_arrived(self.out, there)
+        cutter.cuts.clear()
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_all_there(spool)
+        self.figure(f"sftp: cut {CUTS} times at random bytes, "
+                    f"{len(spool.sums)} files: 0 lost, 0 seen before they "
+                    "were whole")
 
 
 class Whole(uploads.Case):
@@ -1063,7 +1657,7 @@ class Whole(uploads.Case):
         with open(self.path("later", sorted(os.listdir(ready))[-1]), "w",
                   encoding="ascii") as file:
             file.write("other")
-        wait_until(lambda: self.stored() >= 2000, "all are there")
+        wait_until(lambda: len(self.numbers("v")) >= 2000, "all are there")
         sepmlogd.stop_cleanly()
         wait_until(lambda: not os.listdir(ready), "all are delivered")
         status, said = self.verify(sepmlogd.spool_path)
@@ -1074,18 +1668,51 @@ class Whole(uploads.Case):
         self.assertEqual(counts["delivered"] + 1,
                          len(os.listdir(self.path("out"))))
         self.assertEqual(uploader.stop(), 0)
-        numbers = sorted(
-            int(number) for name in os.listdir(self.path("out"))
-            for number in re.findall(
-                rb'"user":"v-([0-9]+)"',
-                harness.read_file(self.path("out", name))))
-        self.assertEqual(numbers, list(range(2000)))
+        self.assertEqual(self.numbers("v"), list(range(2000)))
 
-    def stored(self):
-        return sum(
-            harness.read_file(self.path("out", name)).count(b'"user":"v-')
-            for name in os.listdir(self.path("out"))
-            if not name.startswith("."))
+    def numbers(self, sender):
+        """Of that sender's messages in out/, in order."""
+        return sorted(
+            int(number) for name in os.listdir(self.path("out"))
+            if not name.startswith(".")
+            for number in re.findall(
+                rb'"user":"%s-([0-9]+)"' % sender.encode(),
+                harness.read_file(self.path("out", name))))
+
+    def test_reception_goes_on_without_it(self):
+        """Stopped, then killed, while messages keep coming."""
+        sepmlogd = self.enterContext(self.daemon(
+            spool_options="rotate: {size: 64KiB, age: 1s}"))
+        spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+        uploader = self.uploader(spool, [
+            directory_target("out", self.made("out"))]).start()
+        sender = harness.Sender(sepmlogd.port, "w", rate=4000)
+        sender.start()
+        wait_until(lambda: os.listdir(self.path("out")), "it delivers")
+        uploader.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)  # what was in work is stopped, too
+        before, sent = set(spool.ready()), sender.sent
+        wait_until(lambda: len(set(spool.ready()) - before) >= 5,
+                   "files pile up")
+        self.assertGreater(sender.sent, sent)
+        uploader.kill()
+        before = len(spool.ready())
+        wait_until(lambda: len(spool.ready()) >= before + 5,
+                   "and without it")
+        waited = len(spool.ready())
+        sender.stop()
+        self.assertIsNone(sender.error)
+        uploader.start()
+        wait_until(lambda: len(self.numbers("w")) >= sender.sent,
+                   "all are there", 60)
+        sepmlogd.stop_cleanly()
+        wait_until(lambda: not spool.ready(), "all are delivered")
+        self.assertEqual(uploader.stop(), 0)
+        self.assertEqual(self.numbers("w"), list(range(sender.sent)))
+        status, said = self.verify(sepmlogd.spool_path)
+        self.assertEqual((status, said["findings"]), (0, []))
+        self.figure(f"stopped, then killed under load: 0 of {sender.sent} "
+                    f"messages lost, {waited} files waited for it")
 
     def test_verify_names_what_someone_else_took(self):
         sepmlogd = self.enterContext(self.daemon(

@@ -76,9 +76,10 @@ def command(*words, **options):
 
 # --- tests that exist --------------------------------------------------------
 
-def borrow(script, *cases, timeout=280):
+def borrow(script, *cases, timeout=280, **settings):
     """Runs cases of another system test: they are this row. Answers what was
-    run; one that is not there is skipped and not made up."""
+    run and the figures it printed; one that is not there is skipped and not
+    made up. `settings`: more of its environment."""
     path = os.path.join(SYSTEM, script)
     if not os.path.exists(path):
         skip(f"not built: there is no {script}")
@@ -90,7 +91,10 @@ def borrow(script, *cases, timeout=280):
     environment = dict(
         os.environ, SEPMLOGD=harness.need_release(),
         SEPMLOGCTL=os.path.join(harness.ROOT,
-                                "build/release/daemon/ctl/sepmlogctl"))
+                                "build/release/daemon/ctl/sepmlogctl"),
+        SEPMLOG_UPLOAD=os.path.join(
+            harness.ROOT, "build/release/daemon/upload/sepmlog-upload"),
+        **{name: str(value) for name, value in settings.items()})
     done = subprocess.run(
         [sys.executable, "-B", path, "-v", *cases], timeout=timeout,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -107,7 +111,9 @@ def _outcome(name, done):
         raise AssertionError(f"{name}: {_reason(done.stdout)}")
     ran = re.search(r"Ran (\d+) test", done.stdout)
     said = f"{name}: {ran[1] if ran else '?'} cases"
-    return said + (f", of these skipped: {left_out}" if left_out else "")
+    if left_out:
+        said += f", of these skipped: {left_out}"
+    return "; ".join([said] + re.findall(r"figure: (.*)", done.stdout))
 
 
 def _reason(output):

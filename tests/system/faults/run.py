@@ -1,6 +1,6 @@
 """The fault matrix: one named scenario for each row.
 
-  run.py [--quick | --nightly] [--all] [Fnn...]    runs them, and shows a table
+  run.py [--quick | --nightly] [--all] [ROW...]    runs them, and shows a table
   run.py --list                                    what there is
 
 Each row runs in a process of its own, in mount, network and process
@@ -28,6 +28,7 @@ import rows_hostile  # noqa: F401
 import rows_input  # noqa: F401
 import rows_life  # noqa: F401
 import rows_net  # noqa: F401
+import rows_upload  # noqa: F401
 
 COLUMNS = (5, 24, 7, 34, 46, 8, 5)
 HEAD = ("row", "fault", "times", "passes if", "measured", "verdict", "s")
@@ -67,7 +68,7 @@ def parse():
                         help="also what takes hours")
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--child", help=argparse.SUPPRESS)
-    parser.add_argument("rows", nargs="*", metavar="Fnn")
+    parser.add_argument("rows", nargs="*", metavar="ROW")
     options = parser.parse_args()
     unknown = [name for name in options.rows if name not in lab.ROWS]
     if unknown:
