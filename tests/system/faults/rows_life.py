@@ -19,7 +19,7 @@ def f60(lab, times):
     sepmlogd = lab.idle("reloads").start()
     # Through the whole of the buffer, whose pages are there from then on.
     harness.send_tcp(sepmlogd.port, "w", 150_000)
-    with Load(sepmlogd.port, rate=3000) as load:
+    with Load(sepmlogd, rate=3000) as load:
         for _ in range(10):
             sepmlogd.reload()
         time.sleep(0.5)
@@ -77,7 +77,7 @@ def f64(lab, times):
     slowest, total = 0.0, 0
     for n in range(times):
         sepmlogd = lab.idle(f"stop{n}").start()
-        with Load(sepmlogd.port) as load:
+        with Load(sepmlogd) as load:
             time.sleep(0.5)
         start = time.monotonic()
         lab.assertEqual(sepmlogd.stop(), 0)
@@ -266,7 +266,7 @@ def f71(lab, _):
     sepmlogd = lab.daemon("checked")
     lab.addCleanup(sepmlogd.__exit__, None, None, None)
     sepmlogd.start()
-    with Load(sepmlogd.port, rate=1000) as load:
+    with Load(sepmlogd, rate=1000) as load:
         for _ in range(20):
             sepmlogd.reload()
         sepmlogd.signal(signal.SIGUSR1)
@@ -292,7 +292,7 @@ def f72(lab, minutes):
     os.mkdir(taken)
     watcher = Watcher(sepmlogd.spool, take_to=taken)
     watcher.start()
-    with Load(sepmlogd.port, rate=500) as load:
+    with Load(sepmlogd, rate=500) as load:
         time.sleep(min(300, 60 * minutes / 2))
         heap, memory = sepmlogd.memory("RssAnon"), sepmlogd.memory()
         files = sepmlogd.open_files()

@@ -46,7 +46,7 @@ def f26(lab, _):
         command("nft", rules)
     except OSError as error:
         skip(f"no nftables here: {error}")
-    with Load(sepmlogd.port, rate=1000) as load:
+    with Load(sepmlogd, rate=1000) as load:
         time.sleep(5)
     udp, tcp = [int(n) for n in re.findall(
         r"counter packets (\d+)", command("nft", "list", "ruleset"))]
