@@ -16,7 +16,7 @@ from rows_net import tls
      "0 lost, 0 connections closed, descriptors +-0, RSS + <= 1 MiB",
      times=(30, 100, 100))
 def f60(lab, times):
-    sepmlogd = lab.idle("reloads").start()
+    sepmlogd = lab.idle("reloads", tls=True).start()
     # Through the whole of the buffer, whose pages are there from then on.
     harness.send_tcp(sepmlogd.port, "w", 150_000)
     with Load(sepmlogd, rate=3000) as load:
@@ -31,7 +31,7 @@ def f60(lab, times):
     sepmlogd.stop_cleanly()
     found = sepmlogd.spool.numbers()
     lab.assertEqual(load.errors(), [])
-    lab.assert_complete(found, load.sent_tcp)
+    lab.assert_complete(found, load.sent_streams)
     drops = lab.assert_udp_counted(sepmlogd, found, load.sent_udp)
     said = (f"{times} reloads: 0 of {load.sent} lost, UDP {drops} dropped, "
             f"descriptors {now - files:+d}, RSS {grown:+.2f} MiB")
