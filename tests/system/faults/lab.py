@@ -88,9 +88,20 @@ def command(*words, **options):
 
 # --- tests that exist --------------------------------------------------------
 
-def borrow(script, *cases, timeout=280):
-    """Runs cases of another system test: they are this row. Answers what was
-    run; one that is not there is skipped and not made up."""
+def sanitized():
+    """The daemon of build/dev."""
+    if not os.access(harness.SEPMLOGD, os.X_OK):
+        skip("no build/dev (cmake --preset dev && cmake --build --preset dev)")
+    with open(harness.SEPMLOGD, "rb") as file:
+        if b"__asan_init" not in file.read():
+            skip(f"{harness.SEPMLOGD} is built without sanitizers")
+    return harness.SEPMLOGD
+
+
+def borrow(script, *cases, timeout=280, program=None):
+    """Runs cases of another system test, with the release build or another:
+    they are this row. Answers what was run; one that is not there is skipped
+    and not made up."""
     path = os.path.join(SYSTEM, script)
     if not os.path.exists(path):
         skip(f"not built: there is no {script}")
@@ -100,7 +111,7 @@ def borrow(script, *cases, timeout=280):
         if not re.search(rf"def {case.rpartition('.')[2]}\b", text):
             skip(f"not built: {script} has no {case}")
     environment = dict(
-        os.environ, SEPMLOGD=harness.need_release(),
+        os.environ, SEPMLOGD=program or harness.need_release(),
         SEPMLOGCTL=os.path.join(harness.ROOT, CTL))
     done = subprocess.run(
         [sys.executable, "-B", path, "-v", *cases], timeout=timeout,

@@ -312,7 +312,8 @@ def contents(sepmlogd):
 
 @row("F05", "crash in the recovery",
      "as F03; a kill at the Nth disk call, N = 1..end, three deep; nothing "
-     "twice; `verify` finds nothing; a further start changes nothing", times=(None, 1, 1), seconds=600)
+     "twice; `verify` finds nothing; a further start changes nothing",
+     times=(None, 1, 1), seconds=600)
 def f05(lab, times):
     prepared = lab.release("prepared", spool_options=SMALL)
     before = leftovers(prepared)

@@ -442,8 +442,8 @@ OTHER = ("openat", "linkat", "renameat", "renameat2", "fsync", "ftruncate",
      "no crash, no spin (CPU <= 20 %), 0 committed lost, by UDP 0 of 10 each",
      times=(None, 2, 3), seconds=1500)
 def f14(lab, depth):
-    """N = 1.. until a run passes without a hit, or 400. For ever N is doubled each
-    time, as each takes seconds to heal; a nightly run takes every N."""
+    """N = 1.. until a run passes without a hit, or 400. For ever N is doubled
+    each time, as each takes seconds to heal; a nightly run takes every N."""
     hits = refused = 0
     beyond = []
     for call in OTHER:
