@@ -129,6 +129,8 @@ def _outcome(name, done):
         raise AssertionError(f"{name}: {_reason(done.stdout)}")
     ran = re.search(r"Ran (\d+) test", done.stdout)
     said = f"{name}: {ran[1] if ran else '?'} cases"
+    for measured in re.findall(r"(?m)^measured: (.+)", done.stdout):
+        said += f" ({measured})"
     if not skipped:
         return said
     return left_out(f"{said}, of these SKIPPED: {skipped}")

@@ -152,8 +152,8 @@ def f50(lab, _):
     time.sleep(1.5)
     for jump in JUMPS:
         set_clock(stamp, jump)
-        # At any moment of a file's second.
-        time.sleep(2.3)
+        # At any moment of a file's life.
+        time.sleep(2.7)
     intervals = arrivals.stop()
     sender.stop()
     lab.assertTrue(harness.is_closed(peer, 70), "an unfinished frame stays")
@@ -174,7 +174,7 @@ def f50(lab, _):
             f"{min(intervals):.1f} to {max(intervals):.1f} s; an unfinished "
             f"frame closed after {closed:.0f} s; names in order, years near "
             f"the receipt; 0 of {sender.sent} lost")
-    lab.assertGreater(len(intervals), len(JUMPS), said)
+    lab.assertGreaterEqual(len(intervals), len(JUMPS), said)
     lab.assertGreaterEqual(min(intervals), 0.8, said)
     # A file is old enough when it is looked at, once a second.
     lab.assertLessEqual(max(intervals), 2.3, said)
