@@ -5,7 +5,7 @@
 # (build/release) and with sanitizers (build/dev), runs a scenario for each row
 # and shows the matrix: what was injected how often, when that is passed, what
 # was measured, and the verdict. The whole matrix is --all, which takes about
-# 100 minutes; the default leaves out the soak of half an hour, --quick is a
+# 90 minutes; the default leaves out the soak of half an hour, --quick is a
 # selection of a minute and a half, --nightly has the repetitions of a night,
 # and --list shows what there is. A row that passed but for something that
 # cannot be done here is `in part`, and says what. Most rows need root: they

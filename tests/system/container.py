@@ -167,8 +167,8 @@ with open("/var/spool/sepmlogd/probe", "w") as out:
 
 
 # What is shown of what was seen.
-MEASURED = ("sent-a", "sent-b", "sent-d", "tls-sent", "tls-lost",
-            "tls-longest-ms", "restart-longest-ms", "many-ms", "hang-s")
+FIGURES = ("sent-a", "sent-b", "sent-d", "tls-sent", "tls-lost",
+           "tls-longest-ms", "restart-longest-ms", "many-ms", "hang-s")
 
 
 class Container(nspawn.Booted):
@@ -176,8 +176,8 @@ class Container(nspawn.Booted):
 
     @classmethod
     def tearDownClass(cls):
-        print("measured: " + ", ".join(
-            f"{name} {cls.found[name][0]}" for name in MEASURED
+        print("figure: " + ", ".join(
+            f"{name} {cls.found[name][0]}" for name in FIGURES
             if name in cls.found))
         super().tearDownClass()
 

@@ -100,8 +100,8 @@ def sanitized():
 
 def borrow(script, *cases, timeout=280, program=None):
     """Runs cases of another system test, with the release build or another:
-    they are this row. Answers what was run; one that is not there is skipped
-    and not made up."""
+    they are this row. Answers what was run and the figures it printed; one
+    that is not there is skipped and not made up."""
     path = os.path.join(SYSTEM, script)
     if not os.path.exists(path):
         skip(f"not built: there is no {script}")
@@ -128,9 +128,8 @@ def _outcome(name, done):
     if done.returncode != 0:
         raise AssertionError(f"{name}: {_reason(done.stdout)}")
     ran = re.search(r"Ran (\d+) test", done.stdout)
-    said = f"{name}: {ran[1] if ran else '?'} cases"
-    for measured in re.findall(r"(?m)^measured: (.+)", done.stdout):
-        said += f" ({measured})"
+    said = "; ".join([f"{name}: {ran[1] if ran else '?'} cases"] + re.findall(
+        r"figure: (.*)", done.stdout))
     if not skipped:
         return said
     return left_out(f"{said}, of these SKIPPED: {skipped}")
