@@ -166,8 +166,20 @@ with open("/var/spool/sepmlogd/probe", "w") as out:
 """
 
 
+# What is shown of what was seen.
+FIGURES = ("sent-a", "sent-b", "sent-d", "tls-sent", "tls-lost",
+           "tls-longest-ms", "restart-longest-ms", "many-ms", "hang-s")
+
+
 class Container(nspawn.Booted):
     SCRIPT = SCRIPT
+
+    @classmethod
+    def tearDownClass(cls):
+        print("figure: " + ", ".join(
+            f"{name} {cls.found[name][0]}" for name in FIGURES
+            if name in cls.found))
+        super().tearDownClass()
 
     @classmethod
     def fill(cls, root):

@@ -63,9 +63,10 @@ def say(name, value):
 class TlsSender(threading.Thread):
     """Numbered lines over TLS; connects again when it is cut off."""
 
-    def __init__(self, authority):
+    def __init__(self, authority, port=TLS_PORT, sender="s", rate=RATE):
         super().__init__(daemon=True)
         self.context = ssl.create_default_context(cafile=authority)
+        self.port, self.sender, self.rate = port, sender, rate
         self.sent = self.sessions = 0
         self.longest = 0.0  # seconds without a session
         self.ended = threading.Event()
@@ -78,7 +79,7 @@ class TlsSender(threading.Thread):
             cut_off = time.monotonic()
 
     def session(self, cut_off):
-        with connect(TLS_PORT) as plain, self.context.wrap_socket(
+        with connect(self.port) as plain, self.context.wrap_socket(
                 plain, server_hostname=harness.LOOPBACK) as peer:
             if self.sessions > 0:
                 self.longest = max(self.longest, time.monotonic() - cut_off)
@@ -90,15 +91,17 @@ class TlsSender(threading.Thread):
                     if peer.recv(1) == b"":
                         return
                 peer.setblocking(True)
-                peer.sendall(b"".join(message("s", n) + b"\n" for n in
+                peer.sendall(b"".join(message(self.sender, n) + b"\n" for n in
                                       range(self.sent, self.sent + 20)))
                 peer.setblocking(False)
                 self.sent += 20
-                time.sleep(20 / RATE)
+                time.sleep(20 / self.rate)
 
     def stop(self):
         self.ended.set()
-        self.join(30)
+        self.join(60)
+        if self.is_alive():
+            raise AssertionError(f"sender {self.sender} hangs")
 
 
 def configure():

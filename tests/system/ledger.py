@@ -169,7 +169,7 @@ class Sums(Case):
         self.assertEqual(told["streams"]["table"]["stored"], 600)
 
     def test_drops_of_the_kernel_are_findings(self):
-        count = 200_000
+        count = 500_000
         sepmlogd = self.enterContext(self.daemon(
             config="receive_buffer: 64KiB\n"))
         data = template("u")

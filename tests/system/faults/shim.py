@@ -18,7 +18,9 @@ CALLS = ("write", "read", "openat", "fdatasync", "fsync", "ftruncate",
          "recvmmsg", "recv", "epoll_ctl", "socket")
 DISK_CALLS = CALLS[:CALLS.index("memory")]
 ANY_DISK = "any disk call"
-_NUMBERS = {name: n for n, name in enumerate(CALLS)} | {ANY_DISK: 100}
+CHANGES = "calls that change something"
+_NUMBERS = ({name: n for n, name in enumerate(CALLS)}
+            | {ANY_DISK: 100, CHANGES: 101})
 _ACTIONS = {"fail": 0, "kill": 1, "short": 2}
 
 # struct page
