@@ -1,60 +1,45 @@
+/*
+ * The calls of libcrypto that OpenSSL 3 calls low-level: the others allocate in
+ * some releases (3.0.19) at each begin, and so can fail there.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "sha256.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 struct sha256 {
-	EVP_MD *kind; /* found once: the search costs more than a short text */
-	EVP_MD_CTX *context;
+	SHA256_CTX context;
 };
 
 struct sha256 *
 sha256_new(void)
 {
-	struct sha256 *sha = calloc(1, sizeof(*sha));
-
-	if (!sha)
-		return NULL;
-	/* OpenSSL 3.0 uses it even where it had no memory to make one. */
-	if (OSSL_LIB_CTX_get0_global_default())
-		sha->kind = EVP_MD_fetch(NULL, "SHA256", NULL);
-	sha->context = EVP_MD_CTX_new();
-	/* What can fail fails here: later calls only work on what there is. */
-	if (!sha->kind || !sha->context ||
-	    EVP_DigestInit_ex2(sha->context, sha->kind, NULL) != 1) {
-		sha256_free(sha);
-		return NULL;
-	}
-	return sha;
+	return calloc(1, sizeof(struct sha256));
 }
 
 void
 sha256_free(struct sha256 *sha)
 {
-	if (!sha)
-		return;
-	EVP_MD_CTX_free(sha->context);
-	EVP_MD_free(sha->kind);
 	free(sha);
 }
 
 void
 sha256_begin(struct sha256 *sha)
 {
-	EVP_DigestInit_ex2(sha->context, sha->kind, NULL);
+	SHA256_Init(&sha->context);
 }
 
 void
 sha256_add(struct sha256 *sha, struct span bytes)
 {
-	EVP_DigestUpdate(sha->context, bytes.p, bytes.n);
+	SHA256_Update(&sha->context, bytes.p, bytes.n);
 }
 
 void
 sha256_end(struct sha256 *sha, uint8_t sum[SHA256_SIZE])
 {
-	EVP_DigestFinal_ex(sha->context, sum, NULL);
+	SHA256_Final(sum, &sha->context);
 }
 
 void
