@@ -377,23 +377,20 @@ class Tls(harness.Case):
                         plain, server_hostname=LOOPBACK)
             sepmlogd.spool.wait_records(1, "unparsed")
 
-    def test_a_peer_that_stops_inside_a_record(self):
-        sepmlogd = self.tls_daemon()
-        context = client_context(GOOD)
+    @contextlib.contextmanager
+    def raw_session(self, port, source=None):
+        """A session whose records the caller sends itself: (socket, a function
+        that makes records of bytes)."""
         into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        half = context.wrap_bio(into, out, server_hostname=LOOPBACK)
-        with connect(sepmlogd.port, "127.0.0.2") as plain:
-            self.shake(half, into, out, plain)
-            half.write(message("half", 0) + b"\n")
-            record = out.read()
-            plain.sendall(record[:len(record) // 2])
-            with self.session(sepmlogd.port) as peer:
-                for n in range(200):
-                    peer.sendall(message("honest", n) + b"\n")
-                self.assert_stored(sepmlogd, {"honest": 200})
-                self.assertLess(sepmlogd.cpu_share(2), 0.02)
-            plain.sendall(record[len(record) // 2:])
-            self.assert_stored(sepmlogd, {"honest": 200, "half": 1})
+        peer = client_context(GOOD).wrap_bio(
+            into, out, server_hostname=LOOPBACK)
+
+        def records(data):
+            peer.write(data)
+            return out.read()
+        with connect(port, source) as plain:
+            self.shake(peer, into, out, plain)
+            yield plain, records
 
     @staticmethod
     def shake(half, into, out, plain):
@@ -405,6 +402,101 @@ class Tls(harness.Case):
             except ssl.SSLWantReadError:
                 plain.sendall(out.read())
                 into.write(plain.recv(65536))
+
+    def test_a_peer_that_stops_inside_a_record(self):
+        sepmlogd = self.tls_daemon()
+        with self.raw_session(sepmlogd.port, "127.0.0.2") as (plain, records):
+            record = records(message("half", 0) + b"\n")
+            plain.sendall(record[:len(record) // 2])
+            with self.session(sepmlogd.port) as peer:
+                for n in range(200):
+                    peer.sendall(message("honest", n) + b"\n")
+                self.assert_stored(sepmlogd, {"honest": 200})
+                share = sepmlogd.cpu_share(5)
+            plain.sendall(record[len(record) // 2:])
+            self.assert_stored(sepmlogd, {"honest": 200, "half": 1})
+        print(f"\n  beside half a record: {share * 100:.1f} % CPU over 5 s")
+        self.assertLessEqual(share, 0.01)
+
+    def test_a_record_that_is_not_finished(self):
+        """Closed like a message that is not, wherever in the record it stops
+        and whatever came before it."""
+        sepmlogd = self.tls_daemon(config="frame_timeout: 1s\n")
+        whole = message("whole", 0) + b"\n"
+        with contextlib.ExitStack() as stack:
+            stalled = []
+            for i, (before, part) in enumerate((
+                    (b"", 2), (b"", 5), (b"", 100), (whole, 5), (whole, 100))):
+                plain, records = stack.enter_context(self.raw_session(
+                    sepmlogd.port, f"127.0.0.{2 + i}"))
+                data = records(before) if before else b""
+                plain.sendall(data + records(message("never", i))[:part])
+                stalled.append(plain)
+            idle, records = stack.enter_context(
+                self.raw_session(sepmlogd.port))
+            idle.sendall(records(message("idle", 0) + b"\n"))
+            start = time.monotonic()
+            for i, plain in enumerate(stalled):
+                with self.subTest(i):
+                    self.assertTrue(self.is_closed_after_all(plain))
+            closed = time.monotonic() - start
+            self.assertGreater(closed, 0.8)
+            self.assertLess(closed, 5)
+            self.assertFalse(is_closed(idle, 1.5))
+            idle.sendall(records(message("idle", 1) + b"\n"))
+            wait_until(lambda: len(sepmlogd.spool.numbers()["idle"]) == 2,
+                       "the idle one is heard")
+        sepmlogd.stop_cleanly()
+        numbers = sepmlogd.spool.numbers()
+        self.assert_complete(numbers, {"idle": 2})
+        self.assertEqual(numbers["whole"], {0: 2})
+        self.assertNotIn("never", numbers)
+        self.assertEqual(sepmlogd.spool.records("unparsed"), [])
+        self.assertEqual(sepmlogd.counters()["unfinished for too long"], 5)
+        self.assertEqual(len(re.findall(
+            r"tls 127\.0\.0\.\d:\d+: TLS record not finished within "
+            r"frame_timeout, closed \(", sepmlogd.log())), 1)
+
+    def test_a_message_that_is_not_finished(self):
+        sepmlogd = self.tls_daemon(config="frame_timeout: 1s\n")
+        with self.raw_session(sepmlogd.port) as (plain, records):
+            start = time.monotonic()
+            text = message("cut", 0)
+            for at in range(0, len(text) - 30, 100):
+                plain.sendall(records(text[at:min(at + 100, len(text) - 30)]))
+            self.assertTrue(self.is_closed_after_all(plain))
+            self.assertGreater(time.monotonic() - start, 0.8)
+            self.assertLess(time.monotonic() - start, 5)
+        sepmlogd.wait_log("message not finished within frame_timeout, "
+                          "kept as it is, closed")
+        sepmlogd.stop_cleanly()
+        self.assertEqual(sepmlogd.counters()["unfinished for too long"], 1)
+        record, = sepmlogd.spool.records()
+        self.assertIn("unterminated", record["flags"])
+
+    def test_a_slow_peer_that_finishes_its_records(self):
+        """Each within the time, all of them not; nothing is unfinished
+        between them."""
+        sepmlogd = self.tls_daemon(config="frame_timeout: 2s\n")
+        with self.raw_session(sepmlogd.port) as (plain, records):
+            for n in range(6):
+                record = records(message("slow", n) + b"\n")
+                plain.sendall(record[:50])
+                time.sleep(0.6)
+                plain.sendall(record[50:])
+                time.sleep(0.2)
+            self.assertFalse(is_closed(plain, 2.5))
+            # with the start of the next one behind each
+            rest = b""
+            for n in range(6, 12):
+                record = records(message("slow", n) + b"\n")
+                plain.sendall(rest + record[:50])
+                rest = record[50:]
+                time.sleep(0.8)
+            plain.sendall(rest)
+            self.assertFalse(is_closed(plain, 2.5))
+        self.assert_stored(sepmlogd, {"slow": 12})
+        self.assertNotIn("not finished", sepmlogd.log())
 
     # -- a full disk, a stop
 
