@@ -2,6 +2,9 @@
 nothing of what comes in is lost."""
 
 import contextlib
+import datetime
+import glob
+import http.client
 import os
 import re
 import shutil
@@ -627,6 +630,85 @@ class Tls(harness.Case):
         with self.session(sepmlogd.port, context=context) as peer:
             peer.sendall(message("late", 0) + b"\n")
         self.assert_stored(sepmlogd, {"late": 1})
+
+    @staticmethod
+    def metric(port, name):
+        peer = http.client.HTTPConnection(LOOPBACK, port, timeout=10)
+        peer.request("GET", "/metrics")
+        text = peer.getresponse().read().decode()
+        peer.close()
+        return re.search(rf"^{name} (\S+)$", text, re.MULTILINE)[1]
+
+    def test_own_certificate_is_about_to_end(self):
+        """Told when there are 30, 7 and 1 days left, once each; before that
+        the metric alone says when."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        running = []
+        for name, left, days in (("far", {"days": 31}, None),
+                                 ("month", {"days": 29}, 28),
+                                 ("week", {"days": 6}, 5),
+                                 ("today", {"hours": 12}, 0)):
+            end = (now + datetime.timedelta(**left)).replace(microsecond=0)
+            pair = CA.issue(name, f"DNS:localhost,IP:{LOOPBACK}",
+                            "serverAuth", end=f"{end:%y%m%d%H%M%SZ}")
+            status = harness.free_port()
+            sepmlogd = self.tls_daemon(
+                pair=pair, name=name,
+                config=f'status: {{ listen: "{LOOPBACK}:{status}" }}\n')
+            running.append((sepmlogd, pair, end, days, status))
+        for sepmlogd, _, end, days, status in running:
+            with self.subTest(days=days):
+                self.assertEqual(
+                    self.metric(status, "sepmlogd_certificate_expiry_"
+                                "timestamp_seconds"),
+                    str(int(end.timestamp())))
+                if days is not None:
+                    sepmlogd.wait_log(rf"certificate expires in {days} days")
+                    wait_until(lambda d=sepmlogd, n=days: re.search(
+                        rf"; certificate expires in {n} days",
+                        d.statuses()[-1]), "STATUS=")
+        time.sleep(6)  # it has looked again
+        for sepmlogd, pair, _, days, _ in running:
+            with self.subTest(days=days):
+                told = re.findall(
+                    r"(.*): the certificate expires in (\d+) days; replace it",
+                    sepmlogd.log())
+                self.assertEqual(
+                    told, [] if days is None else [(pair[0], str(days))])
+                if days is None:
+                    self.assertNotIn("certificate", sepmlogd.statuses()[-1])
+
+    def test_certificate_nears_its_end(self):
+        """The same one, as time passes: one line for each of the steps."""
+        library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not library:
+            self.skipTest("libfaketime is not installed")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        pair = CA.issue(
+            "nears", f"DNS:localhost,IP:{LOOPBACK}", "serverAuth",
+            end=f"{now + datetime.timedelta(days=40):%y%m%d%H%M%SZ}")
+        # where the daemon may read
+        clock = os.path.join(self.directory, "daemon", "spool", ".clock")
+        os.makedirs(os.path.dirname(clock), mode=0o750)
+
+        def pass_hours(hours):
+            with open(clock + ".new", "w", encoding="ascii") as file:
+                file.write(f"+{hours}h\n")
+            os.rename(clock + ".new", clock)
+        pass_hours(0)
+        sepmlogd = self.tls_daemon(pair=pair, wrap=[
+            "env", f"LD_PRELOAD={library[0]}",
+            f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
+            "NO_FAKE_STAT=1",  # or the files would seem to change
+            "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+        for hours, words in ((11 * 24, "expires in 28 days"),
+                             (34 * 24, "expires in 5 days"),
+                             (39 * 24 + 12, "expires in 0 days"),
+                             (41 * 24, "has expired")):
+            pass_hours(hours)
+            sepmlogd.wait_log(f"nears.pem: the certificate {words}[:;]")
+        self.assertEqual(sepmlogd.log().count("the certificate "), 4)
+        self.assertNotIn("loaded again", sepmlogd.log())
 
     def test_check_names_the_file(self):
         sepmlogd = self.daemon(listen=[("tls", f"{LOOPBACK}:1", [
