@@ -62,10 +62,13 @@ def f62(_lab, _times):
      "UDP 0 lost; TCP 0 lost, 0 reconnects; TLS reconnect <= 1 s",
      times=(None, 1, 5), seconds=300, inside=False)
 def f63(_lab, times):
+    cases = ("restarts_lose_nothing", "restarts_under_load_lose_nothing",
+             "unfinished_messages_live_over_restarts",
+             "thousands_of_connections_live_over_a_restart",
+             "tls_sessions_end_and_begin_again")
     said = [borrow("handover.py")]
     said += [borrow("container.py",
-                    "Container.test_restarts_under_load_lose_nothing",
-                    "Container.test_tls_sessions_end_and_begin_again")
+                    *(f"Container.test_{case}" for case in cases))
              for _ in range(times)]
     return "; ".join(said[:2]) + (f", {times} times" if times > 1 else "")
 
