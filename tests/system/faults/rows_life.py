@@ -55,7 +55,9 @@ def f61(_lab, _times):
      "a new handshake sees the new one <= 1 s; old sessions live; warned "
      "30/7/1 days before; still running after", times=(None, 1, 1))
 def f62(_lab, _times):
-    return tls("test_certificate_is_replaced", "test_own_certificate_ends")
+    return tls("test_certificate_is_replaced", "test_own_certificate_ends",
+               "test_own_certificate_is_about_to_end",
+               "test_certificate_nears_its_end")
 
 
 @row("F63", "restart under load",
