@@ -800,11 +800,13 @@ class Tls(harness.Case):
                 file.write(f"+{hours}h\n")
             os.rename(clock + ".new", clock)
         pass_hours(0)
-        sepmlogd = self.tls_daemon(pair=pair, wrap=[
-            "env", f"LD_PRELOAD={library[0]}",
-            f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
-            "NO_FAKE_STAT=1",  # or the files would seem to change
-            "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"])
+        wrap = ["env", f"LD_PRELOAD={library[0]}",
+                f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1",
+                "NO_FAKE_STAT=1",  # or the files would seem to change
+                "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+        # ASan wants to be the first library that is loaded.
+        sepmlogd = self.tls_daemon(program=harness.need_release(), pair=pair,
+                                   wrap=wrap)
         for hours, words in ((11 * 24, "expires in 28 days"),
                              (34 * 24, "expires in 5 days"),
                              (39 * 24 + 12, "expires in 0 days"),
