@@ -196,6 +196,17 @@ channel_is_pending(const struct channel *c)
 	return c->ended || c->more;
 }
 
+bool
+channel_is_inside(const struct channel *c)
+{
+	if (c->session == NULL || c->more || c->ended)
+		return false;
+	/* The library takes the header for itself: there is nothing pending
+	 * then, but it waits for the body. */
+	return SSL_has_pending(c->session) == 1 ||
+	       strcmp(SSL_rstate_string(c->session), "RB") == 0;
+}
+
 void
 channel_shut(struct channel *c)
 {

@@ -55,6 +55,9 @@ enum channel_status channel_read(struct channel *channel, char *buffer,
 /* Is there more to be read that no event will tell of? */
 bool channel_is_pending(const struct channel *channel);
 
+/* Has all been read but for the beginning of a record of TLS? */
+bool channel_is_inside(const struct channel *channel);
+
 /* We send nothing more, and the peer is told. */
 void channel_shut(struct channel *channel);
 

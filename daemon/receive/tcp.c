@@ -54,7 +54,8 @@ struct conn {
 	struct framing framing;
 	char *kept; /* NULL: nothing */
 	size_t kept_n, kept_size;
-	uint64_t since; /* of the unfinished frame or handshake; 0: none */
+	uint64_t since; /* of the unfinished frame, record of TLS or handshake;
+			   0: none */
 	struct peer peer;
 };
 
@@ -378,10 +379,23 @@ conn_take_held(struct conn *c)
 	return conn_take(c, span_of(conn_begin(c), c->kept_n));
 }
 
+/* The beginning of a record is that of a message that we do not see yet. */
+static void
+conn_time_record(struct conn *c)
+{
+	if (!channel_is_inside(&c->channel)) {
+		if (c->kept_n == 0)
+			c->since = 0;
+	} else if (c->since == 0) {
+		c->since = pipeline_now(c->tcp->pipeline);
+	}
+}
+
 static enum taken
 conn_read(struct conn *c, bool *open)
 {
 	char *buffer = conn_begin(c), why[CHANNEL_WHY];
+	enum taken taken = TAKEN;
 	size_t n;
 	enum channel_status status =
 	    channel_read(&c->channel, buffer + c->kept_n, READ, &n, why);
@@ -390,12 +404,14 @@ conn_read(struct conn *c, bool *open)
 	conn_wait(c, status == CHANNEL_WRITE ? EV_WRITE : EV_READ);
 	if (why[0] != '\0')
 		conn_complain(c, why);
-	if (n == 0)
-		return TAKEN;
-	c->tcp->last_read = pipeline_now(c->tcp->pipeline);
-	if (c->channel.session != NULL)
-		c->tcp->last_session_read = c->tcp->last_read;
-	return conn_take(c, span_of(buffer, c->kept_n + n));
+	if (n > 0) {
+		c->tcp->last_read = pipeline_now(c->tcp->pipeline);
+		if (c->channel.session != NULL)
+			c->tcp->last_session_read = c->tcp->last_read;
+		taken = conn_take(c, span_of(buffer, c->kept_n + n));
+	}
+	conn_time_record(c);
+	return taken;
 }
 
 /*
@@ -808,12 +824,15 @@ static void
 end_overdue(struct conn *c)
 {
 	struct tcp *tcp = c->tcp;
+	const char *what = "message not finished within frame_timeout, kept as "
+			   "it is";
 
+	if (c->kept_n == 0)
+		what = "TLS record not finished within frame_timeout";
 	conn_put_unfinished(c);
 	tcp->counters->frame_timeouts++;
 	c->peer.row->timeouts++;
-	conn_tell(c, &tcp->overdue,
-	    "message not finished within frame_timeout, kept as it is");
+	conn_tell(c, &tcp->overdue, what);
 	conn_free(c);
 }
 

@@ -461,11 +461,22 @@ advice_on(long verdict)
 	}
 }
 
+/* One that is not good is not yet the session's. */
+static X509 *
+judged_certificate(const SSL *session)
+{
+	X509 *certificate = SSL_get0_peer_certificate(session);
+
+	return certificate != NULL
+		   ? certificate
+		   : sk_X509_value(SSL_get0_verified_chain(session), 0);
+}
+
 void
 tls_reason(SSL *session, char *why, size_t size)
 {
 	long verdict = SSL_get_verify_result(session);
-	X509 *certificate = SSL_get0_peer_certificate(session);
+	X509 *certificate = judged_certificate(session);
 	char name[NAME] = "", text[160];
 
 	if (verdict == X509_V_OK) {

@@ -5,6 +5,7 @@ on the machine."""
 
 import os
 import re
+import shutil
 import subprocess
 
 import harness
@@ -94,6 +95,7 @@ pid=$(systemctl show -p MainPID --value sepmlogd.service)
 echo "user $(stat -c %U /proc/$pid)"
 echo "caps $(sed -n 's/^CapEff:\s*//p' /proc/$pid/status)"
 echo "seccomp $(sed -n 's/^Seccomp:\s*//p' /proc/$pid/status)"
+echo "filters $(sed -n 's/^Seccomp_filters:\s*//p' /proc/$pid/status)"
 echo "privileges $(sed -n 's/^NoNewPrivs:\s*//p' /proc/$pid/status)"
 nsenter -t "$pid" -n ip -o link | grep -vc ': lo:' | sed 's/^/interfaces /'
 
@@ -131,8 +133,10 @@ python3 -B /load/container_load.py 2>&1
 systemctl start sepmlogd-probe.service
 echo "probe $?"
 cat $spool/probe
-journalctl -o cat -u sepmlogd.service -u sepmlogd-probe.service --no-pager |
-    sed 's/^/journal: /'
+systemctl start sepmlogd-confined.service
+[ -f $spool/confined ] && sed 's/^/confined: /' $spool/confined
+journalctl -o cat -u sepmlogd.service -u sepmlogd-probe.service \
+    -u sepmlogd-confined.service --no-pager | sed 's/^/journal: /'
 """
 
 # Each attempt prints `probe-<name> refused` or what it got.
@@ -163,23 +167,25 @@ with open("/var/spool/sepmlogd/probe", "w") as out:
     attempt("unshare", lambda: call("unshare", 0x10000000))
     attempt("ptrace", lambda: call("ptrace", 16, os.getppid(), None, None))
     attempt("setuid", lambda: os.chmod(out.name, 0o4755))
+    with open("/proc/self/status") as status:
+        filters = [line.split()[1] for line in status
+                   if line.startswith("Seccomp_filters:")]
+    out.write(f"probe-filters {filters[0]}\n")
 """
 
 
-# What is shown of what was seen.
-FIGURES = ("sent-a", "sent-b", "sent-d", "tls-sent", "tls-lost",
-           "tls-longest-ms", "restart-longest-ms", "many-ms", "hang-s")
+# What the daemon does to itself, tried inside of the unit's sandbox.
+CONFINED = os.path.join(nspawn.BUILD, "tests/unit/test_sandbox")
+CONFINE = ("/bin/sh -c 'CK_VERBOSITY=verbose exec /test_sandbox "
+           ">/var/spool/sepmlogd/confined 2>&1'")
 
 
 class Container(nspawn.Booted):
     SCRIPT = SCRIPT
-
-    @classmethod
-    def tearDownClass(cls):
-        print("figure: " + ", ".join(
-            f"{name} {cls.found[name][0]}" for name in FIGURES
-            if name in cls.found))
-        super().tearDownClass()
+    FIGURES = ("sent-a", "sent-b", "sent-d", "lost-a", "lost-b", "lost-d",
+               "reconnects", "tls-sent", "tls-lost", "tls-twice", "tls-again",
+               "tls-longest-ms", "restart-longest-ms", "many-ms", "hang-s",
+               "filters", "probe-filters")
 
     @classmethod
     def fill(cls, root):
@@ -200,10 +206,14 @@ class Container(nspawn.Booted):
         # The same sandbox around another program.
         unit = re.sub(r"(?m)^(ExecStartPre|Requires|After|Sockets|ExecReload|"
                       r"WatchdogSec|Restart|Also)=.*\n", "", unit)
-        unit = re.sub(r"(?m)^ExecStart=.*$",
-                      "ExecStart=/usr/bin/python3 /probe.py", unit)
-        cls.put(root, nspawn.UNITS + "sepmlogd-probe.service",
-                unit.replace("Type=notify", "Type=oneshot"))
+        unit = unit.replace("Type=notify", "Type=oneshot")
+        for name, command in (("probe", "/usr/bin/python3 /probe.py"),
+                              ("confined", CONFINE)):
+            cls.put(root, nspawn.UNITS + f"sepmlogd-{name}.service",
+                    re.sub(r"(?m)^ExecStart=.*$", f"ExecStart={command}",
+                           unit))
+        if os.path.exists(CONFINED):
+            shutil.copy(CONFINED, root + "/test_sandbox")
         cls.put(root, "probe.py", PROBE)
 
     def test_sockets_start_the_service(self):
@@ -249,7 +259,13 @@ class Container(nspawn.Booted):
         self.assert_found("many-lost", "0")
 
     def test_tls_sessions_end_and_begin_again(self):
+        """What is lost is what was on its way when a session ended."""
         self.assert_found("tls-again", "10")
+        self.assertLessEqual(self.number("tls-longest-ms"), 1000)
+        self.assertGreater(self.number("tls-sent"), 1000)
+        self.assertGreaterEqual(self.number("tls-lost"), 0)
+        self.assertLessEqual(self.number("tls-lost"),
+                             10 * self.number("tls-block"))
 
     def test_what_comes_while_it_hangs_waits(self):
         self.assert_found("hang-lost", "0")
@@ -271,6 +287,9 @@ class Container(nspawn.Booted):
         self.assert_found("user", "sepmlogd")
         self.assert_found("caps", "0000000000000000")
         self.assert_found("seccomp", "2")
+        # its own, besides those that the unit gives
+        self.assertEqual(self.number("probe-filters") + 1,
+                         self.number("filters"))
         self.assert_found("privileges", "1")
         self.assert_found("interfaces", "0")
 
@@ -283,6 +302,27 @@ class Container(nspawn.Booted):
         for name in ("inet", "inet6", "packet", "etc", "var", "home",
                      "mount", "unshare", "ptrace", "setuid"):
             self.assert_found(f"probe-{name}", "refused")
+
+    def test_the_daemon_confines_itself(self):
+        """A second time, inside of the unit's sandbox, and nothing hinders
+        it."""
+        journal = [line for line in self.output.splitlines()
+                   if line.startswith("journal: ")]
+        self.assertTrue([line for line in journal if "in force" in line],
+                        self.output)
+        for line in journal:
+            self.assertNotRegex(line, "cannot be guarded|cannot be restricted|"
+                                "no Landlock")
+        if not os.path.exists(CONFINED):
+            self.skipTest("the build has no test_sandbox")
+        said = [line for line in self.output.splitlines()
+                if line.startswith("confined: ")]
+        passed = [line for line in said if ":P:" in line]
+        failed = [line for line in said if ":F:" in line or ":E:" in line]
+        # The unit has forbidden what one that binds its own sockets may do.
+        self.assertEqual(len(failed), 1, self.output)
+        self.assertIn("INET socket of who binds its own: 1, not 0", failed[0])
+        self.assertEqual(len(passed), 13, self.output)
 
 
 if __name__ == "__main__":

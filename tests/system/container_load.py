@@ -19,6 +19,7 @@ from harness import connect, is_closed, message, wait_until
 
 PORT, TLS_PORT = 514, 6514
 RATE = 2000  # per sender
+TLS_BLOCK = 20  # messages that are sent at once
 RESTARTS = 10
 HANG = 200  # datagrams
 MANY = 5000  # connections
@@ -92,10 +93,11 @@ class TlsSender(threading.Thread):
                         return
                 peer.setblocking(True)
                 peer.sendall(b"".join(message(self.sender, n) + b"\n" for n in
-                                      range(self.sent, self.sent + 20)))
+                                      range(self.sent,
+                                            self.sent + TLS_BLOCK)))
                 peer.setblocking(False)
-                self.sent += 20
-                time.sleep(20 / self.rate)
+                self.sent += TLS_BLOCK
+                time.sleep(TLS_BLOCK / self.rate)
 
     def stop(self):
         self.ended.set()
@@ -197,6 +199,8 @@ def restarts(authority):
     say("reconnects", sum(sender.error is not None for sender in senders))
     say("tls-again", tls.sessions - 1)
     say("tls-sent", tls.sent)
+    say("tls-block", TLS_BLOCK)
+    say("tls-twice", sum(times > 1 for times in found["s"].values()))
     say("tls-lost", tls.sent - len(found["s"]))
     say("tls-longest-ms", round(tls.longest * 1000))
     say("restart-longest-ms", round(longest * 1000))

@@ -15,6 +15,7 @@ from harness import LOOPBACK, SEPMLOGD
 
 SECRET = b"not ours to touch\n"
 NOBODY = 65534
+EVIL = "\n<13>FORGED\x1b[2J\x9b2J"
 DIRECTORIES = ("", "live", "ready", "quarantine", "ledger", "live/traffic")
 
 
@@ -208,6 +209,32 @@ class HostileSpool(harness.Case):
         self.go_on(sepmlogd, 5)
         self.assertEqual(sum(os.path.getsize(path) for path in
                              sepmlogd.spool.live("traffic")), 0)
+
+    def test_names_do_not_write_the_log(self):
+        """Whatever lies in the spool, one line is one line, and no terminal
+        is told anything."""
+        sepmlogd = self.used()
+        path = sepmlogd.spool_path
+        ready = os.path.basename(sepmlogd.spool.ready("traffic")[0])
+        live = os.path.basename(sepmlogd.spool.live("traffic")[0])
+        for name in (f"ready/{ready}", "ready/x", "quarantine/x", "x",
+                     f"live/traffic/{live}", "live/traffic/x"):
+            with open(os.path.join(path, name + EVIL), "wb") as file:
+                file.write(b"{}\n")
+        os.mkdir(os.path.join(path, "live/x" + EVIL))
+        sepmlogd.start()
+        harness.send_tcp(sepmlogd.port, "h", 2, first=3)
+        sepmlogd.wait_log("FORGED.* is no stream of ours")
+        sepmlogd.stop_cleanly()
+        with open(sepmlogd.log_path, "rb") as file:
+            lines = file.read().split(b"\n")
+        for line in lines:
+            self.assertRegex(line, rb"\A[\x20-\x7e]*\Z")
+            self.assertFalse(line.startswith(b"<13>"), line)
+        for name in os.listdir(path + "/ready"):
+            if EVIL in name:
+                os.unlink(os.path.join(path, "ready", name))
+        self.assert_complete(stored(sepmlogd.spool), {"h": 5})
 
     def test_two_daemons(self):
         """The second does not touch anything."""

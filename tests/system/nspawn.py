@@ -32,9 +32,11 @@ Wants=runtest.service
 
 class Booted(harness.Case):
     """Boots once for all its tests, runs SCRIPT and keeps each line
-    `name value` that it prints: `found[name]` are its values."""
+    `name value` that it prints: `found[name]` are its values. Those of
+    FIGURES are shown, whatever comes of the tests."""
 
     SCRIPT = "echo booted yes"
+    FIGURES = ()
 
     @classmethod
     def setUpClass(cls):
@@ -44,6 +46,10 @@ class Booted(harness.Case):
         for line in cls.output.splitlines():
             name, _, value = line.partition(" ")
             cls.found.setdefault(name, []).append(value)
+        if cls.FIGURES:
+            print("figure: " + ", ".join(
+                f"{name} {' '.join(cls.found.get(name, ['-']))}"
+                for name in cls.FIGURES))
 
     @classmethod
     def boot(cls):
@@ -112,6 +118,9 @@ class Booted(harness.Case):
             os.makedirs(group, exist_ok=True)
         command = ["systemd-nspawn", "-q", "--register=no", "--keep-unit",
                    "--private-network", "-D", root,
+                   # which it would keep from its services
+                   "--system-call-filter=landlock_create_ruleset "
+                   "landlock_add_rule landlock_restrict_self",
                    "-M", f"sepmlogd{os.getpid()}", "-b",
                    "systemd.unit=runtest.target",
                    "systemd.log_level=warning"]
@@ -136,6 +145,12 @@ class Booted(harness.Case):
             raise harness.unittest.SkipTest(
                 f"systemd does not boot in a container here: {reason}")
         return output
+
+    def number(self, name):
+        """Of a line that is there once."""
+        values = self.found.get(name, [])
+        self.assertEqual(len(values), 1, f"{name}, in:\n{self.output}")
+        return int(values[0])
 
     def assert_found(self, name, *values):
         self.assertEqual(self.found.get(name), list(values),

@@ -82,12 +82,36 @@ streams:
                             ("tcp", "%s:%d" % busy.getsockname())]
                     sepmlogd.configure(config or "")
                     before = len(sepmlogd.log())
+                    told = len(sepmlogd.statuses())
                     sepmlogd.reload()
                     self.assertIn(word, sepmlogd.log()[before:])
+                    wait_until(lambda: any(
+                        text.startswith("reload refused")
+                        for text in sepmlogd.statuses()[told:]), "STATUS=")
                     peer.sendall(message("b", n) + b"\n")
                     sepmlogd.spool.wait_records(n + 1)
         sepmlogd.stop_cleanly()
         self.assert_complete(sepmlogd.spool.numbers(), {"b": 4})
+
+    def test_an_empty_allow_is_warned_of(self):
+        """At each start and reload, where others than this machine reach
+        it."""
+        port, own = harness.free_port(), harness.free_port()
+        sepmlogd = self.enterContext(self.daemon(listen=[
+            ("udp", f"0.0.0.0:{port}"), ("tcp", f"0.0.0.0:{port}"),
+            ("tcp", f"{harness.LOOPBACK}:{own}")]))
+
+        def warned():
+            return sorted(harness.re.findall(
+                r"(?m)^(.*): `allow` is empty: anyone", sepmlogd.log()))
+        both = [f"tcp 0.0.0.0:{port}", f"udp 0.0.0.0:{port}"]
+        self.assertEqual(warned(), both)
+        sepmlogd.configure("allow: [192.0.2.0/24]\n")
+        sepmlogd.reload()
+        self.assertEqual(warned(), both)
+        sepmlogd.configure()
+        sepmlogd.reload()
+        self.assertEqual(warned(), sorted(both * 2))
 
 
 if __name__ == "__main__":

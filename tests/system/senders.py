@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -216,6 +217,62 @@ ruleset(name="out") {{
 
     def test_rsyslog_tls_openssl(self):
         self.rsyslog_tls("ossl")
+
+    # -- syslog-ng
+
+    def syslog_ng(self, source, destination, port):
+        """`destination` up to its options, which are those of the peer."""
+        program = unpacked("usr/sbin/syslog-ng")
+        if not os.path.exists(program):
+            raise unittest.SkipTest("no syslog-ng (tests/run.sh unpacks one)")
+        work = os.path.join(self.directory, "syslog-ng")
+        os.mkdir(work)
+        lines = os.path.join(work, "forward")
+        with open(lines, "wb") as file:
+            file.writelines(harness.message("sn", n) + b"\n"
+                            for n in range(COUNT))
+        version = subprocess.run(
+            [program, "--version"], env=peer_environment(), check=True,
+            stdout=subprocess.PIPE, text=True).stdout
+        config = os.path.join(work, "conf")
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"""
+@version: {re.search(r"^Config version: (.*)", version, re.M)[1]}
+source in {{ file("{lines}" {source}); }};
+destination out {{
+  {destination} port({port}) transport("tls")
+    tls(ca-file("{CA.certificate}") cert-file("{CLIENT[0]}")
+        key-file("{CLIENT[1]}") peer-verify(required-trusted)));
+}};
+log {{ source(in); destination(out); flags(flow-control); }};
+""")
+        process = subprocess.Popen(
+            [program, "--foreground", "--no-caps", "--stderr",
+             "--cfgfile", config, "--persist-file", os.path.join(work, "at"),
+             "--pidfile", os.path.join(work, "pid"),
+             "--control", os.path.join(work, "control")],
+            env=peer_environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        try:
+            harness.wait_until(
+                lambda: process.poll() is not None or
+                sum(1 for _ in self.spool.lines("traffic")) >= COUNT,
+                "syslog-ng has forwarded everything")
+        finally:
+            process.terminate()
+            output = process.communicate(timeout=20)[0]
+        self.assertEqual(process.returncode, 0, output)
+
+    def test_syslog_ng_tls_as_it_came(self):
+        self.syslog_ng("flags(no-parse)",
+                       f'network("{LOOPBACK}" template("$MSG\\n")',
+                       self.tls_port)
+        self.assert_arrived("sn", "tls")
+
+    def test_syslog_ng_tls_rfc5424(self):
+        # RFC 5425: counted, and with its own header
+        self.syslog_ng("", f'syslog("{LOOPBACK}"', self.tls_port)
+        self.assert_arrived("sn", "tls")
 
     # -- openssl
 

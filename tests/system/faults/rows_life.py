@@ -61,17 +61,22 @@ def f61(_lab, _times):
      "a new handshake sees the new one <= 1 s; old sessions live; warned "
      "30/7/1 days before; still running after", times=(None, 1, 1))
 def f62(_lab, _times):
-    return tls("test_certificate_is_replaced", "test_own_certificate_ends")
+    return tls("test_certificate_is_replaced", "test_own_certificate_ends",
+               "test_own_certificate_is_about_to_end",
+               "test_certificate_nears_its_end")
 
 
 @row("F63", "restart under load",
      "UDP 0 lost; TCP 0 lost, 0 reconnects; TLS reconnect <= 1 s",
      times=(None, 1, 5), seconds=300, inside=False)
 def f63(_lab, times):
+    cases = ("restarts_lose_nothing", "restarts_under_load_lose_nothing",
+             "unfinished_messages_live_over_restarts",
+             "thousands_of_connections_live_over_a_restart",
+             "tls_sessions_end_and_begin_again")
     said = [borrow("handover.py")]
     said += [borrow("container.py",
-                    "Container.test_restarts_under_load_lose_nothing",
-                    "Container.test_tls_sessions_end_and_begin_again")
+                    *(f"Container.test_{case}" for case in cases))
              for _ in range(times)]
     return "; ".join(said[:2]) + (f", {times} times" if times > 1 else "")
 

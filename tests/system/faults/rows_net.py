@@ -353,14 +353,20 @@ def tls(*cases):
 
 
 @row("F33", "peer stops inside a TLS record",
-     "CPU <= 1 %; others 0 lost", times=(None, 1, 1))
+     "CPU <= 1 % over 5 s; others 0 lost; closed after frame_timeout",
+     times=(None, 1, 1))
 def f33(_lab, _times):
-    return tls("test_a_peer_that_stops_inside_a_record")
+    return tls("test_a_peer_that_stops_inside_a_record",
+               "test_a_record_that_is_not_finished",
+               "test_a_message_that_is_not_finished",
+               "test_a_slow_peer_that_finishes_its_records")
 
 
-@row("F34", "handshake stall, plain text to TLS, TLS to plain, renegotiation",
-     "closed <= 10 s; honest handshake p99 <= 200 ms; one log line a source "
-     "and minute", times=(None, 1, 1), seconds=300)
+@row("F34", "255 stalled handshakes, plain text and 16 MiB of junk to TLS, "
+     "TLS to plain, renegotiation",
+     "closed <= 12 s (handshake_timeout of 10 s, and a look each second); "
+     "honest handshake p99 <= 200 ms; one log line a source and minute",
+     times=(None, 1, 1), seconds=300)
 def f34(_lab, _times):
     return tls("test_stalled_handshakes", "test_too_many_handshakes",
                "test_other_talk", "test_tls_to_the_plain_port",
