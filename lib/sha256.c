@@ -15,7 +15,11 @@ struct sha256 {
 struct sha256 *
 sha256_new(void)
 {
-	return calloc(1, sizeof(struct sha256));
+	struct sha256 *sha = calloc(1, sizeof(*sha));
+
+	if (sha)
+		sha256_begin(sha);
+	return sha;
 }
 
 void

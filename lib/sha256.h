@@ -16,7 +16,7 @@ enum {
 
 struct sha256;
 
-/* One that can be used again and again. NULL: no memory. */
+/* One that can be used again and again, and has begun. NULL: no memory. */
 struct sha256 *sha256_new(void);
 void sha256_free(struct sha256 *sha);
 
