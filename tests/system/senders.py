@@ -138,6 +138,21 @@ class Senders(harness.Case):
 
     # -- rsyslog
 
+    def forward(self, name, command):
+        """Runs it until everything is here; it is to end well."""
+        process = subprocess.Popen(
+            command, env=peer_environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        try:
+            harness.wait_until(
+                lambda: process.poll() is not None or
+                sum(1 for _ in self.spool.lines("traffic")) >= COUNT,
+                f"{name} has forwarded everything")
+        finally:
+            process.terminate()
+            output = process.communicate(timeout=20)[0]
+        self.assertEqual(process.returncode, 0, output)
+
     def rsyslog(self, target, port=None):
         program = unpacked("usr/sbin/rsyslogd")
         if not os.path.exists(program):
@@ -167,19 +182,9 @@ ruleset(name="out") {{
   action(type="omfwd" target="{LOOPBACK}" port="{port or self.port}" {target})
 }}
 """)
-        process = subprocess.Popen(
-            [program, "-n", "-f", config, "-i", os.path.join(work, "pid"),
-             "-M", modules[0]], env=peer_environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        try:
-            harness.wait_until(
-                lambda: process.poll() is not None or
-                sum(1 for _ in self.spool.lines("traffic")) >= COUNT,
-                "rsyslog has forwarded everything")
-        finally:
-            process.terminate()
-            output = process.communicate(timeout=20)[0]
-        self.assertEqual(process.returncode, 0, output)
+        self.forward("rsyslog", [
+            program, "-n", "-f", config, "-i", os.path.join(work, "pid"),
+            "-M", modules[0]])
 
     def test_rsyslog_udp(self):
         self.rsyslog('protocol="udp" template="asis0"')
@@ -246,22 +251,11 @@ destination out {{
 }};
 log {{ source(in); destination(out); flags(flow-control); }};
 """)
-        process = subprocess.Popen(
-            [program, "--foreground", "--no-caps", "--stderr",
-             "--cfgfile", config, "--persist-file", os.path.join(work, "at"),
-             "--pidfile", os.path.join(work, "pid"),
-             "--control", os.path.join(work, "control")],
-            env=peer_environment(), stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT)
-        try:
-            harness.wait_until(
-                lambda: process.poll() is not None or
-                sum(1 for _ in self.spool.lines("traffic")) >= COUNT,
-                "syslog-ng has forwarded everything")
-        finally:
-            process.terminate()
-            output = process.communicate(timeout=20)[0]
-        self.assertEqual(process.returncode, 0, output)
+        self.forward("syslog-ng", [
+            program, "--foreground", "--no-caps", "--stderr",
+            "--cfgfile", config, "--persist-file", os.path.join(work, "at"),
+            "--pidfile", os.path.join(work, "pid"),
+            "--control", os.path.join(work, "control")])
 
     def test_syslog_ng_tls_as_it_came(self):
         self.syslog_ng("flags(no-parse)",
