@@ -270,7 +270,7 @@ class Killed(Imports):
         """Kills it at random moments until it gets through. Each run reads
         again what was committed before it takes more, and may be slow: one
         that got nowhere gives the next ones more time."""
-        kills, longest = 0, 1.5
+        kills, longest = 0, 0.2
         rng = random.Random(7)
         state = os.path.join(self.spool.path, "import/state")
         while True:
@@ -280,7 +280,7 @@ class Killed(Imports):
                 stderr=subprocess.DEVNULL)
             try:
                 self.assertEqual(
-                    process.wait(rng.uniform(0.05, longest)), 0)
+                    process.wait(rng.uniform(0.02, longest)), 0)
                 break
             except subprocess.TimeoutExpired:
                 process.kill()
