@@ -336,6 +336,22 @@ class Replay(harness.Case):
         self.assertLess(used[5] - used[3], 1 << 20)
         return self.outcome(sepmlogd.spool.records())
 
+    def a_peer_that_vanishes(self):
+        """The kernel asks whether it is there: the timer of our side of the
+        connection is that of keepalive (2, in proc(5)'s tcp)."""
+        sepmlogd = self.start()
+        with connect(sepmlogd.port) as peer:
+            peer.sendall(line(GOOD))
+            records = sepmlogd.spool.wait_records(1)
+            ours = f":{sepmlogd.port:04X}"
+            its = f":{peer.getsockname()[1]:04X}"
+            with open("/proc/net/tcp", encoding="ascii") as file:
+                rows = [words for words in map(str.split, file)
+                        if words[1].endswith(ours) and words[2].endswith(its)]
+            self.assertEqual([words[5].split(":")[0] for words in rows],
+                             ["02"])
+        return self.outcome(records) + ", asked for"
+
     def more_connections_than_allowed(self):
         sepmlogd = self.start(config="max_connections_per_source: 8\n")
         peers = [connect(sepmlogd.port, "127.0.0.2") for _ in range(40)]
@@ -462,6 +478,7 @@ CASES = {
     "rsyslog#4425": "an_old_certificate",
     "rsyslog#4834": "a_silent_tls_peer",
     "syslog-ng#3290": "peers_that_have_gone",
+    "OpenBSD 2020-09-14": "a_peer_that_vanishes",
 }
 
 
