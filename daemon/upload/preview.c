@@ -71,20 +71,30 @@ show_sums(const struct preview *v, bool more)
 		fputs("and more files, when these are done\n", v->out);
 }
 
+/* Before the first delivery there are none. */
 static bool
-show(struct preview *v, int spool, int ready)
+note_receipts(struct preview *v, int spool)
 {
 	struct delivered_options options = {.entry = entry_cb, .arg = v};
 	int receipts = openat(spool, "upload/receipts",
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool ok;
+
+	if (receipts < 0)
+		return errno == ENOENT;
+	ok = delivered_read(receipts, &options, NULL);
+	disk_close(&receipts);
+	return ok;
+}
+
+static bool
+show(struct preview *v, int spool, int ready)
+{
 	size_t added;
 	bool more;
-	bool ok = outbox_scan(v->outbox, ready, &added, &more) &&
-		  (receipts >= 0 ? delivered_read(receipts, &options, NULL)
-				 : errno == ENOENT);
 
-	disk_close(&receipts);
-	if (!ok)
+	if (!outbox_scan(v->outbox, ready, &added, &more) ||
+	    !note_receipts(v, spool))
 		return false;
 	outbox_each(v->outbox, parcel_cb, v);
 	show_sums(v, more);

@@ -442,6 +442,9 @@ class Directories(uploads.Case):
         uploader = self.uploader(spool, [
             directory_target("here", self.made("out"), files="[traffic]"),
             directory_target("later", gone, files="[traffic]")])
+        # Before the first delivery, too.
+        self.assertIn(f"{names[0]}, 2000 bytes: to here, later\n",
+                      uploader.run("-n")[1])
         uploader.start()
         wait_until(lambda: len(spool.receipts()) == 2, "one has both")
         uploader.stop()
