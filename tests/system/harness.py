@@ -107,15 +107,15 @@ def wait_until(condition, what, timeout=20.0, pause=0.02):
         time.sleep(pause)
 
 
-def free_port():
-    """A port that is free on loopback for UDP and TCP."""
+def free_port(address=LOOPBACK):
+    """A port that is free there for UDP and TCP."""
     while True:
         with socket.socket() as tcp, \
                 socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((LOOPBACK, 0))
+            tcp.bind((address, 0))
             port = tcp.getsockname()[1]
             with contextlib.suppress(OSError):
-                udp.bind((LOOPBACK, port))
+                udp.bind((address, port))
                 return port
 
 

@@ -96,7 +96,8 @@ streams:
     def test_an_empty_allow_is_warned_of(self):
         """At each start and reload, where others than this machine reach
         it."""
-        port, own = harness.free_port(), harness.free_port()
+        # Others have ports of other addresses of this machine.
+        port, own = harness.free_port("0.0.0.0"), harness.free_port()
         sepmlogd = self.enterContext(self.daemon(listen=[
             ("udp", f"0.0.0.0:{port}"), ("tcp", f"0.0.0.0:{port}"),
             ("tcp", f"{harness.LOOPBACK}:{own}")]))
