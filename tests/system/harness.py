@@ -119,6 +119,14 @@ def free_port(address=LOOPBACK):
                 return port
 
 
+def file_size(path):
+    """In bytes; 0: there is none."""
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0
+
+
 def modified(path):
     """When a file was changed last, in ns; 0: there is none."""
     try:

@@ -181,7 +181,8 @@ class Limits(harness.Case):
             lambda: sepmlogd.memory() - before >= most * 65000,
             "each is kept", timeout=60)
         each = (sepmlogd.memory() - before) / most
-        self.assertLessEqual(each, 66 * 1024)
+        # Beside the message: what it was in before it was so long.
+        self.assertLessEqual(each, 80 * 1024)
         for peer in peers:
             peer.close()
         harness.wait_until(

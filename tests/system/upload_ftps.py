@@ -148,17 +148,11 @@ class Ftps(web.Case):
         name = "." + [*spool.sums][0] + ".part"
         return os.path.join(self.place, name)
 
-    def size(self, path):
-        try:
-            return os.path.getsize(path)
-        except FileNotFoundError:
-            return 0
-
     def killed_half_way(self, server, spool):
         spool.put(1, 12_000_000)
         uploader = self.uploader(
             spool, [self.target(server, bandwidth="6MiB")]).start()
-        wait_until(lambda: self.size(self.part(spool)) > 2_000_000,
+        wait_until(lambda: harness.file_size(self.part(spool)) > 2_000_000,
                    "a part is there")
         uploader.kill()
         uploader.configure([self.target(server)])

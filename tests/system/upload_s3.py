@@ -265,6 +265,13 @@ class Case(web.Case):
                 "secret_file": path, "ca": self.ca, "timeout": "10s",
                 **more}
 
+    def wait_part(self, spool):
+        """A part of an upload is there: its journal says so."""
+        state = spool.at("upload/state")
+        wait_until(lambda: any(
+            harness.file_size(os.path.join(state, name)) > 230
+            for name in os.listdir(state)), "a part is there")
+
     def assert_objects(self, bucket, spool, prefix=""):
         self.assertEqual(
             {path: hashlib.sha256(data).hexdigest()
@@ -677,10 +684,7 @@ class Swift(Case):
         target = self.swift(multipart="5MiB", part_size="5MiB")
         uploader = self.uploader(
             spool, [{**target, "bandwidth": "10MiB"}]).start()
-        state = spool.at("upload/state")
-        wait_until(lambda: any(os.path.getsize(os.path.join(state, name)) >
-                               230 for name in os.listdir(state)),
-                   "a part is there")
+        self.wait_part(spool)
         uploader.kill()
         self.assertEqual(self.under_way(), 1)
         uploader.configure([target])
@@ -770,10 +774,7 @@ class Moto(Case):
             f"https://{LOOPBACK}:{port}", region="us-east-1",
             multipart="5MiB", part_size="5MiB", bandwidth="10MiB")
         uploader = self.uploader(spool, [target]).start()
-        state = spool.at("upload/state")
-        wait_until(lambda: any(os.path.getsize(os.path.join(state, name)) >
-                               230 for name in os.listdir(state)),
-                   "a part is there")
+        self.wait_part(spool)
         uploader.kill()
         self.assertEqual(self.ask(context, url + "?uploads").count(
             b"<Upload>"), 1)
