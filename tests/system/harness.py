@@ -546,11 +546,18 @@ class Daemon:
 
     # -- measuring
 
-    def memory(self, kind="VmRSS"):
-        """Resident bytes; RssAnon: of heap and stacks, without the spool's
-        buffers, which are shared, and the pages of programs."""
+    def memory(self):
+        """Resident bytes."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-            return int(re.search(kind + r":\s*(\d+)", file.read())[1]) * 1024
+            return int(re.search(r"VmRSS:\s*(\d+)", file.read())[1]) * 1024
+
+    def own_memory(self):
+        """Bytes of heap, stacks and buffers, each page once: of the spool's
+        buffers, which are mapped twice, RSS counts what was reached by both
+        ways twice."""
+        with open(f"/proc/{self.pid}/smaps_rollup", encoding="ascii") as file:
+            found = dict(re.findall(r"(Pss_\w+): *(\d+) kB", file.read()))
+        return 1024 * (int(found["Pss_Anon"]) + int(found["Pss_Shmem"]))
 
     def cpu(self):
         """Seconds of processor time used so far."""
