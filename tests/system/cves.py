@@ -331,7 +331,7 @@ class Replay(harness.Case):
             wait_until(lambda n=rounds: sum(
                 1 for _ in sepmlogd.spool.lines()) >= n * 10000,
                 f"{rounds} times 10000 stored", 60, 0.2)
-            used.append(sepmlogd.memory())
+            used.append(sepmlogd.own_memory())
         print("\n  memory after each 10000:", *(n >> 10 for n in used), "KiB")
         self.assertLess(used[5] - used[3], 1 << 20)
         return self.outcome(sepmlogd.spool.records())
