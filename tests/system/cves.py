@@ -234,7 +234,10 @@ class Replay(harness.Case):
             return any(r.get("user") == user for r in seen)
         wait_until(there, f"{user} behind it")
         self.marks += 1
-        return seen
+        # Streams are written one after the other: another one's records may
+        # come a moment later.
+        time.sleep(0.1 * harness.PATIENCE)
+        return sepmlogd.spool.records()
 
     def outcome(self, records):
         """In words, such as `1 traffic, 2 unparsed (truncated)`."""
