@@ -272,7 +272,6 @@ outbox_has(struct outbox *o, const char *name)
 	return has;
 }
 
-/* With the lock: of a target of this name, or of all that refused it. */
 static void
 mark(struct outbox *o, struct parcel *p, struct span target,
     enum leg_state state)
@@ -296,29 +295,38 @@ unrefuse(struct outbox *o, struct parcel *p)
 static void
 expect(struct parcel *p, const struct ledger_entry *entry)
 {
-	p->hashed = sha256_read(ledger_text(entry, "sha256"), p->digest.sum);
+	if (!p->hashed)
+		p->hashed =
+		    sha256_read(ledger_text(entry, "sha256"), p->digest.sum);
+}
+
+/* With the lock. */
+static void
+note(struct outbox *o, struct parcel *p, const struct ledger_entry *entry)
+{
+	struct span target = ledger_text(entry, "target");
+
+	if (span_eq(entry->type, SPAN("receipt")) &&
+	    ledger_number(entry, "size") == p->size) {
+		mark(o, p, target, LEG_DELIVERED);
+		expect(p, entry);
+	} else if (span_eq(entry->type, SPAN("refused"))) {
+		mark(o, p, target, LEG_REFUSED);
+	} else if (span_eq(entry->type, SPAN("freed")) &&
+		   span_eq(ledger_text(entry, "as"), SPAN("quarantined"))) {
+		unrefuse(o, p);
+	}
 }
 
 void
 outbox_note(struct outbox *o, const struct ledger_entry *entry)
 {
-	struct span target = ledger_text(entry, "target");
 	struct parcel *p;
 
 	pthread_mutex_lock(&o->lock);
 	p = find(o, ledger_text(entry, "file"));
-	if (p == NULL)
-		;
-	else if (span_eq(entry->type, SPAN("receipt"))) {
-		if (ledger_number(entry, "size") == p->size) {
-			mark(o, p, target, LEG_DELIVERED);
-			expect(p, entry);
-		}
-	} else if (span_eq(entry->type, SPAN("refused")))
-		mark(o, p, target, LEG_REFUSED);
-	else if (span_eq(entry->type, SPAN("freed")) &&
-		 span_eq(ledger_text(entry, "as"), SPAN("quarantined")))
-		unrefuse(o, p);
+	if (p != NULL)
+		note(o, p, entry);
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -89,8 +89,8 @@ class Scp(upload_sftp.Case):
         uploader.configure([self.target(cutter.port, bandwidth="2MiB")])
         uploader.start()
         part = self.part([*spool.sums][0])
-        wait_until(lambda: os.path.exists(part) and
-                   os.path.getsize(part) > 500_000, "a part is there")
+        wait_until(lambda: harness.file_size(part) > 500_000,
+                   "a part is there")
         uploader.kill()
         self.assertEqual(self.names(), [])
         uploader.configure([self.target(cutter.port)])
@@ -108,8 +108,8 @@ class Scp(upload_sftp.Case):
                 self.out, name)
             uploader = self.uploader(spool, [self.target(
                 sshd.port, rename=rename, bandwidth="1MiB")]).start()
-            wait_until(lambda path=there: os.path.exists(path) and
-                       os.path.getsize(path) > 100_000, "some of it is there")
+            wait_until(lambda path=there: harness.file_size(path) > 100_000,
+                       "some of it is there")
             with open(spool.at("ready", name), "r+b") as file:
                 file.write(b"what was sent already")
             uploader.wait_log("it was changed in ready/")
@@ -124,8 +124,8 @@ class Scp(upload_sftp.Case):
         part = self.part(spool.put(1, 3_000_000))
         uploader = self.uploader(spool, [self.target(
             sshd.port, bandwidth="2MiB")]).start()
-        wait_until(lambda: os.path.exists(part) and
-                   os.path.getsize(part) > 500_000, "a part is there")
+        wait_until(lambda: harness.file_size(part) > 500_000,
+                   "a part is there")
         sshd.kill()
         uploader.wait_log("not delivered, again")
         self.assertLess(os.path.getsize(part), 3_000_000)

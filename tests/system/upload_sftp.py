@@ -338,15 +338,11 @@ class Breaks(Case):
             self.assertGreater(rounds, 1)
             self.assert_all_there(spool)
 
-    def sent_behind(self, spool, change):
-        """What is sent of a file whose first 12 MB are there, changed."""
+    def sent_behind(self, spool, **more):
+        """What is sent of a file whose first 12 MB are there."""
         cutter = self.cutter(self.sshd().start())
         name = spool.put(1, 13_000_000)
-        with open(spool.at("ready", name), "rb") as file:
-            data = bytearray(file.read(12_000_000))
-        change(data)
-        with open(self.part(name), "wb") as file:
-            file.write(data)
+        spool.leave_part(name, self.part(name), 12_000_000, **more)
         uploader = self.uploader(spool, [self.target(cutter.port)])
         status, said = uploader.run("--once")
         self.assertEqual(status, 0, said)
@@ -354,14 +350,11 @@ class Breaks(Case):
         return cutter.sent
 
     def test_a_long_prefix_is_not_sent_again(self):
-        sent = self.sent_behind(self.spool(), lambda data: None)
+        sent = self.sent_behind(self.spool())
         self.assertLess(sent, 3_000_000)
 
     def test_a_long_part_that_is_damaged_at_its_start(self):
-        def damage(data):
-            data[0] ^= 1
-
-        sent = self.sent_behind(self.spool(), damage)
+        sent = self.sent_behind(self.spool(), damaged=0)
         self.assertGreater(sent, 13_000_000)
 
     def test_killed_server_and_resume(self):
@@ -370,8 +363,8 @@ class Breaks(Case):
         name = spool.put(1, 6_000_000)
         uploader = self.uploader(spool, [self.target(
             sshd.port, bandwidth="2MiB")]).start()
-        wait_until(lambda: os.path.exists(self.part(name)) and
-                   os.path.getsize(self.part(name)) > 1_000_000, "a part")
+        wait_until(lambda: harness.file_size(self.part(name)) > 1_000_000,
+                   "a part")
         sshd.kill()
         uploader.wait_log("not delivered, again")
         size = os.path.getsize(self.part(name))
@@ -406,7 +399,7 @@ class Breaks(Case):
         part = self.part(name)
         uploader = self.uploader(
             spool, [self.target(sshd.port, bandwidth="1MiB")]).start()
-        wait_until(lambda: os.path.exists(part) and os.path.getsize(part),
+        wait_until(lambda: harness.file_size(part),
                    "it is on its way")
         with open(spool.at("ready", name), "r+b") as file:
             file.write(b"what was sent already")

@@ -94,6 +94,16 @@ class Outgoing:
                                   stdout=subprocess.PIPE).stdout
         return self.put(number, data=data, stream=stream, extension=extension)
 
+    def leave_part(self, name, path, size, damaged=None):
+        """At `path` what a delivery of the file may leave that broke off
+        after `size` bytes; one of them is another, if that is said."""
+        with open(self.at("ready", name), "rb") as file:
+            data = bytearray(file.read(size))
+        if damaged is not None:
+            data[damaged] ^= 1
+        with open(path, "wb") as file:
+            file.write(data)
+
     def at(self, *parts):
         return os.path.join(self.path, *parts)
 
