@@ -35,8 +35,9 @@
  *            have taken, and of that have written), unparsed, truncated, oversize, unterminated, refused by cause; or listener:
  *            kernel_drops, accept_pauses
  *   file     name, stream, segment, records, bytes, sha256 (of the plain
- *            content), first_id, last_id, first_time, last_time, compression;
- *            written before the name appears in ready/
+ *            content), first_id, last_id, first_time, last_time, compression,
+ *            packed_bytes, packed_sha256 (of the file, if it is
+ *            compressed); written before the name appears in ready/
  *   dropped  name: deleted in ready/ to make room
  *   skipped  stream, segment, reason: a number that no file will have
  *   renumbered  stream, segment, to, records: the same under another number

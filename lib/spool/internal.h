@@ -125,6 +125,7 @@ struct segment {
 	bool plain;    /* no room to compress it */
 	enum spool_compress compress; /* as it is named in ready/ */
 	uint64_t published_size;
+	uint8_t published_sum[SHA256_SIZE]; /* if it is compressed */
 	struct content content; /* its lines are counted while it is written */
 	struct sha256 *sha;     /* of the same lines */
 	uint64_t seen, hashed;  /* bytes of both, from the first on */

@@ -821,6 +821,21 @@ put_content(struct ledger_text *line, const struct segment *segment)
 	}
 }
 
+/* The file as it is in ready/, if that is not the plain content. */
+static void
+put_packed(struct ledger_text *line, const struct segment *segment)
+{
+	char hex[SHA256_HEX];
+
+	if (segment->compress == SPOOL_NONE)
+		return;
+	ledger_put_number(line, "packed_bytes", segment->published_size);
+	if (!segment->stream->spool->options.ledger.checksum)
+		return;
+	sha256_hex(segment->published_sum, hex);
+	ledger_put_text(line, "packed_sha256", span_of(hex, sizeof(hex)));
+}
+
 bool
 ledger_tell_file(struct segment *segment)
 {
@@ -845,6 +860,7 @@ ledger_tell_file(struct segment *segment)
 	put_content(line, segment);
 	ledger_put_text(
 	    line, "compression", span_str(compression[segment->compress]));
+	put_packed(line, segment);
 	segment->content.told = ledger_add(spool, line);
 	return segment->content.told;
 }

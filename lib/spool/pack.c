@@ -17,6 +17,7 @@ struct pack {
 	enum spool_compress kind;
 	z_stream gzip;
 	ZSTD_CCtx *zstd;
+	struct sha256 *sha; /* of what comes out */
 	char out[PACK_OUT];
 };
 
@@ -48,6 +49,7 @@ pack_new(enum spool_compress kind)
 	if (!pack)
 		return NULL;
 	pack->kind = kind;
+	pack->sha = sha256_new();
 	if (kind == SPOOL_GZIP) {
 		ready = deflateInit2(&pack->gzip, Z_DEFAULT_COMPRESSION,
 			    Z_DEFLATED, PACK_GZIP_WINDOW, PACK_GZIP_MEMORY,
@@ -59,7 +61,7 @@ pack_new(enum spool_compress kind)
 		    set_zstd(pack, ZSTD_c_compressionLevel, PACK_ZSTD_LEVEL) &&
 		    set_zstd(pack, ZSTD_c_checksumFlag, 1);
 	}
-	if (!ready) {
+	if (!ready || !pack->sha) {
 		pack_free(pack);
 		errno = ENOMEM;
 		return NULL;
@@ -75,7 +77,17 @@ pack_free(struct pack *pack)
 	if (pack->kind == SPOOL_GZIP)
 		deflateEnd(&pack->gzip);
 	ZSTD_freeCCtx(pack->zstd);
+	sha256_free(pack->sha);
 	free(pack);
+}
+
+static bool
+pack_put(struct pack *pack, size_t n, int fd)
+{
+	struct span out = span_of(pack->out, n);
+
+	sha256_add(pack->sha, out);
+	return disk_write(fd, out, NULL);
 }
 
 static bool
@@ -90,8 +102,7 @@ pack_gzip(struct pack *pack, struct span in, bool last, int fd)
 		z->next_out = (Bytef *)pack->out;
 		z->avail_out = PACK_OUT;
 		status = deflate(z, last ? Z_FINISH : Z_NO_FLUSH);
-		if (!disk_write(
-			fd, span_of(pack->out, PACK_OUT - z->avail_out), NULL))
+		if (!pack_put(pack, PACK_OUT - z->avail_out, fd))
 			return false;
 	} while (last ? status != Z_STREAM_END : z->avail_out == 0);
 	return true;
@@ -112,7 +123,7 @@ pack_zstd(struct pack *pack, struct span in, bool last, int fd)
 			errno = ENOMEM; /* the one way it can fail here */
 			return false;
 		}
-		if (!disk_write(fd, span_of(pack->out, output.pos), NULL))
+		if (!pack_put(pack, output.pos, fd))
 			return false;
 	} while (last ? left != 0 : input.pos < input.size);
 	return true;
@@ -123,4 +134,10 @@ pack_feed(struct pack *pack, struct span in, bool last, int fd)
 {
 	return pack->kind == SPOOL_GZIP ? pack_gzip(pack, in, last, fd)
 					: pack_zstd(pack, in, last, fd);
+}
+
+void
+pack_sum(struct pack *pack, uint8_t sum[SHA256_SIZE])
+{
+	sha256_end(pack->sha, sum);
 }

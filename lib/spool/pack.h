@@ -6,6 +6,7 @@
 #ifndef SEPMLOG_SPOOL_PACK_H
 #define SEPMLOG_SPOOL_PACK_H
 
+#include "../sha256.h"
 #include "spool.h"
 
 struct pack;
@@ -17,5 +18,7 @@ struct pack *pack_new(enum spool_compress kind);
 void pack_free(struct pack *pack);
 /* Writes what `in` gives to `fd`; `last` ends it. False: errno is set. */
 bool pack_feed(struct pack *pack, struct span in, bool last, int fd);
+/* Of all that was written, behind the last piece; once. */
+void pack_sum(struct pack *pack, uint8_t sum[SHA256_SIZE]);
 
 #endif

@@ -241,6 +241,7 @@ publish_seal(struct segment *segment)
 	    fstat(spool->packed, &st) < 0)
 		return false;
 	segment->published_size = (uint64_t)st.st_size;
+	pack_sum(spool->pack, segment->published_sum);
 	return true;
 }
 

@@ -430,6 +430,7 @@ END_TEST
 START_TEST(without_checksums_there_are_none)
 {
 	box.options.ledger.checksum = false;
+	box.options.compress = SPOOL_GZIP;
 	box_must_open(&box);
 	box_fill(&box, 3);
 	/* and none that was begun is gone on with */
@@ -440,6 +441,58 @@ START_TEST(without_checksums_there_are_none)
 	box_drain(&box);
 	ck_assert(file_has(1, "\"type\":\"file\""));
 	ck_assert(!file_has(1, "sha256"));
+}
+END_TEST
+
+/* Does the ledger have the digest of the file in ready/ under that key? */
+static bool
+file_is_told(const char *name, const char *key)
+{
+	char below[160], text[SHA256_HEX + 64];
+	uint8_t sum[SHA256_SIZE];
+	struct sha256 *sha = sha256_new();
+	size_t n;
+	char *bytes;
+
+	snprintf(below, sizeof(below), "ready/%s", name);
+	bytes = box_get(&box, below, &n);
+	ck_assert(sha && n > 0);
+	sha256_add(sha, span_of(bytes, n));
+	sha256_end(sha, sum);
+	n = (size_t)snprintf(text, sizeof(text), "\"%s\":\"", key);
+	sha256_hex(sum, text + n);
+	text[n + SHA256_HEX] = '\0';
+	sha256_free(sha);
+	free(bytes);
+	return file_has(1, text);
+}
+
+START_TEST(a_file_is_told_as_it_is_in_ready)
+{
+	static const char *const extension[] = {"", ".gz", ".zst"};
+	bool is_packed = _i / 2 > 0;
+	char name[96], packed[64], path[256];
+	struct stat st;
+
+	box.options.compress = (enum spool_compress)(_i / 2);
+	box_must_open(&box);
+	box_fill(&box, 3);
+	/* also in another life */
+	if (_i % 2 == 1) {
+		box_kill(&box);
+		box_must_open(&box);
+	}
+	box_drain(&box);
+	snprintf(name, sizeof(name), "traffic-%.8s-%016u.jsonl%s",
+	    spool_instance(box.spool).p, 1, extension[_i / 2]);
+	box_path(&box, path, "ready/%s", name);
+	ck_assert_int_eq(stat(path, &st), 0);
+	snprintf(packed, sizeof(packed), "\"packed_bytes\":%lld,",
+	    (long long)st.st_size);
+	ck_assert_int_eq(file_has(1, packed), is_packed);
+	ck_assert_int_eq(file_is_told(name, "packed_sha256"), is_packed);
+	ck_assert_int_eq(file_is_told(name, "sha256"), !is_packed);
+	ck_assert_int_eq(file_has(1, "packed_"), is_packed);
 }
 END_TEST
 
@@ -533,6 +586,7 @@ main(void)
 	    {"lines", a_long_record_shows_its_end, 0, 1},
 	    {"lines", times_of_receipt_are_told_for_any_format, 0, 1},
 	    {"lines", without_checksums_there_are_none, 0, 2},
+	    {"lines", a_file_is_told_as_it_is_in_ready, 0, 6},
 	    {"lines", without_a_ledger_all_is_published_the_same, 0, 3},
 	    {"lines", the_segments_are_told, 0, 1},
 	    {"mark", a_mark_is_reached_when_its_records_are_committed, 0, 1},

@@ -373,14 +373,17 @@ END_TEST
 START_TEST(packed_bytes_go_to_the_disk_or_not)
 {
 	static const enum spool_compress kinds[] = {SPOOL_GZIP, SPOOL_ZSTD};
-	static char noise[1 << 20];
+	static char noise[1 << 20], packed[3 << 20];
+	uint8_t sum[SHA256_SIZE], all[SHA256_SIZE];
+	struct sha256 *sha = sha256_new();
 	struct pack *pack = pack_new(kinds[_i]);
-	int good = open("/dev/null", O_WRONLY);
+	int good = open("/tmp", O_RDWR | O_TMPFILE, 0600);
 	int full = open("/dev/full", O_WRONLY);
 	unsigned state = 1;
 	size_t i;
+	ssize_t n;
 
-	ck_assert(pack && good >= 0 && full >= 0);
+	ck_assert(pack && sha && good >= 0 && full >= 0);
 	/* incompressible: more comes out than one piece */
 	for (i = 0; i < sizeof(noise); i++) {
 		state = state * 1103515245 + 12345;
@@ -388,6 +391,13 @@ START_TEST(packed_bytes_go_to_the_disk_or_not)
 	}
 	ck_assert(pack_feed(pack, span_of(noise, sizeof(noise)), false, good));
 	ck_assert(pack_feed(pack, span_of(noise, sizeof(noise)), true, good));
+	n = pread(good, packed, sizeof(packed), 0);
+	ck_assert_int_gt(n, (ssize_t)sizeof(noise));
+	sha256_add(sha, span_of(packed, (size_t)n));
+	sha256_end(sha, all);
+	sha256_free(sha);
+	pack_sum(pack, sum);
+	ck_assert_mem_eq(sum, all, sizeof(sum));
 	pack_free(pack);
 	pack = pack_new(kinds[_i]);
 	ck_assert_ptr_nonnull(pack);
