@@ -366,6 +366,8 @@ on_retry(struct worker *w, struct parcel *p, const struct target_result *r)
 	ms = r->target_down ? delay(b->failures) : own;
 	tell = log_gate_open(&b->gate, now, &held);
 	pthread_mutex_unlock(&b->lock);
+	if (!r->target_down)
+		outbox_doubt(c->outbox, p);
 	if (after > RETRY_AFTER_MOST)
 		after = RETRY_AFTER_MOST;
 	if (ms < after * 1000)
@@ -420,8 +422,9 @@ read_digest(
 	return false;
 }
 
-/* It is found once, for all targets; but for a file that was put in place of
- * that, or written to, and which has to have the same one. */
+/* The ledger has it, or it is found once, for all targets; but for a file that
+ * was put in place of that, or written to, and which has to have the same one.
+ */
 static bool
 find_digest(struct worker *w, struct parcel *p, struct target_file *file,
     const struct stat *st)

@@ -164,6 +164,12 @@ depot_ready(const struct depot *d)
 }
 
 int
+depot_ledger(const struct depot *d)
+{
+	return open_dir(d->spool, "ledger");
+}
+
+int
 depot_take(const struct depot *d, const char *name, struct stat *st)
 {
 	int ready = depot_ready(d), fd;

@@ -2,6 +2,7 @@
  * depot - the directories that the uploader works with.
  *
  *   <spool>/ready/              what is to be delivered
+ *   <spool>/ledger/             what sepmlogd says of it, see stated.h
  *   <spool>/sent/               what was, with `after: keep`
  *   <spool>/upload/status       see deliveries.h
  *   <spool>/upload/lock         one uploader at a time
@@ -34,6 +35,7 @@ void depot_close(struct depot *depot);
 
 /* Anew each time: it may have been replaced. -1: errno. */
 int depot_ready(const struct depot *depot);
+int depot_ledger(const struct depot *depot);
 /* A regular file of ready/ to read. -1: errno. */
 int depot_take(const struct depot *depot, const char *name, struct stat *st);
 

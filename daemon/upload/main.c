@@ -25,6 +25,7 @@
 #include "log.h"
 #include "preview.h"
 #include "spool/disk.h"
+#include "stated.h"
 
 #define DEFAULT_CONFIG "/etc/sepmlogd/sepmlog-upload.yaml"
 
@@ -85,6 +86,7 @@ struct upload {
 	struct plan *plan;
 	struct depot depot;
 	struct receipts *receipts;
+	struct stated *stated;
 	struct crew *crew;
 	struct progress progress;
 	bool draws;
@@ -96,7 +98,7 @@ struct upload {
 	bool ending, failed;
 	uint64_t next_scan, next_prune, next_free, next_tell; /* monotonic ms */
 	uint64_t gathered; /* when the sync is due; 0: for none */
-	struct log_gate scan_gate, free_gate, sync_gate;
+	struct log_gate scan_gate, ledger_gate, free_gate, sync_gate;
 };
 
 /* --- options --- */
@@ -253,6 +255,38 @@ open_receipts(struct upload *u)
 	return u->receipts != NULL;
 }
 
+/* --- what the ledger says --- */
+
+static void
+file_cb(void *arg, const struct ledger_entry *entry)
+{
+	struct upload *u = arg;
+
+	outbox_state(crew_outbox(u->crew), entry);
+}
+
+/* Without it all is found by reading the files. */
+static void
+read_ledger(struct upload *u)
+{
+	int dir = depot_ledger(&u->depot);
+	uint64_t held;
+	bool ok = dir >= 0 || errno == ENOENT;
+
+	if (u->stated == NULL)
+		u->stated = stated_new(outbox_oldest(crew_outbox(u->crew)));
+	if (dir >= 0 && u->stated != NULL)
+		ok = stated_read(u->stated, dir, file_cb, u);
+	if (!ok && log_gate_open(&u->ledger_gate, clock_ms(), &held))
+		crew_tell(u->crew, true,
+		    "%s/ledger: %s: digests are found by reading the files%s",
+		    u->plan->spool, strerror(errno),
+		    errno == EACCES
+			? "; this user has to be in the spool's group"
+			: "");
+	disk_close(&dir);
+}
+
 /* --- scanning --- */
 
 static void
@@ -298,6 +332,8 @@ scan(struct upload *u)
 	/* For those that had no room before, receipts were not looked up. */
 	if (ok && added > 0 && (more || !u->marked))
 		mark(u);
+	if (ok && added > 0)
+		read_ledger(u);
 	u->left_some |= u->options->once && !ok;
 	if (ok)
 		tell_unwanted(u);
@@ -558,6 +594,8 @@ begin(struct upload *u)
 	bool scanned;
 
 	u->more = u->marked = false;
+	stated_free(u->stated);
+	u->stated = NULL;
 	scanned = scan(u);
 	if (!u->marked && !mark(u))
 		return false;
@@ -757,6 +795,7 @@ end(struct upload *u)
 		crew_free(u->crew);
 	}
 	receipts_close(u->receipts);
+	stated_free(u->stated);
 	depot_close(&u->depot);
 	plan_free(u->plan);
 	disk_close(&u->watch);

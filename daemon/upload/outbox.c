@@ -11,8 +11,13 @@
 
 #include "clock.h"
 #include "spool/disk.h"
+#include "stated.h"
+#include "timestamp.h"
 
-enum { NAP = 60 * 1000 /* ms: how long a wait is at most */ };
+enum {
+	NAP = 60 * 1000, /* ms: how long a wait is at most */
+	NAMED = 2,       /* s from a line of the ledger to the file's name */
+};
 
 /* What is known of a target, here. */
 struct lane {
@@ -156,6 +161,9 @@ parcel_new(const struct outbox *o, int ready, const char *name)
 	snprintf(p->name, sizeof p->name, "%s", name);
 	p->size = (uint64_t)st.st_size;
 	p->finished = st.st_mtim.tv_sec;
+	p->inode = st.st_ino;
+	p->written = st.st_mtim;
+	p->changed = st.st_ctim;
 	p->here = true;
 	name_parse_ready(name, &stream, &number);
 	for (size_t i = 0; i < o->plan->target_count; i++)
@@ -330,6 +338,72 @@ outbox_note(struct outbox *o, const struct ledger_entry *entry)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* Was this the time, a second or two later, or before? */
+static bool
+is_by_then(struct timespec at, int64_t later, struct span time)
+{
+	char text[TIMESTAMP_RFC3339_US];
+	struct timestamp_days days = {0};
+
+	timestamp_format_us(
+	    ((int64_t)at.tv_sec - later) * 1000000 + at.tv_nsec / 1000, &days,
+	    text);
+	return memcmp(text, time.p, sizeof text) <= 0;
+}
+
+/* As it was when its line was written: its bytes were there by then, and it got
+ * its name right after. */
+static bool
+is_untouched(const struct parcel *p, const struct stated_file *file)
+{
+	return p->size == file->size && is_by_then(p->written, 0, file->time) &&
+	       is_by_then(p->changed, NAMED, file->time);
+}
+
+/* Its digest has to be this one, and is, if nobody was at the file. */
+static void
+state(struct parcel *p, const struct stated_file *file)
+{
+	if (!p->hashed)
+		memcpy(p->digest.sum, file->sum, sizeof file->sum);
+	p->hashed = true;
+	if (p->digest.size > 0 || !is_untouched(p, file) ||
+	    memcmp(p->digest.sum, file->sum, sizeof file->sum) != 0)
+		return;
+	p->stated = true;
+	p->digest.size = p->size;
+	p->digest.inode = p->inode;
+	p->digest.written = p->written;
+}
+
+void
+outbox_state(struct outbox *o, const struct ledger_entry *entry)
+{
+	struct stated_file file;
+	struct parcel *p;
+
+	if (!stated_file(entry, &file))
+		return;
+	pthread_mutex_lock(&o->lock);
+	p = find(o, ledger_text(entry, "name"));
+	if (p != NULL && !p->hashing)
+		state(p, &file);
+	pthread_mutex_unlock(&o->lock);
+}
+
+int64_t
+outbox_oldest(struct outbox *o)
+{
+	int64_t oldest = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (size_t i = 0; i < o->n; i++)
+		if (i == 0 || o->parcel[i]->finished < oldest)
+			oldest = o->parcel[i]->finished;
+	pthread_mutex_unlock(&o->lock);
+	return oldest;
+}
+
 /* --- taking --- */
 
 static unsigned
@@ -477,6 +551,7 @@ outbox_set_digest(
 	pthread_mutex_lock(&o->lock);
 	if (digest != NULL)
 		p->digest = *digest;
+	p->stated &= digest == NULL;
 	p->hashed |= digest != NULL;
 	p->unread = digest == NULL;
 	p->hashing = false;
@@ -488,6 +563,16 @@ static bool
 is_to_hash(const struct parcel *p)
 {
 	return !p->hashed && !p->hashing && !p->unread;
+}
+
+void
+outbox_doubt(struct outbox *o, struct parcel *p)
+{
+	pthread_mutex_lock(&o->lock);
+	if (p->stated)
+		p->digest.inode = 0; /* that of no file */
+	p->stated = false;
+	pthread_mutex_unlock(&o->lock);
 }
 
 /* Of those that the target gets next, which `first` begins. */

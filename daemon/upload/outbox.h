@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "digest.h"
 #include "ledger.h"
@@ -48,9 +49,13 @@ struct parcel {
 	char name[SPOOL_PATH];
 	uint64_t size;
 	int64_t finished; /* UTC s */
+	/* of the file, at the scan that found it */
+	ino_t inode;
+	struct timespec written, changed; /* st_mtim, st_ctim */
 	bool here;        /* it was, at the last scan */
 	bool hashing;     /* a thread reads it: it stays till then */
 	bool hashed;      /* what the digest has to be is known */
+	bool stated;      /* that it is of this file the ledger says */
 	bool unread;      /* it could not be found: not tried ahead again */
 	bool reported;    /* to the caller of outbox_finished */
 	bool noted;       /* main thread: the receipts say that it goes */
@@ -76,6 +81,11 @@ bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
 /* What a line of the receipts (delivered.h) says of a file that is here, as far
  * as can be told without reading it; else nothing. */
 void outbox_note(struct outbox *outbox, const struct ledger_entry *entry);
+/* What a line of the ledger (stated.h) says of one: if nobody has touched it
+ * since, its digest is known. */
+void outbox_state(struct outbox *outbox, const struct ledger_entry *entry);
+/* The time of the oldest file, UTC s; 0: there is none. */
+int64_t outbox_oldest(struct outbox *outbox);
 /* Is there a file of this name? */
 bool outbox_has(struct outbox *outbox, const char *name);
 
@@ -102,6 +112,9 @@ bool outbox_digest(struct outbox *outbox, struct parcel *parcel,
 /* NULL: it could not be found. */
 void outbox_set_digest(
     struct outbox *outbox, struct parcel *parcel, const struct digest *digest);
+/* Something went wrong with the file: if nobody has read it so far, its digest
+ * is to be found that way the next time. */
+void outbox_doubt(struct outbox *outbox, struct parcel *parcel);
 /*
  * A file that a target which is at work will get soon and whose digest is to be
  * found; waits for one, until *stop is set: NULL. It is there until

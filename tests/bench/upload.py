@@ -150,7 +150,8 @@ def measure(command, more=None):
 def one(servers, options, way, which, round_):
     """A round of one client; the last one is ours."""
     _, target, by_hand, files = way
-    spool = uploads.Outgoing(servers.path(f"spool-{round_}-{which}"))
+    spool = uploads.Outgoing(
+        servers.path(f"spool-{round_}-{which}"), ledger=options.ledger)
     names = [spool.put(n, options.size << 20, data=options.data)
              for n in range(1, (options.files or files) + 1)]
     os.sync()
@@ -205,6 +206,8 @@ def main():
     parser.add_argument("--files", type=int, help="instead of what is usual")
     parser.add_argument("--size", type=int, default=8, help="MiB of each")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--no-ledger", dest="ledger", action="store_false",
+                        help="as if sepmlogd had written none")
     options = parser.parse_args()
     options.data = os.urandom(options.size << 20)
     print("| | MiB/s | seconds | × by hand | CPU seconds |\n"

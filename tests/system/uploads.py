@@ -1,6 +1,7 @@
 """What the tests of sepmlog-upload share: spools with files to deliver, the
 program itself, and its receipts."""
 
+import datetime
 import glob
 import gzip
 import hashlib
@@ -8,6 +9,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 import harness
 
@@ -57,12 +59,48 @@ def manual_example(product):
                     f"product: {product}")
 
 
+class _Ledger:
+    """The lines that sepmlogd writes of its files."""
+
+    def __init__(self, directory):
+        os.makedirs(directory, exist_ok=True)
+        self._path = os.path.join(
+            directory, f"ledger-{INSTANCE}-{1:016}.jsonl")
+        self._chain = bytes(32)
+        self._write("ledger", instance=INSTANCE, number=1,
+                    before=self._chain.hex())
+
+    def _write(self, kind, at=None, **members):
+        at = time.time() if at is None else at
+        moment = datetime.datetime.fromtimestamp(at, datetime.timezone.utc)
+        body = json.dumps(
+            {"type": kind,
+             "time": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), **members},
+            separators=(",", ":")).encode()[:-1]
+        self._chain = hashlib.sha256(self._chain + body).digest()
+        with open(self._path, "ab") as file:
+            file.write(body + b',"chain":"'
+                       + self._chain.hex().encode() + b'"}\n')
+
+    def file(self, name, data, at=None, **other):
+        """Written `at` this time; `other` has members that are not right."""
+        stream, _, number = name.split(".")[0].split("-")
+        packed = name.rpartition(".")[2]
+        kinds = {"gz": "gzip", "zst": "zstd"}
+        said = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        if packed in kinds:
+            said = {f"packed_{key}": value for key, value in said.items()}
+        self._write("file", at, name=name, stream=stream, segment=int(number),
+                    compression=kinds.get(packed, "none"), **{**said, **other})
+
+
 class Outgoing:
     """A spool as sepmlogd leaves it, with files of random bytes."""
 
-    def __init__(self, path, make=True):
+    def __init__(self, path, make=True, ledger=False):
         self.path = path
         self.sums = {}
+        self.ledger = _Ledger(os.path.join(path, "ledger")) if ledger else None
         if not make:
             return  # it is sepmlogd's
         os.makedirs(os.path.join(path, "ready"))
@@ -80,6 +118,8 @@ class Outgoing:
             file.write(data)
         os.chmod(temporary, 0o440)
         self.sums[name] = hashlib.sha256(data).hexdigest()
+        if self.ledger:
+            self.ledger.file(name, data)
         os.rename(temporary, self.at("ready", name))
         return name
 

@@ -1,0 +1,191 @@
+#include "stated.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "spool/disk.h"
+#include "timestamp.h"
+
+enum { PIECE = 128 * 1024 };
+
+_Static_assert((int)PIECE > (int)LEDGER_LINE, "a line fits");
+
+/* Where a line begins. */
+struct place {
+	uint64_t number; /* of the file */
+	uint64_t at;
+};
+
+struct stated {
+	char since[TIMESTAMP_RFC3339_US]; /* until the first file is chosen */
+	bool begun;
+	struct place place;  /* of the next line */
+	struct place end[2]; /* of the last time, and the one before */
+	struct ledger_entry entry;
+	char piece[PIECE];
+};
+
+struct stated *
+stated_new(int64_t since)
+{
+	struct stated *s = calloc(1, sizeof *s);
+	struct timestamp_days days = {0};
+
+	if (s != NULL)
+		timestamp_format_us(since * 1000000, &days, s->since);
+	return s;
+}
+
+void
+stated_free(struct stated *s)
+{
+	free(s);
+}
+
+/* --- where to begin --- */
+
+/* Was it begun after the time from which lines are wanted? */
+static bool
+is_late(struct stated *s, int dir, const char *name)
+{
+	struct span in, time;
+	struct stat st;
+	size_t n = 0;
+	int fd = disk_open(dir, name, &st);
+	bool ok = fd >= 0 && disk_read(fd, 0, s->piece, LEDGER_LINE, &n);
+
+	disk_close(&fd);
+	in = span_of(s->piece, n);
+	if (!ok || !ledger_parse(span_take(in, span_find(in, '\n')), &s->entry))
+		return true;
+	time = ledger_text(&s->entry, "time");
+	return time.n != sizeof s->since ||
+	       memcmp(time.p, s->since, time.n) > 0;
+}
+
+/* With the last file that was begun before that time. */
+static void
+begin(struct stated *s, int dir, const struct chain_list *list)
+{
+	size_t i = list->n;
+
+	while (i > 0 && is_late(s, dir, list->name[i - 1]))
+		i--;
+	s->end[0] = (struct place){0};
+	if (i > 0)
+		s->end[0].number = chain_number(list->name[i - 1]);
+	s->end[1] = s->end[0];
+	s->begun = true;
+}
+
+/* --- reading --- */
+
+struct reading {
+	struct stated *stated;
+	void (*file)(void *arg, const struct ledger_entry *entry);
+	void *arg;
+};
+
+/* Most lines are others. */
+static void
+take_line(const struct reading *r, struct span line)
+{
+	static const struct span start = SPAN("{\"type\":\"file\",");
+	struct ledger_entry *entry = &r->stated->entry;
+
+	if (line.n > start.n && memcmp(line.p, start.p, start.n) == 0 &&
+	    ledger_parse(line, entry))
+		r->file(r->arg, entry);
+}
+
+/* Whole lines; answers their bytes. */
+static size_t
+take_lines(const struct reading *r, struct span in)
+{
+	size_t n, all = in.n;
+
+	while ((n = span_find(in, '\n')) < in.n) {
+		take_line(r, span_take(in, n));
+		in = span_skip(in, n + 1);
+	}
+	return all - in.n;
+}
+
+/* Up to its last whole line; more may follow. */
+static bool
+read_file(const struct reading *r, int dir, const char *name)
+{
+	struct stated *s = r->stated;
+	struct stat st;
+	size_t n = 0, taken;
+	int fd = disk_open(dir, name, &st);
+	bool ok = fd >= 0;
+
+	if (!ok)
+		return errno == ENOENT; /* its time had come */
+	do {
+		ok = disk_read(fd, s->place.at, s->piece, PIECE, &n);
+		taken = ok ? take_lines(r, span_of(s->piece, n)) : 0;
+		/* Longer than any line: it is none. */
+		if (taken == 0 && n == PIECE)
+			taken = n;
+		s->place.at += taken;
+	} while (ok && taken > 0);
+	disk_close(&fd);
+	return ok;
+}
+
+static bool
+read_files(const struct reading *r, int dir, const struct chain_list *list)
+{
+	struct place *place = &r->stated->place;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < list->n; i++) {
+		uint64_t number = chain_number(list->name[i]);
+
+		if (number < place->number)
+			continue;
+		if (number > place->number)
+			*place = (struct place){number, 0};
+		ok = read_file(r, dir, list->name[i]);
+	}
+	return ok;
+}
+
+bool
+stated_read(struct stated *s, int dir,
+    void (*file)(void *arg, const struct ledger_entry *entry), void *arg)
+{
+	const struct reading reading = {s, file, arg};
+	struct chain_list list;
+	bool ok = chain_list(&list, dir, "ledger");
+
+	if (ok && !s->begun)
+		begin(s, dir, &list);
+	s->place = s->end[1];
+	ok = ok && read_files(&reading, dir, &list);
+	if (ok) {
+		s->end[1] = s->end[0];
+		s->end[0] = s->place;
+	}
+	chain_list_clear(&list);
+	return ok;
+}
+
+/* --- a line --- */
+
+bool
+stated_file(const struct ledger_entry *entry, struct stated_file *file)
+{
+	bool plain = span_eq(ledger_text(entry, "compression"), SPAN("none"));
+	struct span sum =
+	    ledger_text(entry, plain ? "sha256" : "packed_sha256");
+
+	file->size = ledger_number(entry, plain ? "bytes" : "packed_bytes");
+	file->time = ledger_text(entry, "time");
+	return file->time.n == TIMESTAMP_RFC3339_US &&
+	       sha256_read(sum, file->sum);
+}

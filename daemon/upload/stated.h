@@ -1,0 +1,42 @@
+/*
+ * stated - what sepmlogd's ledger says of the files that it publishes.
+ *
+ * The lines of type `file` (ledger.h), which are durable before the file has
+ * its name in ready/: whoever has seen a name finds its line. They are read as
+ * they are, without the chain, which is for `sepmlogctl verify`.
+ */
+#ifndef SEPMLOG_UPLOAD_STATED_H
+#define SEPMLOG_UPLOAD_STATED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger.h"
+#include "sha256.h"
+
+struct stated;
+
+/* Lines older than this (UTC s) are not wanted. NULL: no memory. */
+struct stated *stated_new(int64_t since);
+void stated_free(struct stated *stated);
+
+/*
+ * Calls back with each line of the directory of the ledger that was not read
+ * before, and once more with those that were read the last time: the file of
+ * one of them may not have had its name yet. False: errno; what was not read is
+ * read the next time.
+ */
+bool stated_read(struct stated *stated, int dir,
+    void (*file)(void *arg, const struct ledger_entry *entry), void *arg);
+
+/* A file as it is in ready/, by its line. */
+struct stated_file {
+	uint64_t size;
+	uint8_t sum[SHA256_SIZE];
+	struct span time; /* of the line, as ledgers write it */
+};
+
+/* False: the line has no digest of it. */
+bool stated_file(const struct ledger_entry *entry, struct stated_file *file);
+
+#endif
