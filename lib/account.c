@@ -588,6 +588,7 @@ take_file(struct account *a)
 	size_t stream = stream_index(a, f.stream);
 
 	f.has_sum = sha256_read(ledger_text(e, "sha256"), f.sum);
+	f.has_file = ledger_file(e, &f.file);
 	if (stream == ACCOUNT_STREAMS) {
 		say(a, ACCOUNT_FINDING, "%s:%" PRIu64 ": a file of no stream",
 		    a->name, a->line);

@@ -33,6 +33,8 @@ struct account_file {
 	uint64_t segment, records, bytes;
 	bool has_sum;
 	uint8_t sum[SHA256_SIZE];
+	bool has_file; /* the line says what the file in ready/ is */
+	struct ledger_file file;
 	bool repeated; /* it was there before, and is not added again */
 };
 

@@ -338,6 +338,19 @@ ledger_sum(const struct ledger_entry *e, const char *in)
 	return sum;
 }
 
+bool
+ledger_file(const struct ledger_entry *entry, struct ledger_file *file)
+{
+	bool plain = span_eq(ledger_text(entry, "compression"), SPAN("none"));
+	struct span sum =
+	    ledger_text(entry, plain ? "sha256" : "packed_sha256");
+
+	file->size = ledger_number(entry, plain ? "bytes" : "packed_bytes");
+	file->time = ledger_text(entry, "time");
+	return file->time.n == TIMESTAMP_RFC3339_US &&
+	       sha256_read(sum, file->sum);
+}
+
 /* --- ids --- */
 
 static bool

@@ -32,7 +32,8 @@
  *            transport, bytes, stored (records that went to a stream), filtered
  *            (that went to none), streams (records by stream), rolled_in and
  *            rolled_out (records and occurrences that streams which roll up
- *            have taken, and of that have written), unparsed, truncated, oversize, unterminated, refused by cause; or listener:
+ *            have taken, and of that have written), unparsed, truncated,
+ *            oversize, unterminated, refused by cause; or listener:
  *            kernel_drops, accept_pauses
  *   file     name, stream, segment, records, bytes, sha256 (of the plain
  *            content), first_id, last_id, first_time, last_time, compression,
@@ -121,6 +122,16 @@ struct span ledger_text(const struct ledger_entry *entry, const char *key);
 uint64_t ledger_number(const struct ledger_entry *entry, const char *key);
 /* The sum of the numbers of an inner object. */
 uint64_t ledger_sum(const struct ledger_entry *entry, const char *in);
+
+/* A file as it is in ready/, by a line of type `file`. */
+struct ledger_file {
+	uint64_t size;
+	uint8_t sum[SHA256_SIZE];
+	struct span time; /* of the line: TIMESTAMP_RFC3339_US bytes */
+};
+
+/* False: the line has no digest of it. */
+bool ledger_file(const struct ledger_entry *entry, struct ledger_file *file);
 
 /* --- ids: <instance>-<stream>-<segment>-<line> --- */
 

@@ -15,7 +15,9 @@ enum { FIRST_ROOM = 1024, TIME = 32, PATH = 1024 };
 /* The names are not kept. */
 struct file {
 	uint64_t hash;
+	uint64_t sum; /* the start of its digest, by receipts; 0: none says */
 	enum handed_fate fate;
+	bool differs; /* two receipts do not say the same */
 };
 
 struct handed {
@@ -68,6 +70,16 @@ compare(const void *a, const void *b)
 	return x->fate < y->fate ? -1 : x->fate > y->fate;
 }
 
+/* `file` of the same name says more. */
+static void
+join(struct file *file, const struct file *less)
+{
+	file->differs |= less->differs || (file->sum != 0 && less->sum != 0 &&
+					      file->sum != less->sum);
+	if (file->sum == 0)
+		file->sum = less->sum;
+}
+
 static void
 put_in_order(struct handed *h)
 {
@@ -76,8 +88,11 @@ put_in_order(struct handed *h)
 	if (h->n > 0)
 		qsort(h->file, h->n, sizeof *h->file, compare);
 	for (size_t i = 0; i < h->n; i++) {
-		n -= n > 0 && h->file[n - 1].hash == h->file[i].hash;
-		h->file[n++] = h->file[i];
+		struct file *file = &h->file[i];
+
+		if (n > 0 && h->file[n - 1].hash == file->hash)
+			join(file, &h->file[--n]);
+		h->file[n++] = *file;
 	}
 	h->n = n;
 }
@@ -111,12 +126,22 @@ fate_of(const struct ledger_entry *entry)
 		   : HANDED_DELIVERED;
 }
 
+static uint64_t
+start_of(const uint8_t sum[SHA256_SIZE])
+{
+	uint64_t start;
+
+	memcpy(&start, sum, sizeof start);
+	return start;
+}
+
 static void
 entry_cb(void *arg, const struct ledger_entry *entry)
 {
 	struct handed *h = arg;
 	struct span name = ledger_text(entry, "file");
 	struct span time = ledger_text(entry, "time");
+	uint8_t sum[SHA256_SIZE] = {0};
 
 	if (h->since[0] == '\0')
 		snprintf(
@@ -127,7 +152,13 @@ entry_cb(void *arg, const struct ledger_entry *entry)
 		h->failed = true;
 		return;
 	}
-	h->file[h->n++] = (struct file){ctl_hash(name), fate_of(entry)};
+	if (!sha256_read(ledger_text(entry, "sha256"), sum))
+		memset(sum, 0, sizeof sum);
+	h->file[h->n++] = (struct file){
+	    .hash = ctl_hash(name),
+	    .sum = start_of(sum),
+	    .fate = fate_of(entry),
+	};
 }
 
 static void
@@ -161,8 +192,8 @@ handed_read(
 	return !h->failed;
 }
 
-enum handed_fate
-handed_find(const struct handed *h, struct span name)
+static const struct file *
+find(const struct handed *h, struct span name)
 {
 	uint64_t hash = ctl_hash(name);
 	size_t low = 0, high = h->n, middle;
@@ -170,13 +201,31 @@ handed_find(const struct handed *h, struct span name)
 	while (low < high) {
 		middle = low + (high - low) / 2;
 		if (h->file[middle].hash == hash)
-			return h->file[middle].fate;
+			return &h->file[middle];
 		if (h->file[middle].hash < hash)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return HANDED_UNKNOWN;
+	return NULL;
+}
+
+enum handed_fate
+handed_find(const struct handed *h, struct span name)
+{
+	const struct file *file = find(h, name);
+
+	return file != NULL ? file->fate : HANDED_UNKNOWN;
+}
+
+bool
+handed_differs(
+    const struct handed *h, struct span name, const uint8_t sum[SHA256_SIZE])
+{
+	const struct file *file = find(h, name);
+
+	return file != NULL && file->sum != 0 &&
+	       (file->differs || file->sum != start_of(sum));
 }
 
 struct span

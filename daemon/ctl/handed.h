@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sha256.h"
 #include "span.h"
 
 enum handed_fate {
@@ -25,11 +26,15 @@ void handed_free(struct handed *handed);
 
 /* Reads all receipts, again if they were read before. `say` gets what is wrong
  * with them, without newline. False: errno. */
-bool handed_read(struct handed *handed,
-    void (*say)(void *arg, const char *text), void *arg);
+bool handed_read(
+    struct handed *handed, void (*say)(void *arg, const char *text), void *arg);
 
 /* Two names may be taken for one another, once in 2^64. */
 enum handed_fate handed_find(const struct handed *handed, struct span name);
+/* Does a receipt say that another file than the one of this digest was
+ * delivered? */
+bool handed_differs(const struct handed *handed, struct span name,
+    const uint8_t sum[SHA256_SIZE]);
 /* When the first receipt that is kept was written, as a ledger writes times;
  * empty: there is none. */
 struct span handed_since(const struct handed *handed);

@@ -11,12 +11,12 @@
 
 #include "clock.h"
 #include "spool/disk.h"
-#include "stated.h"
 #include "timestamp.h"
 
 enum {
 	NAP = 60 * 1000, /* ms: how long a wait is at most */
 	NAMED = 2,       /* s from a line of the ledger to the file's name */
+	NO_INODE = 0,    /* that of no file */
 };
 
 /* What is known of a target, here. */
@@ -303,9 +303,9 @@ unrefuse(struct outbox *o, struct parcel *p)
 static void
 expect(struct parcel *p, const struct ledger_entry *entry)
 {
-	if (!p->hashed)
-		p->hashed =
-		    sha256_read(ledger_text(entry, "sha256"), p->digest.sum);
+	if (p->source == SOURCE_NONE &&
+	    sha256_read(ledger_text(entry, "sha256"), p->digest.sum))
+		p->source = SOURCE_RECEIPT;
 }
 
 /* With the lock. */
@@ -354,39 +354,39 @@ is_by_then(struct timespec at, int64_t later, struct span time)
 /* As it was when its line was written: its bytes were there by then, and it got
  * its name right after. */
 static bool
-is_untouched(const struct parcel *p, const struct stated_file *file)
+is_untouched(const struct parcel *p, const struct ledger_file *file)
 {
 	return p->size == file->size && is_by_then(p->written, 0, file->time) &&
 	       is_by_then(p->changed, NAMED, file->time);
 }
 
-/* Its digest has to be this one, and is, if nobody was at the file. */
+/* Its digest has to be this one, and is, if nobody was at the file. Of two
+ * lines the later one counts: it may have been packed again. */
 static void
-state(struct parcel *p, const struct stated_file *file)
+state(struct parcel *p, const struct ledger_file *file)
 {
-	if (!p->hashed)
-		memcpy(p->digest.sum, file->sum, sizeof file->sum);
-	p->hashed = true;
-	if (p->digest.size > 0 || !is_untouched(p, file) ||
-	    memcmp(p->digest.sum, file->sum, sizeof file->sum) != 0)
-		return;
-	p->stated = true;
+	if (p->source == SOURCE_NONE)
+		p->source = SOURCE_LEDGER;
+	memcpy(p->digest.sum, file->sum, sizeof file->sum);
 	p->digest.size = p->size;
-	p->digest.inode = p->inode;
 	p->digest.written = p->written;
+	p->digest.inode = p->source != SOURCE_DOUBTED && is_untouched(p, file)
+			      ? p->inode
+			      : NO_INODE;
 }
 
 void
 outbox_state(struct outbox *o, const struct ledger_entry *entry)
 {
-	struct stated_file file;
+	struct ledger_file file;
 	struct parcel *p;
 
-	if (!stated_file(entry, &file))
+	if (!ledger_file(entry, &file))
 		return;
 	pthread_mutex_lock(&o->lock);
 	p = find(o, ledger_text(entry, "name"));
-	if (p != NULL && !p->hashing)
+	if (p != NULL && !p->hashing && p->source != SOURCE_RECEIPT &&
+	    p->source != SOURCE_READ)
 		state(p, &file);
 	pthread_mutex_unlock(&o->lock);
 }
@@ -536,7 +536,7 @@ outbox_digest(struct outbox *o, struct parcel *p, const atomic_bool *stop,
 	pthread_mutex_lock(&o->lock);
 	while (p->hashing && !atomic_load(stop))
 		wait_until(o, &o->change, clock_ms() + NAP);
-	hashed = p->hashed;
+	hashed = p->source != SOURCE_NONE;
 	*digest = p->digest;
 	if (!hashed)
 		p->hashing = true;
@@ -549,10 +549,10 @@ outbox_set_digest(
     struct outbox *o, struct parcel *p, const struct digest *digest)
 {
 	pthread_mutex_lock(&o->lock);
-	if (digest != NULL)
+	if (digest != NULL) {
 		p->digest = *digest;
-	p->stated &= digest == NULL;
-	p->hashed |= digest != NULL;
+		p->source = SOURCE_READ;
+	}
 	p->unread = digest == NULL;
 	p->hashing = false;
 	pthread_cond_broadcast(&o->change);
@@ -562,16 +562,17 @@ outbox_set_digest(
 static bool
 is_to_hash(const struct parcel *p)
 {
-	return !p->hashed && !p->hashing && !p->unread;
+	return p->source == SOURCE_NONE && !p->hashing && !p->unread;
 }
 
 void
 outbox_doubt(struct outbox *o, struct parcel *p)
 {
 	pthread_mutex_lock(&o->lock);
-	if (p->stated)
-		p->digest.inode = 0; /* that of no file */
-	p->stated = false;
+	if (p->source == SOURCE_LEDGER) {
+		p->source = SOURCE_DOUBTED;
+		p->digest.inode = NO_INODE;
+	}
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -44,6 +44,17 @@ struct leg {
 	bool conforms;       /* whose leg is busy sets it: it was looked into */
 };
 
+/* Where its digest is from: so what it has to be is known, but for the first.
+ * Of which file it is, is known of `LEDGER`, unless someone was at that, and
+ * of `READ`. */
+enum parcel_source {
+	SOURCE_NONE,
+	SOURCE_RECEIPT,
+	SOURCE_LEDGER,
+	SOURCE_DOUBTED, /* the ledger's, but something went wrong */
+	SOURCE_READ,
+};
+
 /* A file. Name and size never change; the rest is the outbox's. */
 struct parcel {
 	char name[SPOOL_PATH];
@@ -52,13 +63,12 @@ struct parcel {
 	/* of the file, at the scan that found it */
 	ino_t inode;
 	struct timespec written, changed; /* st_mtim, st_ctim */
-	bool here;        /* it was, at the last scan */
-	bool hashing;     /* a thread reads it: it stays till then */
-	bool hashed;      /* what the digest has to be is known */
-	bool stated;      /* that it is of this file the ledger says */
-	bool unread;      /* it could not be found: not tried ahead again */
-	bool reported;    /* to the caller of outbox_finished */
-	bool noted;       /* main thread: the receipts say that it goes */
+	bool here;                        /* it was, at the last scan */
+	bool hashing; /* a thread reads it: it stays till then */
+	bool unread;  /* it could not be found: not tried ahead again */
+	enum parcel_source source; /* of the digest */
+	bool reported;             /* to the caller of outbox_finished */
+	bool noted; /* main thread: the receipts say that it goes */
 	struct digest digest;
 	struct leg leg[];
 };

@@ -174,18 +174,3 @@ stated_read(struct stated *s, int dir,
 	chain_list_clear(&list);
 	return ok;
 }
-
-/* --- a line --- */
-
-bool
-stated_file(const struct ledger_entry *entry, struct stated_file *file)
-{
-	bool plain = span_eq(ledger_text(entry, "compression"), SPAN("none"));
-	struct span sum =
-	    ledger_text(entry, plain ? "sha256" : "packed_sha256");
-
-	file->size = ledger_number(entry, plain ? "bytes" : "packed_bytes");
-	file->time = ledger_text(entry, "time");
-	return file->time.n == TIMESTAMP_RFC3339_US &&
-	       sha256_read(sum, file->sum);
-}

@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "ledger.h"
-#include "sha256.h"
 
 struct stated;
 
@@ -28,15 +27,5 @@ void stated_free(struct stated *stated);
  */
 bool stated_read(struct stated *stated, int dir,
     void (*file)(void *arg, const struct ledger_entry *entry), void *arg);
-
-/* A file as it is in ready/, by its line. */
-struct stated_file {
-	uint64_t size;
-	uint8_t sum[SHA256_SIZE];
-	struct span time; /* of the line, as ledgers write it */
-};
-
-/* False: the line has no digest of it. */
-bool stated_file(const struct ledger_entry *entry, struct stated_file *file);
 
 #endif

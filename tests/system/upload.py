@@ -1746,6 +1746,28 @@ class Whole(uploads.Case):
         self.assertRegex(str(said["findings"]),
                          f"{min(fresh)}: is neither in ready/ nor")
 
+    def test_verify_compares_what_was_delivered(self):
+        """Packed again after a crash, a file has two lines: one is right."""
+        spool = self.spool()
+        sent = [os.urandom(100) for _ in range(4)]
+        names = [spool.put(number, data=data)
+                 for number, data in enumerate(sent)]
+        uploader = self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        ledger = uploads.Ledger(spool.at("ledger"))
+        os.mkdir(spool.at("live"))
+        ledger.file(names[0], sent[0])
+        ledger.file(names[1], sent[3])
+        ledger.file(names[1], sent[1])
+        ledger.file(names[2], sent[0])
+        ledger.file(names[3], sent[3])
+        ledger.file(names[3], sent[3])
+        _, said = self.verify(spool.path)
+        found = [text for text in said["findings"] if "by its receipt" in text]
+        self.assertEqual(len(found), 1, said["findings"])
+        self.assertIn(names[2], found[0])
+
     @staticmethod
     def delivered_all(spool):
         """To `out`, by its receipts, which come after the file."""

@@ -59,7 +59,7 @@ def manual_example(product):
                     f"product: {product}")
 
 
-class _Ledger:
+class Ledger:
     """The lines that sepmlogd writes of its files."""
 
     def __init__(self, directory):
@@ -100,7 +100,7 @@ class Outgoing:
     def __init__(self, path, make=True, ledger=False):
         self.path = path
         self.sums = {}
-        self.ledger = _Ledger(os.path.join(path, "ledger")) if ledger else None
+        self.ledger = Ledger(os.path.join(path, "ledger")) if ledger else None
         if not make:
             return  # it is sepmlogd's
         os.makedirs(os.path.join(path, "ready"))
