@@ -12,6 +12,10 @@ unpack_vsftpd() {
 	unpack build/vsftpd vsftpd
 }
 
+unpack_proftpd() {
+	unpack build/proftpd proftpd-core proftpd-mod-crypto libhashkit2
+}
+
 # Swift has an S3 of its own. It is Python, of many packages.
 unpack_swift() {
 	swift=build/swift

@@ -47,6 +47,7 @@ sh daemon/packages.sh gcc libc6-dev cmake ninja-build pkg-config tzdata \
 unpack_peers ||
     echo "No rsyslog and loggen here: what needs them is skipped."
 unpack_vsftpd || echo "No vsftpd here: what needs it is skipped."
+unpack_proftpd || echo "No ProFTPD here: what needs it is skipped."
 unpack_swift || echo "No Swift here: what needs it is skipped."
 if [ "${SEPMLOG_TESTS-}" = all ]; then
 	unpack_clickhouse || echo "No ClickHouse here: it is skipped."

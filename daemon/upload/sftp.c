@@ -27,6 +27,7 @@ struct sftp {
 	struct ssh_secrets secrets;
 	struct sftp_client *client; /* NULL: not connected */
 	struct sha256 *sha;
+	bool slow; /* the server was lost while it hashed: it is not asked */
 };
 
 /* One file on its way. */
@@ -36,6 +37,7 @@ struct passage {
 	struct target_watch *watch;
 	struct target_result *result;
 	char path[PATH], part[PATH];
+	bool hashed; /* what is there has the digest */
 };
 
 /* --- what is told --- */
@@ -180,11 +182,11 @@ compare_sum(struct passage *p, const char *path, bool *same)
 }
 
 static void
-delivered(struct passage *p, bool read_back)
+delivered(struct passage *p)
 {
 	char hex[SHA256_HEX];
 
-	if (read_back) {
+	if (p->hashed) {
 		sha256_hex(p->file->digest.sum, hex);
 		snprintf(p->result->check, sizeof p->result->check,
 		    "sha256:%.*s", SHA256_HEX, hex);
@@ -217,7 +219,8 @@ name_is_free(struct passage *p)
 	if (same) {
 		/* what a break between the two steps of a rename left */
 		sftp_client_remove(p->sftp->client, p->part);
-		delivered(p, true);
+		p->hashed = true;
+		delivered(p);
 		return false;
 	}
 	tell(p, TARGET_REFUSED,
@@ -311,18 +314,34 @@ fill_part(struct passage *p)
 	return false;
 }
 
+/* By the server, if it can. */
+static enum sftp_status
+ask_sum(struct passage *p, bool *told, bool *same)
+{
+	uint8_t sum[SHA256_SIZE];
+	enum sftp_status status;
+
+	*told = false;
+	if (p->sftp->slow)
+		return SFTP_OK;
+	status = sftp_client_hash(p->sftp->client, p->part, sum, told);
+	p->sftp->slow = status == SFTP_LOST;
+	*same = *told && memcmp(sum, p->file->digest.sum, sizeof sum) == 0;
+	return status;
+}
+
 static bool
 verify_part(struct passage *p)
 {
 	enum sftp_status status;
-	bool same = false;
+	bool told = true, same = false;
 
-	if (!p->sftp->options.verify)
-		return true;
-	status = compare_sum(p, p->part, &same);
+	status = p->sftp->options.verify ? compare_sum(p, p->part, &same)
+					 : ask_sum(p, &told, &same);
 	if (status != SFTP_OK)
 		return fail(p, status, p->part);
-	if (same)
+	p->hashed = same;
+	if (same || !told)
 		return true;
 	/* so that the next try does not go on with it */
 	sftp_client_remove(p->sftp->client, p->part);
@@ -347,7 +366,7 @@ carry(struct passage *p)
 	if (status != SFTP_OK)
 		fail(p, status, p->path);
 	else
-		delivered(p, p->sftp->options.verify);
+		delivered(p);
 }
 
 /* --- the connection --- */

@@ -1,6 +1,7 @@
 /*
  * sftp_client - the requests of SFTP version 3 that a delivery needs
- * (draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL for the extensions).
+ * (draft-ietf-secsh-filexfer-02; extensions: OpenSSH's PROTOCOL, and of
+ * draft-ietf-secsh-filexfer-extensions-00, 3, `check-file`).
  *
  * Writes and reads are pipelined: the server is never left waiting for the next
  * one. Calls block as those of ssh_link.h do.
@@ -76,6 +77,9 @@ enum sftp_status sftp_client_rename(
     struct sftp_client *client, const char *from, const char *to);
 enum sftp_status sftp_client_remove(
     struct sftp_client *client, const char *path);
+/* The SHA-256 that the server finds of a file. *told: it can do that. */
+enum sftp_status sftp_client_hash(struct sftp_client *client, const char *path,
+    uint8_t sum[SHA256_SIZE], bool *told);
 
 /* Writes the file's bytes from `from` to its end at the same place there.
  * watch->sent grows as the server takes them. */

@@ -423,6 +423,15 @@ open_session(
 	return status;
 }
 
+bool
+ssh_link_is_openssh(const struct ssh_link *link)
+{
+	const char *banner =
+	    link->session != NULL ? ssh_get_serverbanner(link->session) : NULL;
+
+	return banner != NULL && strstr(banner, "OpenSSH") != NULL;
+}
+
 enum ssh_link_status
 ssh_link_open(struct ssh_link *link, const struct ssh_login *login,
     const char *subsystem, const atomic_bool *stop)

@@ -43,6 +43,9 @@ struct ssh_link {
 	char why[SSH_LINK_WHY];
 };
 
+/* By what it says of itself; false as well when it is closed. */
+bool ssh_link_is_openssh(const struct ssh_link *link);
+
 /* Connects, checks the server's key, logs in and starts a subsystem; NULL:
  * none, there will be commands. After any other answer than
  * OK, *link is closed. */

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
+import unittest
 
 import harness
 import uploads
@@ -129,6 +130,84 @@ class Sshd:
                 except ProcessLookupError:
                     pass
             self.process.wait()
+
+
+class Proftpd:
+    """A server that can hash: ProFTPD's mod_sftp, of the version that
+    tests/run.sh unpacks."""
+
+    ROOT = os.path.join(harness.ROOT, "build/proftpd/usr")
+    USER, UID, PASSWORD = "sepmtest", 64711, "secret"
+    _CONFIG = """
+ModulePath {root}/lib/proftpd
+LoadModule mod_sftp.c
+ServerType standalone
+DefaultAddress {address}
+Port {port}
+UseReverseDNS off
+User root
+Group root
+PidFile {work}/pid
+ScoreboardFile {work}/scoreboard
+SystemLog {work}/system.log
+DelayEngine off
+WtmpLog off
+RequireValidShell off
+AllowOverwrite on
+AuthOrder mod_auth_file.c
+AuthUserFile {work}/users
+SFTPEngine on
+SFTPHostKey {work}/host
+SFTPLog {work}/sftp.log
+SFTPExtensions {sign}checkFile
+"""
+
+    def __init__(self, case, hashes=True):
+        self.work, self.port = case.made("proftpd"), harness.free_port()
+        make_key(os.path.join(self.work, "host"))
+        hashed = subprocess.run(
+            ["openssl", "passwd", "-6", self.PASSWORD], check=True, text=True,
+            stdout=subprocess.PIPE).stdout.strip()
+        self._write("users", f"{self.USER}:{hashed}:{self.UID}:{self.UID}::"
+                    f"{case.out}:/bin/sh\n")
+        config = self._write("config", self._CONFIG.format(
+            root=self.ROOT, address=LOOPBACK, port=self.port, work=self.work,
+            sign="+" if hashes else "-"))
+        os.chmod(case.directory, 0o711)
+        os.chown(case.out, self.UID, self.UID)
+        with open(os.path.join(self.work, "output"), "wb") as output:
+            self.process = subprocess.Popen(
+                [os.path.join(self.ROOT, "sbin/proftpd"), "-n", "-c", config],
+                env={**os.environ, "LD_LIBRARY_PATH": os.path.join(
+                    self.ROOT, "lib/x86_64-linux-gnu")},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        case.addCleanup(self._close)
+        wait_until(self._answers, "ProFTPD runs")
+        with open(os.path.join(self.work, "host.pub"),
+                  encoding="ascii") as file:
+            public = " ".join(file.read().split()[:2])
+        case.known(f"[{LOOPBACK}]:{self.port} {public}\n")
+
+    def _write(self, name, text):
+        path = os.path.join(self.work, name)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def _answers(self):
+        if self.process.poll() is not None:
+            raise AssertionError(harness.read_file(
+                os.path.join(self.work, "output")))
+        try:
+            with harness.connect(self.port, timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def _close(self):
+        self.process.kill()
+        self.process.wait()
 
 
 class Cutter:
@@ -301,6 +380,55 @@ class Delivery(Case):
         with open(os.path.join(self.out, other), "rb") as file:
             self.assertEqual(file.read(), b"x" * 100_000)
         self.assertIn("not this file", uploader.log())
+
+
+@unittest.skipUnless(os.path.exists(Proftpd.ROOT) and os.geteuid() == 0,
+                     "no ProFTPD, or not root")
+class Hashes(Case):
+    """By the server, which is asked for them."""
+
+    def far(self, server, **more):
+        return self.target(
+            server.port, user=server.USER,
+            password_file=self.secret("password", server.PASSWORD), **more)
+
+    def test_the_server_finds_it(self):
+        server, spool = Proftpd(self), self.spool()
+        for n, size in enumerate((1, 300, 3_000_000), 1):
+            spool.put(n, size)
+        uploader = self.uploader(spool, [self.far(server)])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assert_all_there(spool)
+        self.assertEqual({receipt["check"] for receipt in spool.receipts()},
+                         {f"sha256:{found}" for found in spool.sums.values()})
+
+    def test_one_that_cannot(self):
+        server, spool = Proftpd(self, hashes=False), self.spool()
+        spool.put(1)
+        spool.put(2)
+        uploader = self.uploader(spool, [self.far(server)])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assert_all_there(spool)
+        self.assertEqual({receipt["check"] for receipt in spool.receipts()},
+                         {"size:1000"})
+
+    def test_what_was_damaged_there_does_not_get_its_name(self):
+        server, spool = Proftpd(self), self.spool()
+        name = spool.put(1, 4 << 20)
+        uploader = self.uploader(
+            spool, [self.far(server, bandwidth="4MiB")]).start()
+        part = self.part(name)
+        wait_until(lambda: harness.file_size(part) > 1 << 20,
+                   "some of it is there")
+        with open(part, "r+b") as file:
+            byte = file.read(1)[0]
+            file.seek(0)
+            file.write(bytes([byte ^ 1]))
+        uploader.wait_log("does not have the content that was sent")
+        wait_until(lambda: not spool.ready(), "it is sent again")
+        self.assertEqual(uploader.stop(), 0)
+        self.assert_all_there(spool)
 
 
 class Breaks(Case):
