@@ -2,17 +2,18 @@
 hand: curl to nginx over HTTPS, sftp to OpenSSH's server, on loopback.
 
     python3 -B tests/bench/upload.py [--files N] [--size MIB] [--rounds N]
-                                    [HTTPS] [SFTP]
+                                    [--no-ledger] [HTTPS] [SFTP]
 
 Wants build/release (SEPMLOG_UPLOAD names another program), nginx, curl and
 OpenSSH. The same files each time, in turn, one command and one connection for
 all of them; medians of wall and processor time of the client, and the ratio of
 rounds. The time is that of the whole command: both start, shake hands and end.
 sepmlog-upload also makes its directories in a spool that is new each time,
-asks the server for the size of each file that went there, hashes each file,
-syncs receipts and deletes what they are for; over SFTP it has each file synced
-there, as `put -f` does. What hashing or syncing alone costs beside curl and
-sftp is in rows of its own. A round takes some seconds, so that starts, which
+asks the server for the size of each file that went there, syncs receipts and
+deletes what they are for; over SFTP it has each file synced there, as `put -f`
+does. Digests come from the ledger, or without one (--no-ledger) from the files.
+What hashing or syncing alone costs beside curl and sftp is in rows of its own.
+A round takes some seconds, so that starts, which
 are a tenth of a second, do not decide: 120 files over HTTPS, 40 over SFTP.
 """
 
