@@ -480,9 +480,13 @@ publish_hurry(struct spool *spool)
 void
 publish_restart(struct spool *spool)
 {
+	struct segment *segment;
+
+	/* their names may be others */
+	for (segment = spool->queue; segment; segment = segment->next)
+		segment->content.told = false;
 	if (spool->source < 0)
 		return;
-	spool->queue->content.told = false; /* its name may be another */
 	publish_stop(spool);
 	spool->queue->step = publish_again(spool->queue->step);
 }

@@ -1276,6 +1276,40 @@ reload(size_t count)
 	    box.now, box.why, sizeof(box.why));
 }
 
+/* Its line was written, but the file did not get that name. */
+START_TEST(a_segment_that_gets_another_name_has_a_line_of_that)
+{
+	char name[160], below[96];
+	char *lines;
+	size_t n;
+
+	begin(SPOOL_NONE);
+	box_must_open(&box);
+	faults_arm(FAULT_RENAME, 1, true, EIO, 0);
+	ck_assert(box_append(&box, BOX_TRAFFIC));
+	spool_rotate(box.spool, box.now, true);
+	box_work(&box, 50);
+	ck_assert_int_gt(faults.hits, 0);
+	ck_assert_uint_eq(box_count(&box, "ready"), 0);
+	faults_disarm();
+	box.options.compress = SPOOL_GZIP;
+	ck_assert(reload(BOX_STREAMS));
+	box_pass(&box, 12);
+	box_drain(&box);
+	snprintf(below, sizeof(below), "ledger/ledger-%.8s-%016u.jsonl",
+	    spool_instance(box.spool).p, 1);
+	lines = box_get(&box, below, &n);
+	snprintf(name, sizeof(name), "\"name\":\"traffic-%.8s-%016u.jsonl.gz\"",
+	    spool_instance(box.spool).p, 1);
+	ck_assert_uint_eq(box_count(&box, "ready"), 1);
+	ck_assert_ptr_nonnull(strstr(lines, name));
+	free(lines);
+	box_read(&box, false);
+	box_expect_all(&box);
+	end();
+}
+END_TEST
+
 START_TEST(a_reload_is_refused_while_the_disk_is_far_behind)
 {
 	int i;
@@ -1432,6 +1466,8 @@ main(void)
 	    {"reload", what_is_not_drained_is_there_at_the_next_start,
 		FAULT_DATASYNC, FAULT_DATASYNC + 1},
 	    {"reload", a_reload_is_refused_while_the_disk_is_far_behind, 0, 1},
+	    {"reload", a_segment_that_gets_another_name_has_a_line_of_that, 0,
+		1},
 	    {"reload", a_reload_that_fails_changes_nothing, 0, 6},
 	};
 
