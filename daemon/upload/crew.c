@@ -247,6 +247,8 @@ write_receipt(struct worker *w, const struct parcel *p,
 	line_begin(w, "receipt", p);
 	ledger_put_number(&w->line, "size", file->size);
 	ledger_put_text(&w->line, "sha256", span_of(hex, sizeof hex));
+	ledger_put_text(&w->line, "sha256_by",
+	    file->digest.stated ? SPAN("ledger") : SPAN("reading"));
 	ledger_put_text(&w->line, "remote", span_str(r->remote));
 	ledger_put_text(&w->line, "check", span_str(r->check));
 	ledger_put_time(&w->line, "started", started);
@@ -366,8 +368,7 @@ on_retry(struct worker *w, struct parcel *p, const struct target_result *r)
 	ms = r->target_down ? delay(b->failures) : own;
 	tell = log_gate_open(&b->gate, now, &held);
 	pthread_mutex_unlock(&b->lock);
-	if (!r->target_down)
-		outbox_doubt(c->outbox, p);
+	outbox_doubt(c->outbox, p);
 	if (after > RETRY_AFTER_MOST)
 		after = RETRY_AFTER_MOST;
 	if (ms < after * 1000)
@@ -422,6 +423,14 @@ read_digest(
 	return false;
 }
 
+/* Not even its name, its links, owner or mode are others. */
+static bool
+is_as_seen(const struct parcel *p, const struct stat *st)
+{
+	return st->st_ctim.tv_sec == p->changed.tv_sec &&
+	       st->st_ctim.tv_nsec == p->changed.tv_nsec;
+}
+
 /* The ledger has it, or it is found once, for all targets; but for a file that
  * was put in place of that, or written to, and which has to have the same one.
  */
@@ -430,21 +439,21 @@ find_digest(struct worker *w, struct parcel *p, struct target_file *file,
     const struct stat *st)
 {
 	struct crew *c = w->crew;
-	struct digest known;
-	bool is_known = outbox_digest(c->outbox, p, &c->stop, &known), ok;
+	struct digest *digest = &file->digest;
+	int error;
 
 	file->size = p->size;
-	file->digest = known;
-	if (is_known && digest_is_of(&known, st))
+	if (outbox_digest(c->outbox, p, &c->stop, digest) &&
+	    digest_is_of(digest, st) && (!digest->stated || is_as_seen(p, st)))
 		return true;
-	ok = read_digest(c, p, file->fd, &file->digest);
-	if (ok && is_known &&
-	    memcmp(known.sum, file->digest.sum, sizeof known.sum) != 0) {
-		errno = ESTALE;
-		ok = false;
+	if (!read_digest(c, p, file->fd, digest)) {
+		error = errno;
+		outbox_set_digest(c->outbox, p, NULL);
+		errno = error;
+		return false;
 	}
-	outbox_set_digest(c->outbox, p, ok ? &file->digest : NULL);
-	return ok;
+	errno = ESTALE;
+	return outbox_set_digest(c->outbox, p, digest);
 }
 
 /* Finds what the targets that are at work will ask for next, meanwhile. */

@@ -40,8 +40,8 @@ digest_file(int fd, const atomic_bool *stop, struct digest *digest)
 	} else if (fstat(fd, &st) < 0) {
 		ok = false;
 	} else {
-		digest->inode = st.st_ino;
-		digest->written = st.st_mtim;
+		*digest =
+		    (struct digest){.inode = st.st_ino, .written = st.st_mtim};
 		sha256_begin(sha);
 		ok = add_all(fd, stop, sha, piece, &digest->size);
 		sha256_end(sha, digest->sum);

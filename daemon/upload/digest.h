@@ -18,6 +18,7 @@ struct digest {
 	/* Of the file before it was read. */
 	ino_t inode;
 	struct timespec written; /* st_mtim */
+	bool stated; /* by the ledger: nobody has read the file for it */
 };
 
 /* False: errno; ECANCELED if *stop was set. */

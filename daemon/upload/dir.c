@@ -68,7 +68,7 @@ retry(struct work *w, const char *format, ...)
 	va_end(args);
 	if (error != 0 && n >= 0 && (size_t)n < sizeof r->reason)
 		snprintf(r->reason + n, sizeof r->reason - (size_t)n, ": %s%s",
-		    strerror(error),
+		    target_read_why(error),
 		    disk_is_full(error) ? ": make room there" : "");
 	r->outcome = error == ECANCELED ? TARGET_STOPPED : TARGET_RETRY;
 	r->target_down = true;
@@ -169,6 +169,8 @@ copy(struct work *w, const char *part)
 		    "%s: what was written is not what is there when read "
 		    "again; check that disk",
 		    w->result->remote);
+		/* Else the file may be another than it has to be. */
+		w->result->target_down = !w->file->digest.stated;
 		disk_discard(w->at, part);
 		return;
 	}
@@ -178,6 +180,23 @@ copy(struct work *w, const char *part)
 		delivered(w);
 }
 
+/* What is linked is not written, so not read again there. */
+static bool
+is_read_the_same(struct work *w)
+{
+	struct digest digest;
+	bool read = digest_file(w->file->fd, w->watch->stop, &digest);
+
+	if (read &&
+	    memcmp(digest.sum, w->file->digest.sum, sizeof digest.sum) == 0)
+		return true;
+	if (read)
+		errno = ESTALE;
+	retry(w, "cannot read it");
+	w->result->target_down = false;
+	return false;
+}
+
 /* By its descriptor: no name can come in between. */
 static void
 link_file(struct work *w)
@@ -185,6 +204,8 @@ link_file(struct work *w)
 	char path[64];
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d", w->file->fd);
+	if (w->file->digest.stated && !is_read_the_same(w))
+		return;
 	if (linkat(AT_FDCWD, path, w->at, w->file->name, AT_SYMLINK_FOLLOW) ==
 		0 &&
 	    fsync(w->at) == 0) {

@@ -179,6 +179,7 @@ struct comparison {
 	struct work *work;
 	uint64_t at;
 	bool same;
+	struct sha256 *sha;
 	char here[BUFFER];
 };
 
@@ -192,7 +193,20 @@ compare_cb(char *bytes, size_t size, size_t count, void *arg)
 		  disk_read(c->work->web.file->fd, c->at, c->here, n, &got) &&
 		  got == n && memcmp(c->here, bytes, n) == 0;
 	c->at += n;
+	sha256_add(c->sha, span_of(bytes, n));
 	return c->same ? n : 0;
+}
+
+/* If it is all of it, that has the digest, too. */
+static bool
+is_good(struct comparison *c)
+{
+	const struct target_file *file = c->work->web.file;
+	uint8_t sum[SHA256_SIZE];
+
+	sha256_end(c->sha, sum);
+	return c->same && (c->at < file->size ||
+			      memcmp(sum, file->digest.sum, sizeof sum) == 0);
 }
 
 /* Are the first `n` bytes the same there, and no more of them? False as well if
@@ -201,14 +215,20 @@ static bool
 is_same(struct work *w, const char *name, uint64_t n)
 {
 	struct comparison c = {.work = w, .same = true};
+	bool same;
 
 	if (n == 0)
 		return true;
 	if (!begin(w, name))
 		return false;
+	c.sha = sha256_new();
+	if (c.sha == NULL)
+		return false;
 	WEB_SET(&w->web, CURLOPT_WRITEFUNCTION, compare_cb);
 	WEB_SET(&w->web, CURLOPT_WRITEDATA, &c);
-	return perform(w) == CURLE_OK && c.same && c.at == n;
+	same = perform(w) == CURLE_OK && c.at == n && is_good(&c);
+	sha256_free(c.sha);
+	return same;
 }
 
 static void

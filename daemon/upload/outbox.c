@@ -15,9 +15,11 @@
 
 enum {
 	NAP = 60 * 1000, /* ms: how long a wait is at most */
-	NAMED = 2,       /* s from a line of the ledger to the file's name */
-	NO_INODE = 0,    /* that of no file */
+	NAMED = 2,    /* s between a line of the ledger and the file's name */
+	NO_INODE = 0, /* that of no file */
 };
+
+#define LAST_SECOND INT64_C(250000000000) /* in the year 9892 */
 
 /* What is known of a target, here. */
 struct lane {
@@ -338,41 +340,67 @@ outbox_note(struct outbox *o, const struct ledger_entry *entry)
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* Was this the time, a second or two later, or before? */
+/* In µs, as ledgers write times; false: no such time. */
 static bool
-is_by_then(struct timespec at, int64_t later, struct span time)
+write_time(struct timespec at, int64_t more, char text[TIMESTAMP_RFC3339_US])
 {
-	char text[TIMESTAMP_RFC3339_US];
 	struct timestamp_days days = {0};
 
+	if (at.tv_sec < 0 || at.tv_sec > LAST_SECOND)
+		return false;
 	timestamp_format_us(
-	    ((int64_t)at.tv_sec - later) * 1000000 + at.tv_nsec / 1000, &days,
+	    ((int64_t)at.tv_sec + more) * 1000000 + at.tv_nsec / 1000, &days,
 	    text);
-	return memcmp(text, time.p, sizeof text) <= 0;
+	return true;
 }
 
-/* As it was when its line was written: its bytes were there by then, and it got
- * its name right after. */
+/* Its bytes were there when the line was written, and it got its name right
+ * after; since then nothing has changed it, wherever clocks went. */
 static bool
 is_untouched(const struct parcel *p, const struct ledger_file *file)
 {
-	return p->size == file->size && is_by_then(p->written, 0, file->time) &&
-	       is_by_then(p->changed, NAMED, file->time);
+	char written[TIMESTAMP_RFC3339_US], from[TIMESTAMP_RFC3339_US];
+	char to[TIMESTAMP_RFC3339_US];
+
+	return p->size == file->size && write_time(p->written, 0, written) &&
+	       write_time(p->changed, -NAMED, from) &&
+	       write_time(p->changed, NAMED, to) &&
+	       memcmp(written, file->time.p, sizeof written) <= 0 &&
+	       memcmp(from, file->time.p, sizeof from) <= 0 &&
+	       memcmp(to, file->time.p, sizeof to) >= 0;
 }
 
-/* Its digest has to be this one, and is, if nobody was at the file. Of two
- * lines the later one counts: it may have been packed again. */
+static bool
+is_found(const struct parcel *p)
+{
+	return p->digest.inode != NO_INODE;
+}
+
+static bool
+has_to_be(const struct parcel *p, const uint8_t sum[SHA256_SIZE])
+{
+	return p->source == SOURCE_NONE || p->source == SOURCE_DISPUTED ||
+	       memcmp(p->digest.sum, sum, SHA256_SIZE) == 0;
+}
+
+/* A file that was packed again after a crash has two lines, and which of them
+ * is right only the file can tell. */
 static void
 state(struct parcel *p, const struct ledger_file *file)
 {
-	if (p->source == SOURCE_NONE)
+	if (!has_to_be(p, file->sum)) {
+		p->source = SOURCE_DISPUTED;
+		p->digest.inode = NO_INODE;
+	} else if (p->source == SOURCE_NONE) {
 		p->source = SOURCE_LEDGER;
-	memcpy(p->digest.sum, file->sum, sizeof file->sum);
+		memcpy(p->digest.sum, file->sum, sizeof file->sum);
+	}
+	if (p->source != SOURCE_LEDGER || !is_untouched(p, file))
+		return;
+	p->digest.stated = true;
 	p->digest.size = p->size;
+	p->digest.inode = p->inode;
 	p->digest.written = p->written;
-	p->digest.inode = p->source != SOURCE_DOUBTED && is_untouched(p, file)
-			      ? p->inode
-			      : NO_INODE;
 }
 
 void
@@ -531,38 +559,42 @@ bool
 outbox_digest(struct outbox *o, struct parcel *p, const atomic_bool *stop,
     struct digest *digest)
 {
-	bool hashed;
+	bool found;
 
 	pthread_mutex_lock(&o->lock);
 	while (p->hashing && !atomic_load(stop))
 		wait_until(o, &o->change, clock_ms() + NAP);
-	hashed = p->source != SOURCE_NONE;
+	found = is_found(p);
 	*digest = p->digest;
-	if (!hashed)
+	if (!found)
 		p->hashing = true;
 	pthread_mutex_unlock(&o->lock);
-	return hashed;
+	return found;
 }
 
-void
+bool
 outbox_set_digest(
     struct outbox *o, struct parcel *p, const struct digest *digest)
 {
+	bool good;
+
 	pthread_mutex_lock(&o->lock);
-	if (digest != NULL) {
+	good = digest != NULL && has_to_be(p, digest->sum);
+	if (good) {
 		p->digest = *digest;
 		p->source = SOURCE_READ;
 	}
-	p->unread = digest == NULL;
+	p->unread = !good;
 	p->hashing = false;
 	pthread_cond_broadcast(&o->change);
 	pthread_mutex_unlock(&o->lock);
+	return good;
 }
 
 static bool
 is_to_hash(const struct parcel *p)
 {
-	return p->source == SOURCE_NONE && !p->hashing && !p->unread;
+	return !is_found(p) && !p->hashing && !p->unread;
 }
 
 void

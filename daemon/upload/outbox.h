@@ -44,15 +44,14 @@ struct leg {
 	bool conforms;       /* whose leg is busy sets it: it was looked into */
 };
 
-/* Where its digest is from: so what it has to be is known, but for the first.
- * Of which file it is, is known of `LEDGER`, unless someone was at that, and
- * of `READ`. */
+/* Who says what its digest has to be. */
 enum parcel_source {
 	SOURCE_NONE,
 	SOURCE_RECEIPT,
 	SOURCE_LEDGER,
-	SOURCE_DOUBTED, /* the ledger's, but something went wrong */
-	SOURCE_READ,
+	SOURCE_DOUBTED, /* the ledger, but something went wrong with the file */
+	SOURCE_DISPUTED, /* nobody: the ledger says it twice, and differently */
+	SOURCE_READ,     /* whoever has read the file */
 };
 
 /* A file. Name and size never change; the rest is the outbox's. */
@@ -68,8 +67,8 @@ struct parcel {
 	bool unread;  /* it could not be found: not tried ahead again */
 	enum parcel_source source; /* of the digest */
 	bool reported;             /* to the caller of outbox_finished */
-	bool noted; /* main thread: the receipts say that it goes */
-	struct digest digest;
+	bool noted;           /* main thread: the receipts say that it goes */
+	struct digest digest; /* if it has an inode: that of a file */
 	struct leg leg[];
 };
 
@@ -91,8 +90,8 @@ bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
 /* What a line of the receipts (delivered.h) says of a file that is here, as far
  * as can be told without reading it; else nothing. */
 void outbox_note(struct outbox *outbox, const struct ledger_entry *entry);
-/* What a line of the ledger (stated.h) says of one: if nobody has touched it
- * since, its digest is known. */
+/* What a line of the ledger (stated.h) says of one: its digest has to be that,
+ * and is, if nobody has touched it since. */
 void outbox_state(struct outbox *outbox, const struct ledger_entry *entry);
 /* The time of the oldest file, UTC s; 0: there is none. */
 int64_t outbox_oldest(struct outbox *outbox);
@@ -114,16 +113,17 @@ void outbox_pause(struct outbox *outbox, size_t target, uint64_t ms);
 void outbox_give_up(struct outbox *outbox, size_t target);
 /*
  * Its digest, which one thread finds for all: waits while another is at that,
- * unless *stop is set. False: none has found it, and who asks is to do so and
- * to say what came of it with outbox_set_digest.
+ * unless *stop is set. False: it is not known of any file, and who asks is to
+ * read that and to say what came of it with outbox_set_digest.
  */
 bool outbox_digest(struct outbox *outbox, struct parcel *parcel,
     const atomic_bool *stop, struct digest *digest);
-/* NULL: it could not be found. */
-void outbox_set_digest(
+/* NULL: it could not be found. False: it was not, or is not what it has to be;
+ * then it is not taken. */
+bool outbox_set_digest(
     struct outbox *outbox, struct parcel *parcel, const struct digest *digest);
-/* Something went wrong with the file: if nobody has read it so far, its digest
- * is to be found that way the next time. */
+/* A delivery has failed: if nobody has read the file so far, its digest is to
+ * be found that way the next time. */
 void outbox_doubt(struct outbox *outbox, struct parcel *parcel);
 /*
  * A file that a target which is at work will get soon and whose digest is to be

@@ -8,6 +8,8 @@
 #include "spool/disk.h"
 #include "timestamp.h"
 
+#define LAST_SECOND INT64_C(250000000000) /* in the year 9892 */
+
 enum { PIECE = 128 * 1024 };
 
 _Static_assert((int)PIECE > (int)LEDGER_LINE, "a line fits");
@@ -33,6 +35,8 @@ stated_new(int64_t since)
 	struct stated *s = calloc(1, sizeof *s);
 	struct timestamp_days days = {0};
 
+	if (since < 0 || since > LAST_SECOND)
+		since = 0;
 	if (s != NULL)
 		timestamp_format_us(since * 1000000, &days, s->since);
 	return s;
@@ -141,18 +145,20 @@ static bool
 read_files(const struct reading *r, int dir, const struct chain_list *list)
 {
 	struct place *place = &r->stated->place;
-	bool ok = true;
+	int error = 0;
 
-	for (size_t i = 0; ok && i < list->n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		uint64_t number = chain_number(list->name[i]);
 
 		if (number < place->number)
 			continue;
 		if (number > place->number)
 			*place = (struct place){number, 0};
-		ok = read_file(r, dir, list->name[i]);
+		if (!read_file(r, dir, list->name[i]))
+			error = errno;
 	}
-	return ok;
+	errno = error;
+	return error == 0;
 }
 
 bool
@@ -162,15 +168,18 @@ stated_read(struct stated *s, int dir,
 	const struct reading reading = {s, file, arg};
 	struct chain_list list;
 	bool ok = chain_list(&list, dir, "ledger");
+	int error;
 
 	if (ok && !s->begun)
 		begin(s, dir, &list);
 	s->place = s->end[1];
-	ok = ok && read_files(&reading, dir, &list);
 	if (ok) {
+		ok = read_files(&reading, dir, &list);
 		s->end[1] = s->end[0];
 		s->end[0] = s->place;
 	}
+	error = errno;
 	chain_list_clear(&list);
+	errno = error;
 	return ok;
 }

@@ -22,8 +22,8 @@ void stated_free(struct stated *stated);
 /*
  * Calls back with each line of the directory of the ledger that was not read
  * before, and once more with those that were read the last time: the file of
- * one of them may not have had its name yet. False: errno; what was not read is
- * read the next time.
+ * one of them may not have had its name yet. False: errno; a file that cannot
+ * be read is passed over, but for the last one, which is read the next time.
  */
 bool stated_read(struct stated *stated, int dir,
     void (*file)(void *arg, const struct ledger_entry *entry), void *arg);

@@ -31,7 +31,7 @@ const char *
 target_read_why(int error)
 {
 	return error == ESTALE
-		   ? "it was changed in ready/, where files never change; move "
-		     "it away"
+		   ? "it was changed in ready/, where files never change, or "
+		     "is not what the ledger or a receipt says; move it away"
 		   : strerrordesc_np(error);
 }

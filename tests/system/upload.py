@@ -269,7 +269,7 @@ class Directories(uploads.Case):
         for receipt in spool.receipts():
             self.assertEqual(set(receipt), {
                 "type", "time", "file", "target", "tries", "size", "sha256",
-                "remote", "check", "started", "ended", "chain"})
+                "remote", "check", "started", "ended", "sha256_by", "chain"})
             self.assertEqual(receipt["remote"], self.path(
                 receipt["target"], receipt["file"]))
             self.assertLessEqual(receipt["started"], receipt["ended"])

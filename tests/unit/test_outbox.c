@@ -326,7 +326,7 @@ END_TEST
 /* One file ahead of a target that is at work, and not of others. */
 START_TEST(test_ahead)
 {
-	struct digest digest = {.size = 1}, found;
+	struct digest digest = {.size = 1, .inode = 1}, found;
 	struct parcel *busy, *ahead;
 
 	publish("traffic", 1);
@@ -376,7 +376,7 @@ truncate_at(const char *name, off_t size)
 static void *
 find_ahead(void *arg)
 {
-	struct digest digest = {.size = 1};
+	struct digest digest = {.size = 1, .inode = 1};
 	struct parcel *p;
 
 	while ((p = outbox_take_ahead(outbox, &stop)) != NULL) {
