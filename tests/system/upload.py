@@ -756,14 +756,12 @@ class Links(uploads.Case):
         self.assertEqual(spool.delivered(), set())
 
 
-class Order(uploads.Case):
-    """What strace sees of a delivery."""
-
-    def traced(self, uploader):
+class Traced(uploads.Case):
+    def traced(self, uploader, calls=trace.CALLS + ",unlink,rename"):
         """The calls of a run; and its status."""
         harness.need("strace")
         path = self.path("trace")
-        words = trace.command(path, trace.CALLS + ",unlink,rename")
+        words = trace.command(path, calls)
         words[words.index("1024")] = "65536"
         # Where it has sanitizers, that of leaks is not to be traced.
         process = subprocess.Popen(
@@ -778,6 +776,10 @@ class Order(uploads.Case):
         wait_until(lambda: re.search(rf"(?m)^{process.pid} +\+\+\+ exited",
                                      text()), "the trace is complete")
         return trace.finished(path), status
+
+
+class Order(Traced):
+    """What strace sees of a delivery."""
 
     def check(self, calls, spool, out):
         """Names in the order in which they left ready/; each first was
@@ -946,6 +948,155 @@ class WebCase(web.Case):
             file.write(text + "\n")
         os.chmod(path, mode)
         return path
+
+
+class Stated(Traced, WebCase):
+    """What the ledger says is what a file has to be, and is, if nobody was
+    at it since."""
+
+    def spool(self, name="spool", ledger=True):
+        return uploads.Outgoing(self.path(name), ledger=ledger)
+
+    def out(self, spool):
+        return self.uploader(
+            spool, [directory_target("out", self.made("out"))])
+
+    def reads(self, spool):
+        """How often each byte of each file of ready/ is read, on average,
+        while all are delivered."""
+        spool.path = os.path.realpath(spool.path)
+        sizes = {name: os.path.getsize(spool.at("ready", name))
+                 for name in spool.ready()}
+        counts = dict.fromkeys(sizes, 0)
+        calls, status = self.traced(
+            self.out(spool), "pread64,read,mmap,sendfile,copy_file_range")
+        self.assertEqual((status, spool.ready()), (0, []))
+        for call in calls:
+            of = re.match(r"\d+<%s/([^/>]*)>" % spool.at("ready"), call.text)
+            if of:
+                counts[of[1]] += call.result
+        return {name: count / sizes[name] for name, count in counts.items()}
+
+    @staticmethod
+    def put(spool, number, ago=0, **other):
+        """One whose line is so old, and has `other`; then it was moved away
+        and back."""
+        data, then = os.urandom(1000), time.time() - ago
+        ledger, spool.ledger = spool.ledger, None
+        name = spool.put(number, data=data)
+        spool.ledger = ledger
+        os.utime(spool.at("ready", name), (then, then))
+        ledger.file(name, data, at=then + 0.5, **other)
+        return name
+
+    @staticmethod
+    def alter(spool, name, seconds):
+        """One byte of it; it was written so long after what it was."""
+        path = spool.at("ready", name)
+        then = os.stat(path).st_mtime + seconds
+        with open(path, "r+b") as file:
+            byte = file.read(1)
+            file.seek(0)
+            file.write(bytes([byte[0] ^ 1]))
+        os.utime(path, (then, then))
+
+    def test_read_once(self):
+        for ledger, times in ((True, 1), (False, 2)):
+            spool = self.spool(f"spool-{times}", ledger)
+            for n, packed in enumerate(("", ".gz", ".zst"), 3 * times):
+                spool.put(n, 700_000, extension=f"jsonl{packed}")
+            self.assertEqual(self.reads(spool),
+                             dict.fromkeys(spool.sums, times))
+
+    def test_of_the_daemon(self):
+        """It writes its lines so that they are believed."""
+        for compress in ("gzip", "zstd", "none"):
+            sepmlogd = self.enterContext(self.daemon(
+                compress, spool_options="rotate: {size: 64KiB, age: 1s}\n"
+                f"compress: {compress}"))
+            spool = uploads.Outgoing(sepmlogd.spool_path, make=False)
+            harness.send_tcp(sepmlogd.port, "s", 3000)
+            wait_until(lambda: self.published(spool) == 3000, "all are there")
+            sepmlogd.stop_cleanly()
+            times = list(self.reads(spool).values())
+            # But for one that a slow disk held up.
+            self.assertEqual(set(times) | {1, 2}, {1, 2})
+            self.assertGreater(times.count(1), len(times) * 3 / 4)
+            self.figure(f"{compress}: {times.count(1)} of {len(times)} files "
+                        "of sepmlogd's were read once")
+
+    @staticmethod
+    def published(spool):
+        """Records in ready/, by the ledger."""
+        lines = [json.loads(line) for path in os.listdir(spool.at("ledger"))
+                 for line in harness.read_file(
+                     spool.at("ledger", path)).split(b"\n")[:-1]]
+        return sum(line["records"] for line in lines
+                   if line["type"] == "file" and line["name"] in spool.ready())
+
+    def test_altered(self):
+        """Also if its time was put back."""
+        spool = self.spool()
+        names = [spool.put(1), self.put(spool, 2, ago=10)]
+        self.alter(spool, names[0], 10)
+        self.alter(spool, names[1], 0)
+        other = spool.put(3)
+        status, said = self.out(spool).run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertIn("it was changed in ready/", said)
+        self.assertEqual((spool.ready(), os.listdir(self.path("out"))),
+                         (names, [other]))
+        self.assertEqual(spool.delivered(), {(other, "out")})
+
+    def test_wrong_line(self):
+        """A server that does not take the file makes it read."""
+        spool, moody = self.spool(), self.moody()
+        name = self.put(spool, 1, packed_sha256=64 * "0")
+        self.assertEqual(self.out(spool).run("--once")[0], 1)
+        self.assertEqual(os.listdir(self.path("out")), [])
+        uploader = self.uploader(spool, [self.target(moody.url)]).start()
+        path = spool.at("upload/status")
+        wait_until(lambda: os.path.exists(path) and b"was changed in ready/"
+                   in harness.read_file(path), "it was read")
+        self.assertEqual(uploader.stop(), 0)
+        self.assertEqual(len(moody.requests), 1)
+        self.assertEqual((spool.ready(), spool.delivered()), ([name], set()))
+
+    def test_content_digest(self):
+        spool, moody = self.spool(), self.moody()
+        spool.put(1, 100_000)
+        uploader = self.uploader(spool, [self.target(moody.url)])
+        self.assertEqual(uploader.run("--once")[0], 0)
+        self.assertEqual(moody.statuses(), [201])
+        self.assert_arrived(moody.directory, spool.sums)
+
+    def test_moved_away_and_back(self):
+        spool = self.spool()
+        name = self.put(spool, 1, ago=10)
+        self.assertEqual(self.reads(spool), {name: 2})
+        self.assert_arrived(self.path("out"), spool.sums)
+
+    def test_a_ledger_that_cannot_be_read(self):
+        """By one who may write all else."""
+        harness.need("setpriv")
+        if os.geteuid() != 0:
+            self.skipTest("only root can change to other users")
+        spool = self.spool()
+        file = spool.at("ready", spool.put(1))
+        uploader = self.out(spool)
+        os.makedirs(spool.at("upload"))
+        for path in (self.directory, uploader.config_path, file,
+                     *map(spool.at, ("ready", "upload", "../out"))):
+            os.chmod(path, 0o777)
+        os.chmod(spool.at("ledger"), 0o700)
+        uploader.command = lambda *options: [
+            "setpriv", "--reuid=64002", "--regid=64002", "--clear-groups",
+            "--inh-caps=-all", *uploads.Uploader.command(uploader, *options)]
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, r"/ledger: Permission denied: digests are "
+                         "found by reading the files; .* spool's group")
+        self.assert_arrived(self.path("out"), spool.sums)
 
 
 class Web(WebCase):

@@ -170,31 +170,57 @@ START_TEST(test_finished)
 }
 END_TEST
 
-/* As the receipts have it. */
-static void
-note(const char *type, const char *file, const char *target, uint64_t size,
-    const char *as)
+/* The line of a ledger or receipts. */
+static const struct ledger_entry *
+parse(const struct ledger_text *text)
 {
-	static struct ledger_text text;
 	static struct ledger_entry entry;
 	static char line[LEDGER_LINE];
 	uint8_t chain[SHA256_SIZE] = {0};
 	struct sha256 *sha = sha256_new();
-	struct span body;
+	struct span body = ledger_body(text);
 
-	ledger_begin(&text, type, 0);
-	ledger_put_text(&text, "file", span_str(file));
-	ledger_put_text(&text, "target", span_str(target));
-	ledger_put_number(&text, "size", size);
-	ledger_put_text(&text, "as", span_str(as));
-	body = ledger_body(&text);
 	ledger_chain(sha, chain, body);
 	sha256_free(sha);
 	memcpy(line, body.p, body.n);
 	ledger_tail(chain, line + body.n);
 	ck_assert(
 	    ledger_parse(span_of(line, body.n + LEDGER_TAIL - 1), &entry));
-	outbox_note(outbox, &entry);
+	return &entry;
+}
+
+static void
+put_sum(
+    struct ledger_text *text, const char *key, const uint8_t sum[SHA256_SIZE])
+{
+	char hex[SHA256_HEX];
+
+	sha256_hex(sum, hex);
+	ledger_put_text(text, key, span_of(hex, sizeof hex));
+}
+
+/* As the receipts have it. */
+static void
+note_sum(const char *type, const char *file, const char *target, uint64_t size,
+    const char *as, const uint8_t *sum)
+{
+	struct ledger_text text;
+
+	ledger_begin(&text, type, 0);
+	ledger_put_text(&text, "file", span_str(file));
+	ledger_put_text(&text, "target", span_str(target));
+	ledger_put_number(&text, "size", size);
+	if (sum != NULL)
+		put_sum(&text, "sha256", sum);
+	ledger_put_text(&text, "as", span_str(as));
+	outbox_note(outbox, parse(&text));
+}
+
+static void
+note(const char *type, const char *file, const char *target, uint64_t size,
+    const char *as)
+{
+	note_sum(type, file, target, size, as, NULL);
 }
 
 static void
@@ -444,6 +470,267 @@ START_TEST(test_delay)
 }
 END_TEST
 
+/* --- what the ledger says --- */
+
+static const uint8_t said[SHA256_SIZE] = {1, 2, 3},
+		     other[SHA256_SIZE] = {4, 5, 6};
+
+static struct stat
+stat_of(const char *name)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstatat(ready, name, &st, 0), 0);
+	return st;
+}
+
+static int64_t
+microseconds(struct timespec t)
+{
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Its line, written at this time. */
+static void
+state(const char *name, uint64_t size, int64_t us, const uint8_t *sum)
+{
+	struct ledger_text text;
+
+	ledger_begin(&text, "file", us);
+	ledger_put_text(&text, "name", span_str(name));
+	ledger_put_text(&text, "compression", SPAN("gzip"));
+	ledger_put_number(&text, "packed_bytes", size);
+	put_sum(&text, "packed_sha256", sum);
+	outbox_state(outbox, parse(&text));
+}
+
+/* traffic 1, written so many seconds before it was last touched. */
+static struct stat
+publish_old(char name[64], time_t seconds)
+{
+	struct timespec times[2] = {{0, UTIME_OMIT}};
+
+	publish("traffic", 1);
+	name_of(name, "traffic", 1);
+	times[1] = stat_of(name).st_mtim;
+	times[1].tv_sec -= seconds;
+	ck_assert_int_eq(utimensat(ready, name, times, 0), 0);
+	ck_assert_uint_eq(scan(), 1);
+	return stat_of(name);
+}
+
+static void
+assert_unknown(const char *name)
+{
+	struct parcel *p = take(0);
+	struct digest found;
+
+	ck_assert_str_eq(p->name, name);
+	ck_assert(!outbox_digest(outbox, p, &stop, &found));
+	outbox_set_digest(outbox, p, NULL);
+	outbox_put(outbox, p, 0, LEG_WAITING, 0);
+}
+
+/* That is what it has to have; is it known to have it? */
+static void
+assert_digest(const char *name, const uint8_t *sum, bool known)
+{
+	struct parcel *p = take(0);
+	struct stat st = stat_of(name);
+	struct digest found;
+
+	ck_assert_str_eq(p->name, name);
+	ck_assert(outbox_digest(outbox, p, &stop, &found));
+	ck_assert_mem_eq(found.sum, sum, SHA256_SIZE);
+	ck_assert(digest_is_of(&found, &st) == known);
+	outbox_put(outbox, p, 0, LEG_WAITING, 0);
+}
+
+START_TEST(test_stated)
+{
+	char name[64];
+	struct stat st = publish_old(name, 0);
+
+	assert_unknown(name);
+	state(name, 1, microseconds(st.st_ctim), said);
+	assert_digest(name, said, true);
+	/* until someone writes to it */
+	usleep(20 * 1000);
+	publish("traffic", 1);
+	assert_digest(name, said, false);
+}
+END_TEST
+
+/* It was written, and got its name two seconds later at most. */
+START_TEST(test_stated_when)
+{
+	static const struct {
+		time_t old;         /* s from st_mtim to st_ctim, about */
+		int64_t of_written; /* us from st_mtim to the line, or */
+		int64_t of_changed; /* ... from st_ctim */
+		bool known;
+	} cases[] = {
+	    {0, 0, 0, true},
+	    {0, -1, 0, false},
+	    {1, 0, 0, true},
+	    {1, -1, 0, false},
+	    {9, 0, 0, false},
+	    {9, 0, -2000001, false},
+	    {9, 0, -2000000, true},
+	    {9, 0, 3600000000, true},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char name[64];
+		struct stat st = publish_old(name, cases[i].old);
+		int64_t us = cases[i].of_changed != 0
+				 ? microseconds(st.st_ctim)
+				 : microseconds(st.st_mtim);
+
+		state(name, 1, us + cases[i].of_written + cases[i].of_changed,
+		    said);
+		assert_digest(name, said, cases[i].known);
+		teardown();
+		setup();
+	}
+}
+END_TEST
+
+START_TEST(test_stated_size)
+{
+	char name[64];
+	struct stat st = publish_old(name, 0);
+
+	state(name, 2, microseconds(st.st_ctim), said);
+	assert_digest(name, said, false);
+	/* the right one comes, too */
+	state(name, 1, microseconds(st.st_ctim), said);
+	assert_digest(name, said, true);
+}
+END_TEST
+
+START_TEST(test_stated_of_others)
+{
+	char name[64], longest[SPOOL_PATH + 1];
+	struct stat st = publish_old(name, 0);
+
+	memset(longest, 'x', SPOOL_PATH);
+	longest[SPOOL_PATH] = '\0';
+	state("", 1, microseconds(st.st_ctim), said);
+	state(longest, 1, microseconds(st.st_ctim), said);
+	state("traffic-3fa94c1e-0000000000000002.jsonl.gz", 1,
+	    microseconds(st.st_ctim), said);
+	assert_unknown(name);
+}
+END_TEST
+
+/* What was delivered is what the file has to be. */
+START_TEST(test_stated_and_received)
+{
+	char name[64];
+	struct stat st = publish_old(name, 0);
+
+	note_sum("receipt", name, "b", 1, "", other);
+	assert_digest(name, other, false);
+	state(name, 1, microseconds(st.st_ctim), said);
+	assert_digest(name, other, false);
+	state(name, 1, microseconds(st.st_ctim), other);
+	assert_digest(name, other, true);
+	note_sum("receipt", name, "b", 1, "", said);
+	assert_digest(name, other, true);
+}
+END_TEST
+
+START_TEST(test_doubt)
+{
+	struct digest digest = {.size = 1};
+	char name[64];
+	struct stat st = publish_old(name, 0);
+	struct parcel *p = take(0);
+
+	outbox_put(outbox, p, 0, LEG_WAITING, 0);
+	outbox_doubt(outbox, p); /* of what? */
+	assert_unknown(name);
+	state(name, 1, microseconds(st.st_ctim), said);
+	outbox_doubt(outbox, p);
+	assert_digest(name, said, false);
+	/* the same line again is no news */
+	state(name, 1, microseconds(st.st_ctim), said);
+	assert_digest(name, said, false);
+	/* it was read */
+	memcpy(digest.sum, said, sizeof said);
+	digest.inode = st.st_ino;
+	digest.written = st.st_mtim;
+	outbox_set_digest(outbox, p, &digest);
+	outbox_doubt(outbox, p);
+	assert_digest(name, said, true);
+}
+END_TEST
+
+/* What was read has more weight; what could not be read has none. */
+START_TEST(test_stated_and_read)
+{
+	struct digest digest = {.size = 1}, found;
+	char name[64];
+	struct stat st = publish_old(name, 0);
+	struct parcel *p = take(0);
+
+	outbox_put(outbox, p, 0, LEG_WAITING, 0);
+	memcpy(digest.sum, other, sizeof other);
+	digest.inode = st.st_ino;
+	digest.written = st.st_mtim;
+	/* someone is at it */
+	ck_assert(!outbox_digest(outbox, p, &stop, &found));
+	state(name, 1, microseconds(st.st_ctim), said);
+	outbox_set_digest(outbox, p, NULL);
+	assert_unknown(name);
+	state(name, 1, microseconds(st.st_ctim), said);
+	outbox_set_digest(outbox, p, NULL);
+	assert_digest(name, said, true);
+	outbox_set_digest(outbox, p, &digest);
+	assert_digest(name, other, true);
+	state(name, 1, microseconds(st.st_ctim), said);
+	assert_digest(name, other, true);
+	outbox_doubt(outbox, p);
+	assert_digest(name, other, true);
+}
+END_TEST
+
+START_TEST(test_oldest)
+{
+	char name[64];
+	struct stat st;
+
+	ck_assert_int_eq(outbox_oldest(outbox), 0);
+	st = publish_old(name, 100);
+	ck_assert_int_eq(outbox_oldest(outbox), st.st_mtim.tv_sec);
+	publish("events", 2);
+	scan();
+	ck_assert_int_eq(outbox_oldest(outbox), st.st_mtim.tv_sec);
+}
+END_TEST
+
+/* Nothing is to be found ahead then. */
+START_TEST(test_stated_is_not_read_ahead)
+{
+	struct parcel *p;
+	char name[64];
+
+	publish("traffic", 1);
+	publish("traffic", 2);
+	publish("traffic", 3);
+	scan();
+	for (unsigned n = 1; n <= 2; n++) {
+		name_of(name, "traffic", n);
+		state(name, n, microseconds(stat_of(name).st_ctim), said);
+	}
+	p = take(0);
+	name_of(name, "traffic", 3);
+	ck_assert_str_eq(outbox_take_ahead(outbox, &stop)->name, name);
+	outbox_put(outbox, p, 0, LEG_WAITING, 0);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -462,6 +749,15 @@ suite(void)
 	tcase_add_test(t, test_ahead);
 	tcase_add_test(t, test_ahead_has_bounds);
 	tcase_add_test(t, test_window);
+	tcase_add_test(t, test_stated);
+	tcase_add_test(t, test_stated_when);
+	tcase_add_test(t, test_stated_size);
+	tcase_add_test(t, test_stated_of_others);
+	tcase_add_test(t, test_stated_and_received);
+	tcase_add_test(t, test_doubt);
+	tcase_add_test(t, test_stated_and_read);
+	tcase_add_test(t, test_oldest);
+	tcase_add_test(t, test_stated_is_not_read_ahead);
 	suite_add_tcase(s, t);
 	return s;
 }
