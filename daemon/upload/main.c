@@ -274,7 +274,7 @@ read_ledger(struct upload *u)
 	bool ok = dir >= 0 || errno == ENOENT;
 
 	if (u->stated == NULL)
-		u->stated = stated_new(outbox_oldest(crew_outbox(u->crew)));
+		u->stated = stated_new();
 	if (dir >= 0 && u->stated != NULL)
 		ok = stated_read(u->stated, dir, file_cb, u);
 	if (!ok && log_gate_open(&u->ledger_gate, clock_ms(), &held))
@@ -339,7 +339,7 @@ scan(struct upload *u)
 		tell_unwanted(u);
 	watch_ready(u);
 	if (added > 0)
-		outbox_wake(crew_outbox(u->crew));
+		outbox_release(crew_outbox(u->crew));
 	return ok;
 }
 

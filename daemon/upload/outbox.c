@@ -166,7 +166,7 @@ parcel_new(const struct outbox *o, int ready, const char *name)
 	p->inode = st.st_ino;
 	p->written = st.st_mtim;
 	p->changed = st.st_ctim;
-	p->here = true;
+	p->here = p->fresh = true;
 	name_parse_ready(name, &stream, &number);
 	for (size_t i = 0; i < o->plan->target_count; i++)
 		if (plan_wants(&o->plan->targets[i], stream))
@@ -419,17 +419,22 @@ outbox_state(struct outbox *o, const struct ledger_entry *entry)
 	pthread_mutex_unlock(&o->lock);
 }
 
-int64_t
-outbox_oldest(struct outbox *o)
+void
+outbox_release(struct outbox *o)
 {
-	int64_t oldest = 0;
-
 	pthread_mutex_lock(&o->lock);
 	for (size_t i = 0; i < o->n; i++)
-		if (i == 0 || o->parcel[i]->finished < oldest)
-			oldest = o->parcel[i]->finished;
+		o->parcel[i]->fresh = false;
+	pthread_cond_broadcast(&o->change);
+	pthread_cond_broadcast(&o->taken);
 	pthread_mutex_unlock(&o->lock);
-	return oldest;
+}
+
+/* May a target get it? */
+static bool
+is_free(const struct parcel *p, size_t target)
+{
+	return p->leg[target].state == LEG_WAITING && p->here && !p->fresh;
 }
 
 /* --- taking --- */
@@ -456,7 +461,7 @@ next(struct outbox *o, size_t target, uint64_t now, uint64_t *wait)
 	*wait = 0;
 	for (size_t i = 0; i < o->n; i++) {
 		leg = &o->parcel[i]->leg[target];
-		if (leg->state != LEG_WAITING || !o->parcel[i]->here)
+		if (!is_free(o->parcel[i], target))
 			continue;
 		if (leg->not_before > now) {
 			if (*wait == 0 || leg->not_before < *wait)
@@ -622,8 +627,7 @@ next_to_hash(struct outbox *o, size_t target, struct parcel *first)
 	     i < o->n && ahead < OUTBOX_AHEAD && bytes < OUTBOX_AHEAD_BYTES;
 	     i++) {
 		p = o->parcel[i];
-		if (p->leg[target].state != LEG_WAITING || !p->here ||
-		    p->leg[target].tries > 0)
+		if (!is_free(p, target) || p->leg[target].tries > 0)
 			continue;
 		if (is_to_hash(p))
 			return p;

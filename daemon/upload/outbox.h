@@ -59,16 +59,17 @@ struct parcel {
 	char name[SPOOL_PATH];
 	uint64_t size;
 	int64_t finished; /* UTC s */
-	/* of the file, at the scan that found it */
+	/* at the scan that found it; of the file, whose st_mtim and st_ctim */
 	ino_t inode;
-	struct timespec written, changed; /* st_mtim, st_ctim */
-	bool here;                        /* it was, at the last scan */
-	bool hashing; /* a thread reads it: it stays till then */
-	bool unread;  /* it could not be found: not tried ahead again */
-	enum parcel_source source; /* of the digest */
-	bool reported;             /* to the caller of outbox_finished */
-	bool noted;           /* main thread: the receipts say that it goes */
-	struct digest digest; /* if it has an inode: that of a file */
+	struct timespec written, changed;
+	bool here;     /* it was, at the last scan */
+	bool fresh;    /* it was not released so far */
+	bool hashing;  /* a thread reads it: it stays till then */
+	bool unread;   /* it could not be found: not tried ahead again */
+	bool reported; /* to the caller of outbox_finished */
+	bool noted;    /* main thread: the receipts say that it goes */
+	enum parcel_source source; /* of what its digest has to be */
+	struct digest digest;      /* if it has an inode: that of a file */
 	struct leg leg[];
 };
 
@@ -81,9 +82,9 @@ struct outbox *outbox_new(const struct plan *plan, bool once);
 void outbox_free(struct outbox *outbox);
 
 /*
- * Main thread: new names come in, those that someone else took are forgotten.
- * False: errno. *added is how many are new, *more whether there are files
- * that found no room: they come when others are done.
+ * Main thread: new names come in, not to be taken yet, those that someone else
+ * took are forgotten. False: errno. *added is how many are new, *more whether
+ * there are files that found no room: they come when others are done.
  */
 bool outbox_scan(struct outbox *outbox, int ready, size_t *added, bool *more);
 
@@ -93,8 +94,8 @@ void outbox_note(struct outbox *outbox, const struct ledger_entry *entry);
 /* What a line of the ledger (stated.h) says of one: its digest has to be that,
  * and is, if nobody has touched it since. */
 void outbox_state(struct outbox *outbox, const struct ledger_entry *entry);
-/* The time of the oldest file, UTC s; 0: there is none. */
-int64_t outbox_oldest(struct outbox *outbox);
+/* What was found may be taken, now that all is known that is said of it. */
+void outbox_release(struct outbox *outbox);
 /* Is there a file of this name? */
 bool outbox_has(struct outbox *outbox, const char *name);
 

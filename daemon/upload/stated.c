@@ -6,9 +6,6 @@
 
 #include "chain.h"
 #include "spool/disk.h"
-#include "timestamp.h"
-
-#define LAST_SECOND INT64_C(250000000000) /* in the year 9892 */
 
 enum { PIECE = 128 * 1024 };
 
@@ -21,8 +18,6 @@ struct place {
 };
 
 struct stated {
-	char since[TIMESTAMP_RFC3339_US]; /* until the first file is chosen */
-	bool begun;
 	struct place place;  /* of the next line */
 	struct place end[2]; /* of the last time, and the one before */
 	struct ledger_entry entry;
@@ -30,16 +25,9 @@ struct stated {
 };
 
 struct stated *
-stated_new(int64_t since)
+stated_new(void)
 {
-	struct stated *s = calloc(1, sizeof *s);
-	struct timestamp_days days = {0};
-
-	if (since < 0 || since > LAST_SECOND)
-		since = 0;
-	if (s != NULL)
-		timestamp_format_us(since * 1000000, &days, s->since);
-	return s;
+	return calloc(1, sizeof(struct stated));
 }
 
 void
@@ -47,44 +35,6 @@ stated_free(struct stated *s)
 {
 	free(s);
 }
-
-/* --- where to begin --- */
-
-/* Was it begun after the time from which lines are wanted? */
-static bool
-is_late(struct stated *s, int dir, const char *name)
-{
-	struct span in, time;
-	struct stat st;
-	size_t n = 0;
-	int fd = disk_open(dir, name, &st);
-	bool ok = fd >= 0 && disk_read(fd, 0, s->piece, LEDGER_LINE, &n);
-
-	disk_close(&fd);
-	in = span_of(s->piece, n);
-	if (!ok || !ledger_parse(span_take(in, span_find(in, '\n')), &s->entry))
-		return true;
-	time = ledger_text(&s->entry, "time");
-	return time.n != sizeof s->since ||
-	       memcmp(time.p, s->since, time.n) > 0;
-}
-
-/* With the last file that was begun before that time. */
-static void
-begin(struct stated *s, int dir, const struct chain_list *list)
-{
-	size_t i = list->n;
-
-	while (i > 0 && is_late(s, dir, list->name[i - 1]))
-		i--;
-	s->end[0] = (struct place){0};
-	if (i > 0)
-		s->end[0].number = chain_number(list->name[i - 1]);
-	s->end[1] = s->end[0];
-	s->begun = true;
-}
-
-/* --- reading --- */
 
 struct reading {
 	struct stated *stated;
@@ -170,8 +120,6 @@ stated_read(struct stated *s, int dir,
 	bool ok = chain_list(&list, dir, "ledger");
 	int error;
 
-	if (ok && !s->begun)
-		begin(s, dir, &list);
 	s->place = s->end[1];
 	if (ok) {
 		ok = read_files(&reading, dir, &list);

@@ -2,21 +2,22 @@
  * stated - what sepmlogd's ledger says of the files that it publishes.
  *
  * The lines of type `file` (ledger.h), which are durable before the file has
- * its name in ready/: whoever has seen a name finds its line. They are read as
- * they are, without the chain, which is for `sepmlogctl verify`.
+ * its name in ready/: whoever has seen the name of one that sepmlogd published
+ * finds its line. They are read as they are, without the chain, which is for
+ * `sepmlogctl verify`. Where a line is cannot be told from a file, which may
+ * not be what it was: all are read, once.
  */
 #ifndef SEPMLOG_UPLOAD_STATED_H
 #define SEPMLOG_UPLOAD_STATED_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "ledger.h"
 
 struct stated;
 
-/* Lines older than this (UTC s) are not wanted. NULL: no memory. */
-struct stated *stated_new(int64_t since);
+/* NULL: no memory. */
+struct stated *stated_new(void);
 void stated_free(struct stated *stated);
 
 /*

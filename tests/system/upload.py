@@ -1035,9 +1035,10 @@ class Stated(Traced, WebCase):
                    if line["type"] == "file" and line["name"] in spool.ready())
 
     def test_altered(self):
-        """Also if its time was put back."""
+        """Also if its time was put back, and if its line is an old one."""
         spool = self.spool()
         names = [spool.put(1), self.put(spool, 2, ago=10)]
+        spool.ledger.turn()
         self.alter(spool, names[0], 10)
         self.alter(spool, names[1], 0)
         other = spool.put(3)
@@ -1049,18 +1050,21 @@ class Stated(Traced, WebCase):
         self.assertEqual(spool.delivered(), {(other, "out")})
 
     def test_wrong_line(self):
-        """A server that does not take the file makes it read."""
+        """A target that does not take the file makes it read, and has the
+        others."""
         spool, moody = self.spool(), self.moody()
         name = self.put(spool, 1, packed_sha256=64 * "0")
+        other = spool.put(2)
         self.assertEqual(self.out(spool).run("--once")[0], 1)
-        self.assertEqual(os.listdir(self.path("out")), [])
+        self.assertEqual(os.listdir(self.path("out")), [other])
         uploader = self.uploader(spool, [self.target(moody.url)]).start()
         path = spool.at("upload/status")
         wait_until(lambda: os.path.exists(path) and b"was changed in ready/"
                    in harness.read_file(path), "it was read")
         self.assertEqual(uploader.stop(), 0)
         self.assertEqual(len(moody.requests), 1)
-        self.assertEqual((spool.ready(), spool.delivered()), ([name], set()))
+        self.assertEqual((spool.ready(), spool.delivered()),
+                         ([name], {(other, "out")}))
 
     def test_content_digest(self):
         spool, moody = self.spool(), self.moody()

@@ -64,10 +64,16 @@ class Ledger:
 
     def __init__(self, directory):
         os.makedirs(directory, exist_ok=True)
-        self._path = os.path.join(
-            directory, f"ledger-{INSTANCE}-{1:016}.jsonl")
+        self._directory, self._number = directory, 0
         self._chain = bytes(32)
-        self._write("ledger", instance=INSTANCE, number=1,
+        self.turn()
+
+    def turn(self):
+        """The next file begins."""
+        self._number += 1
+        self._path = os.path.join(
+            self._directory, f"ledger-{INSTANCE}-{self._number:016}.jsonl")
+        self._write("ledger", instance=INSTANCE, number=self._number,
                     before=self._chain.hex())
 
     def _write(self, kind, at=None, **members):

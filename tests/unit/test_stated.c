@@ -26,7 +26,7 @@ setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(root));
 	dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(dir, 0);
-	stated = stated_new(BEGIN);
+	stated = stated_new();
 	ck_assert_ptr_nonnull(stated);
 }
 
@@ -90,13 +90,12 @@ file_line(const char *name)
 	return end_line(&text);
 }
 
-/* A file of the ledger that was begun so many seconds later. */
 static void
-begin_file(unsigned number, int64_t later)
+begin_file(unsigned number)
 {
 	struct ledger_text text;
 
-	ledger_begin(&text, "ledger", (BEGIN + later) * 1000000);
+	ledger_begin(&text, "ledger", (int64_t)BEGIN * 1000000);
 	ledger_put_number(&text, "number", number);
 	append(number, end_line(&text));
 }
@@ -151,7 +150,7 @@ START_TEST(test_once_more)
 {
 	struct ledger_text other;
 
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
 	add(1, "b");
 	assert_read("a b");
@@ -176,7 +175,7 @@ START_TEST(test_half_a_line)
 {
 	struct span line;
 
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
 	line = file_line("b");
 	append(1, span_take(line, line.n / 2));
@@ -197,21 +196,21 @@ END_TEST
 
 START_TEST(test_next_file)
 {
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
 	assert_read("a");
 	add(1, "b");
-	begin_file(2, 1);
+	begin_file(2);
 	add(2, "c");
-	begin_file(3, 2);
+	begin_file(3);
 	assert_read("a b c");
 	add(3, "d");
-	begin_file(10, 3);
+	begin_file(10);
 	add(10, "e");
 	assert_read("b c d e");
 	assert_read("d e");
 	assert_read("");
-	begin_file(11, 4);
+	begin_file(11);
 	add(11, "f");
 	assert_read("f");
 	assert_read("f");
@@ -219,66 +218,18 @@ START_TEST(test_next_file)
 }
 END_TEST
 
-/* The one before may have lines of that time. */
-START_TEST(test_since)
-{
-	static const struct {
-		int64_t second; /* when the second file was begun */
-		const char *names;
-	} cases[] = {{-1, "b c"}, {0, "b c"}, {1, "a b c"}};
-
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		begin_file(1, -10);
-		add(1, "a");
-		begin_file(2, cases[i].second);
-		add(2, "b");
-		begin_file(3, 20);
-		add(3, "c");
-		assert_read(cases[i].names);
-		assert_read(cases[i].names);
-		assert_read("");
-		teardown();
-		setup();
-	}
-	/* of all of them nothing is known that is as old */
-	begin_file(4, 1);
-	add(4, "d");
-	append(5, SPAN("no line at all\n"));
-	add(5, "e");
-	begin_file(6, 2);
-	add(6, "f");
-	assert_read("d e f");
-}
-END_TEST
-
-/* What does not say when it was begun may be late. */
-START_TEST(test_since_of_no_line)
-{
-	begin_file(1, -20);
-	add(1, "a");
-	begin_file(2, -10);
-	add(2, "b");
-	append(3, SPAN("garbage\n"));
-	add(3, "c");
-	append(4, SPAN(""));
-	assert_read("b c");
-	add(4, "d");
-	assert_read("b c d");
-}
-END_TEST
-
 /* Their time had come. */
 START_TEST(test_vanished)
 {
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
-	begin_file(2, 1);
+	begin_file(2);
 	add(2, "b");
 	assert_read("a b");
 	vanish(1);
 	assert_read("b");
 	add(2, "c");
-	begin_file(3, 2);
+	begin_file(3);
 	add(3, "d");
 	vanish(2);
 	assert_read("d");
@@ -312,7 +263,7 @@ START_TEST(test_garbage)
 
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		for (size_t k = 0; k < sizeof bytes; k++) {
-			begin_file(1, -10);
+			begin_file(1);
 			add(1, "a");
 			append_bytes(1, bytes[k], sizes[i]);
 			append(1, SPAN("\n"));
@@ -324,7 +275,7 @@ START_TEST(test_garbage)
 			assert_read("");
 			vanish(1);
 			stated_free(stated);
-			stated = stated_new(BEGIN);
+			stated = stated_new();
 		}
 	}
 }
@@ -349,7 +300,7 @@ START_TEST(test_too_long)
 		ck_assert_uint_eq(calls, i == 0 ? 2 : 1);
 		vanish(1);
 		stated_free(stated);
-		stated = stated_new(BEGIN);
+		stated = stated_new();
 	}
 }
 END_TEST
@@ -360,7 +311,7 @@ START_TEST(test_many)
 	enum { LINES = 3000 };
 	char name[NAME];
 
-	begin_file(1, -10);
+	begin_file(1);
 	for (unsigned n = 0; n < LINES; n++) {
 		name_of(name, n);
 		add(1, name);
@@ -378,9 +329,9 @@ START_TEST(test_no_ledger)
 {
 	assert_read("");
 	assert_read("");
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
-	begin_file(2, -5);
+	begin_file(2);
 	add(2, "b");
 	/* it comes late: all of it may be wanted */
 	assert_read("a b");
@@ -389,12 +340,12 @@ START_TEST(test_no_ledger)
 }
 END_TEST
 
-/* Then all of it comes the next time. */
+/* Those that can be read are; the last one is tried again. */
 START_TEST(test_failure)
 {
 	char name[NAME];
 
-	begin_file(1, -10);
+	begin_file(1);
 	add(1, "a");
 	ck_assert(!try_read(-1));
 	ck_assert_int_eq(errno, EBADF);
@@ -407,11 +358,15 @@ START_TEST(test_failure)
 	ck_assert_int_eq(errno, ELOOP);
 	ck_assert_str_eq(seen, "a b");
 	ck_assert(!try_read(dir));
+	ck_assert_str_eq(seen, "b");
+	begin_file(3);
+	add(3, "c");
+	ck_assert(!try_read(dir));
+	ck_assert_str_eq(seen, "c");
+	add(3, "d");
 	vanish(2);
-	begin_file(2, 1);
-	add(2, "c");
-	assert_read("a b c");
-	assert_read("b c");
+	assert_read("c d");
+	assert_read("d");
 	assert_read("");
 }
 END_TEST
@@ -433,7 +388,7 @@ put_sum(struct ledger_text *text, const char *key, const uint8_t *sum)
 /* As sepmlogd writes it; `time` in place of its own. */
 static bool
 parse_file(const char *compression, bool packed, bool checksum,
-    const char *time, struct stated_file *file)
+    const char *time, struct ledger_file *file)
 {
 	static struct ledger_entry entry;
 	struct ledger_text text;
@@ -458,13 +413,13 @@ parse_file(const char *compression, bool packed, bool checksum,
 		put_sum(&text, "packed_sha256", packed_sum);
 	line = end_line(&text);
 	ck_assert(ledger_parse(span_take(line, line.n - 1), &entry));
-	return stated_file(&entry, file);
+	return ledger_file(&entry, file);
 }
 
 START_TEST(test_file)
 {
 	static const char *const packed[] = {"gzip", "zstd"};
-	struct stated_file file;
+	struct ledger_file file;
 
 	for (size_t i = 0; i < 2; i++) {
 		ck_assert(parse_file(packed[i], true, true, NULL, &file));
@@ -487,7 +442,7 @@ START_TEST(test_bad_time)
 {
 	static const char *const bad[] = {"", "2025-11-24T16:00:00Z",
 	    "2025-11-24T16:00:00.000005", "2025-11-24T16:00:00.0000050Z"};
-	struct stated_file file;
+	struct ledger_file file;
 
 	ck_assert(parse_file(
 	    "none", false, true, "2025-11-24T16:00:00.000005Z", &file));
@@ -508,8 +463,6 @@ suite(void)
 	tcase_add_test(t, test_once_more);
 	tcase_add_test(t, test_half_a_line);
 	tcase_add_test(t, test_next_file);
-	tcase_add_test(t, test_since);
-	tcase_add_test(t, test_since_of_no_line);
 	tcase_add_test(t, test_vanished);
 	tcase_add_test(t, test_garbage);
 	tcase_add_test(t, test_too_long);
