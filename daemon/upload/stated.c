@@ -123,7 +123,10 @@ stated_read(struct stated *s, int dir,
 	s->place = s->end[1];
 	if (ok) {
 		ok = read_files(&reading, dir, &list);
-		s->end[1] = s->end[0];
+		/* The first time is long; but its last lines will do. */
+		s->end[1] = s->end[0].number > 0
+				? s->end[0]
+				: (struct place){.number = s->place.number};
 		s->end[0] = s->place;
 	}
 	error = errno;

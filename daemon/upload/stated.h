@@ -22,9 +22,10 @@ void stated_free(struct stated *stated);
 
 /*
  * Calls back with each line of the directory of the ledger that was not read
- * before, and once more with those that were read the last time: the file of
- * one of them may not have had its name yet. False: errno; a file that cannot
- * be read is passed over, but for the last one, which is read the next time.
+ * before, and once more with those of the last time (of the first time, with
+ * those at its end): the file of one of them may not have had its name yet.
+ * False: errno; a file that cannot be read is passed over, but for the last
+ * one, which is read the next time.
  */
 bool stated_read(struct stated *stated, int dir,
     void (*file)(void *arg, const struct ledger_entry *entry), void *arg);
