@@ -130,6 +130,22 @@ class Ftps(web.Case):
             for name in os.listdir(self.place):
                 os.unlink(os.path.join(self.place, name))
 
+    def test_what_is_read_back_has_the_digest_of_the_ledger(self):
+        server = self.server()
+        spool = uploads.Outgoing(self.path("spool"), ledger=True)
+        spool.put(1, 100_000)
+        ledger, spool.ledger = spool.ledger, None
+        data = os.urandom(100_000)
+        name = spool.put(2, data=data)
+        ledger.file(name, data, packed_sha256=64 * "0")
+        uploader = self.uploader(
+            spool, [self.target(server, verify="yes")])
+        status, said = uploader.run("--once")
+        self.assertEqual(status, 1, said)
+        self.assertIn("does not have the content that was sent", said)
+        self.assertEqual(spool.ready(), [name])
+        self.assertEqual(len(spool.receipts()), 1)
+
     def test_readme(self):
         server, spool = self.server(), self.spool()
         spool.put(1, 100_000)
