@@ -3,6 +3,7 @@ leaves ready/ only when all targets have it."""
 
 import base64
 import concurrent.futures
+import glob
 import hashlib
 import json
 import os
@@ -578,11 +579,14 @@ class Directories(uploads.Case):
             self.skipTest("only root can change to other users")
         daemon, upload, group = 64001, 64002, 64003
         os.chmod(self.directory, 0o755)
-        spool = self.spool()
+        spool = uploads.Outgoing(self.path("spool"), ledger=True)
         for n in range(1, 4):
             spool.put(n)
         name = spool.put(4)
-        for path, mode in ((spool.path, 0o750), (spool.at("ready"), 0o770)):
+        for path, mode in ((spool.path, 0o750), (spool.at("ready"), 0o770),
+                           (spool.at("ledger"), 0o750),
+                           *((path, 0o640)
+                             for path in glob.glob(spool.at("ledger/*")))):
             os.chmod(path, mode)
             os.chown(path, daemon, group)
         for path in spool.ready():
@@ -605,6 +609,8 @@ class Directories(uploads.Case):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertEqual(spool.ready(), [])
         self.assertEqual(spool.quarantined(), [name, name + ".reason"])
+        self.assertEqual({receipt["sha256_by"] for receipt in
+                          spool.receipts()}, {"ledger"})
         spool.sums.pop(name)
         self.assertEqual(sorted(os.listdir(spool.at("sent"))),
                          sorted(spool.sums))
