@@ -1297,10 +1297,10 @@ START_TEST(a_segment_that_gets_another_name_has_a_line_of_that)
 	box_pass(&box, 12);
 	box_drain(&box);
 	snprintf(below, sizeof(below), "ledger/ledger-%.8s-%016u.jsonl",
-	    spool_instance(box.spool).p, 1);
+	    spool_instance(box.spool).p, 1U);
 	lines = box_get(&box, below, &n);
 	snprintf(name, sizeof(name), "\"name\":\"traffic-%.8s-%016u.jsonl.gz\"",
-	    spool_instance(box.spool).p, 1);
+	    spool_instance(box.spool).p, 1U);
 	ck_assert_uint_eq(box_count(&box, "ready"), 1);
 	ck_assert_ptr_nonnull(strstr(lines, name));
 	free(lines);

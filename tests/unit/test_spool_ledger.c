@@ -484,7 +484,7 @@ START_TEST(a_file_is_told_as_it_is_in_ready)
 	}
 	box_drain(&box);
 	snprintf(name, sizeof(name), "traffic-%.8s-%016u.jsonl%s",
-	    spool_instance(box.spool).p, 1, extension[_i / 2]);
+	    spool_instance(box.spool).p, 1U, extension[_i / 2]);
 	box_path(&box, path, "ready/%s", name);
 	ck_assert_int_eq(stat(path, &st), 0);
 	snprintf(packed, sizeof(packed), "\"packed_bytes\":%lld,",
