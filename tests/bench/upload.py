@@ -10,11 +10,11 @@ all of them; medians of wall and processor time of the client, and the ratio of
 rounds. The time is that of the whole command: both start, shake hands and end.
 sepmlog-upload also makes its directories in a spool that is new each time,
 asks the server for the size of each file that went there, syncs receipts and
-deletes what they are for; over SFTP it has each file synced there, as `put -f`
-does. Digests come from the ledger, or without one (--no-ledger) from the files.
-What hashing or syncing alone costs beside curl and sftp is in rows of its own.
-A round takes some seconds, so that starts, which
-are a tenth of a second, do not decide: 120 files over HTTPS, 40 over SFTP.
+deletes what they are for; over SFTP it has each file synced there, as
+`put -f` does. Digests come from the ledger, or without one (--no-ledger) from
+the files. What hashing or syncing alone costs beside curl and sftp is in rows
+of its own. A round takes about a second, so that starts, which are a few
+hundredths, do not decide: 120 files over HTTPS, 40 over SFTP.
 """
 
 import argparse
