@@ -225,7 +225,7 @@ say_cb(void *arg, const char *text)
 	log_warnx("receipts: %s", text);
 }
 
-static bool
+static void
 mark(struct upload *u)
 {
 	struct delivered_options options = {.entry = entry_cb, .arg = u};
@@ -234,7 +234,6 @@ mark(struct upload *u)
 	if (!u->marked)
 		log_warn("receipts: cannot be read: what they know of would "
 			 "be delivered again, so nothing is");
-	return u->marked;
 }
 
 static bool
@@ -330,7 +329,7 @@ scan(struct upload *u)
 		crew_tell(u->crew, true, "%s/ready: %s", u->plan->spool,
 		    strerror(errno));
 	/* For those that had no room before, receipts were not looked up. */
-	if (ok && added > 0 && (more || !u->marked))
+	if (ok && (!u->marked || (more && added > 0)))
 		mark(u);
 	if (ok && added > 0)
 		read_ledger(u);
@@ -338,7 +337,7 @@ scan(struct upload *u)
 	if (ok)
 		tell_unwanted(u);
 	watch_ready(u);
-	if (added > 0)
+	if (ok && u->marked)
 		outbox_release(crew_outbox(u->crew));
 	return ok;
 }
@@ -597,7 +596,8 @@ begin(struct upload *u)
 	stated_free(u->stated);
 	u->stated = NULL;
 	scanned = scan(u);
-	if (!u->marked && !mark(u))
+	/* Where the scan failed, the next one looks. */
+	if (scanned && !u->marked)
 		return false;
 	/* Not what belongs to files that were not seen. */
 	if (scanned && !u->more)

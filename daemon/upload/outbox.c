@@ -376,8 +376,9 @@ is_found(const struct parcel *p)
 	return p->digest.inode != NO_INODE;
 }
 
+/* May it have this digest? */
 static bool
-has_to_be(const struct parcel *p, const uint8_t sum[SHA256_SIZE])
+may_be(const struct parcel *p, const uint8_t sum[SHA256_SIZE])
 {
 	return p->source == SOURCE_NONE || p->source == SOURCE_DISPUTED ||
 	       memcmp(p->digest.sum, sum, SHA256_SIZE) == 0;
@@ -388,7 +389,7 @@ has_to_be(const struct parcel *p, const uint8_t sum[SHA256_SIZE])
 static void
 state(struct parcel *p, const struct ledger_file *file)
 {
-	if (!has_to_be(p, file->sum)) {
+	if (!may_be(p, file->sum)) {
 		p->source = SOURCE_DISPUTED;
 		p->digest.inode = NO_INODE;
 	} else if (p->source == SOURCE_NONE) {
@@ -584,7 +585,7 @@ outbox_set_digest(
 	bool good;
 
 	pthread_mutex_lock(&o->lock);
-	good = digest != NULL && has_to_be(p, digest->sum);
+	good = digest != NULL && may_be(p, digest->sum);
 	if (good) {
 		p->digest = *digest;
 		p->source = SOURCE_READ;
