@@ -119,6 +119,17 @@ def free_port(address=LOOPBACK):
                 return port
 
 
+def answers(process, port, log):
+    """Does this server take connections? If it has ended, its log says why."""
+    if process.poll() is not None:
+        raise AssertionError(read_file(log)[-2000:])
+    try:
+        with connect(port, timeout=1):
+            return True
+    except OSError:
+        return False
+
+
 def file_size(path):
     """In bytes; 0: there is none."""
     try:

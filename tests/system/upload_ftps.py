@@ -60,17 +60,8 @@ class Vsftpd:
                 users.command(VSFTPD, self.config), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output)
         case.addCleanup(self.close)
-        wait_until(self._answers, "vsftpd runs")
-
-    def _answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError(harness.read_file(
-                os.path.join(self.work, "output")))
-        try:
-            with harness.connect(self.port, timeout=1):
-                return True
-        except OSError:
-            return False
+        wait_until(lambda: harness.answers(
+            self.process, self.port, output.name), "vsftpd runs")
 
     def close(self):
         self.process.kill()

@@ -105,17 +105,9 @@ class Sshd:
                 command,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=limit)
-        wait_until(self._answers, "sshd runs")
+        wait_until(lambda: harness.answers(
+            self.process, self.port, self.log_path), "sshd runs")
         return self
-
-    def _answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError(self.log()[-2000:])
-        try:
-            with harness.connect(self.port, timeout=1):
-                return True
-        except OSError:
-            return False
 
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as file:
@@ -182,7 +174,8 @@ SFTPExtensions {sign}checkFile
                     self.ROOT, "lib/x86_64-linux-gnu")},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         case.addCleanup(self._close)
-        wait_until(self._answers, "ProFTPD runs")
+        wait_until(lambda: harness.answers(
+            self.process, self.port, output.name), "ProFTPD runs")
         with open(os.path.join(self.work, "host.pub"),
                   encoding="ascii") as file:
             public = " ".join(file.read().split()[:2])
@@ -194,16 +187,6 @@ SFTPExtensions {sign}checkFile
             file.write(text)
         os.chmod(path, 0o600)
         return path
-
-    def _answers(self):
-        if self.process.poll() is not None:
-            raise AssertionError(harness.read_file(
-                os.path.join(self.work, "output")))
-        try:
-            with harness.connect(self.port, timeout=1):
-                return True
-        except OSError:
-            return False
 
     def _close(self):
         self.process.kill()
