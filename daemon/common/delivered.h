@@ -5,7 +5,8 @@
  * which begins with a line of type `ledger`. Types of the others:
  *
  *   receipt  file, target, size, sha256 (of the file's bytes as they are),
- *            sha256_by (`ledger`: whose it is; `reading`: the file), remote, check (what the target said of it), tries, started,
+ *            sha256_by (who says so: `ledger`, or `reading` of the file),
+ *            remote, check (what the target said of it), tries, started,
  *            ended: the target has the file
  *   refused  file, target, reason, tries: it will never take the file
  *   freed    file, as (`deleted`, `kept`, `quarantined`): all targets are

@@ -135,13 +135,21 @@ start_of(const uint8_t sum[SHA256_SIZE])
 	return start;
 }
 
+static uint64_t
+sum_of(const struct ledger_entry *entry)
+{
+	uint8_t sum[SHA256_SIZE];
+
+	return sha256_read(ledger_text(entry, "sha256"), sum) ? start_of(sum)
+							      : 0;
+}
+
 static void
 entry_cb(void *arg, const struct ledger_entry *entry)
 {
 	struct handed *h = arg;
 	struct span name = ledger_text(entry, "file");
 	struct span time = ledger_text(entry, "time");
-	uint8_t sum[SHA256_SIZE] = {0};
 
 	if (h->since[0] == '\0')
 		snprintf(
@@ -152,11 +160,9 @@ entry_cb(void *arg, const struct ledger_entry *entry)
 		h->failed = true;
 		return;
 	}
-	if (!sha256_read(ledger_text(entry, "sha256"), sum))
-		memset(sum, 0, sizeof sum);
 	h->file[h->n++] = (struct file){
 	    .hash = ctl_hash(name),
-	    .sum = start_of(sum),
+	    .sum = sum_of(entry),
 	    .fate = fate_of(entry),
 	};
 }

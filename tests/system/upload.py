@@ -87,19 +87,10 @@ class Nginx:
              os.path.join(self.work, "error.log")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
-        wait_until(self._answers, "nginx runs")
+        wait_until(lambda: harness.answers(
+            self.process, self.port, os.path.join(self.work, "error.log")),
+            "nginx runs")
         return self
-
-    def _answers(self):
-        if self.process.poll() is not None:
-            with open(os.path.join(self.work, "error.log"),
-                      encoding="utf-8") as file:
-                raise AssertionError(file.read()[-2000:])
-        try:
-            harness.connect(self.port, timeout=1).close()
-            return True
-        except OSError:
-            return False
 
     def kill(self):
         """Master and worker, with whatever they are at."""
@@ -579,7 +570,7 @@ class Directories(uploads.Case):
             self.skipTest("only root can change to other users")
         daemon, upload, group = 64001, 64002, 64003
         os.chmod(self.directory, 0o755)
-        spool = uploads.Outgoing(self.path("spool"), ledger=True)
+        spool = self.spool(ledger=True)
         for n in range(1, 4):
             spool.put(n)
         name = spool.put(4)
@@ -961,7 +952,7 @@ class Stated(Traced, WebCase):
     at it since."""
 
     def spool(self, name="spool", ledger=True):
-        return uploads.Outgoing(self.path(name), ledger=ledger)
+        return super().spool(name, ledger)
 
     def out(self, spool):
         return self.uploader(

@@ -123,7 +123,7 @@ class Ftps(web.Case):
 
     def test_what_is_read_back_has_the_digest_of_the_ledger(self):
         server = self.server()
-        spool = uploads.Outgoing(self.path("spool"), ledger=True)
+        spool = self.spool(ledger=True)
         spool.put(1, 100_000)
         ledger, spool.ledger = spool.ledger, None
         data = os.urandom(100_000)

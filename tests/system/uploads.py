@@ -268,8 +268,8 @@ class Case(harness.Case):
         super().setUp()
         self.uploaders = []
 
-    def spool(self, name="spool"):
-        return Outgoing(self.path(name))
+    def spool(self, name="spool", ledger=False):
+        return Outgoing(self.path(name), ledger=ledger)
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)

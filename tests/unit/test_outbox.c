@@ -520,6 +520,18 @@ publish_old(char name[64], time_t seconds)
 	return stat_of(name);
 }
 
+/* As whoever reads the file finds it. */
+static struct digest
+digest_of(const struct stat *st, const uint8_t sum[SHA256_SIZE])
+{
+	struct digest digest = {.size = (uint64_t)st->st_size,
+	    .inode = st->st_ino,
+	    .written = st->st_mtim};
+
+	memcpy(digest.sum, sum, sizeof digest.sum);
+	return digest;
+}
+
 static void
 assert_unknown(const char *name)
 {
@@ -650,7 +662,7 @@ END_TEST
 /* Only the file can tell, whichever comes first. */
 START_TEST(test_stated_twice)
 {
-	struct digest digest = {.size = 1};
+	struct digest digest;
 	char name[64];
 	struct stat st = publish_old(name, 0);
 	struct parcel *p = take(0);
@@ -663,9 +675,7 @@ START_TEST(test_stated_twice)
 	assert_unknown(name);
 	state(name, 1, microseconds(st.st_ctim), said);
 	assert_unknown(name);
-	memcpy(digest.sum, _i == 0 ? said : other, sizeof said);
-	digest.inode = st.st_ino;
-	digest.written = st.st_mtim;
+	digest = digest_of(&st, _i == 0 ? said : other);
 	ck_assert(outbox_set_digest(outbox, p, &digest));
 	assert_digest(name, _i == 0 ? said : other, true);
 }
@@ -673,7 +683,7 @@ END_TEST
 
 START_TEST(test_doubt)
 {
-	struct digest digest = {.size = 1};
+	struct digest digest;
 	char name[64];
 	struct stat st = publish_old(name, 0);
 	struct parcel *p = take(0);
@@ -688,9 +698,7 @@ START_TEST(test_doubt)
 	state(name, 1, microseconds(st.st_ctim), said);
 	assert_digest(name, said, false);
 	/* it was read */
-	memcpy(digest.sum, said, sizeof said);
-	digest.inode = st.st_ino;
-	digest.written = st.st_mtim;
+	digest = digest_of(&st, said);
 	ck_assert(outbox_set_digest(outbox, p, &digest));
 	outbox_doubt(outbox, p);
 	assert_digest(name, said, true);
@@ -701,15 +709,13 @@ END_TEST
  */
 START_TEST(test_stated_and_read)
 {
-	struct digest digest = {.size = 1}, found;
+	struct digest digest, found;
 	char name[64];
 	struct stat st = publish_old(name, 0);
 	struct parcel *p = take(0);
 
 	outbox_put(outbox, p, 0, LEG_WAITING, 0);
-	memcpy(digest.sum, other, sizeof other);
-	digest.inode = st.st_ino;
-	digest.written = st.st_mtim;
+	digest = digest_of(&st, other);
 	/* someone is at it */
 	ck_assert(!outbox_digest(outbox, p, &stop, &found));
 	state(name, 1, microseconds(st.st_ctim), said);
@@ -720,7 +726,7 @@ START_TEST(test_stated_and_read)
 	assert_digest(name, said, true);
 	ck_assert(!outbox_set_digest(outbox, p, &digest));
 	assert_digest(name, said, true);
-	memcpy(digest.sum, said, sizeof said);
+	digest = digest_of(&st, said);
 	ck_assert(outbox_set_digest(outbox, p, &digest));
 	state(name, 1, microseconds(st.st_ctim), other);
 	assert_digest(name, said, true);

@@ -342,7 +342,8 @@ def f71(lab, _):
 
 
 @row("F72", "soak", "memory, each page once: slope <= 1 KiB/min after 5 min, "
-     "by least squares; descriptors constant; 0 lost", times=(None, None, 30), seconds=2400)
+     "by least squares; descriptors constant; 0 lost",
+     times=(None, None, 30), seconds=2400)
 def f72(lab, minutes):
     sepmlogd = lab.idle("soak", spool_options="rotate: { age: 10s }\n")
     sepmlogd.start()
